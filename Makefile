@@ -1,0 +1,54 @@
+# `make run` and `make test` are all that a newcomer needs; `make check` is the quick look before a commit.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test check lint types docs setup system campaign clean
+
+$(VENV)/.runtime: pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.lock
+	touch $@
+
+# Set up what is needed and serve in dev mode.
+run: $(VENV)/.runtime
+	$(BIN)/pillarbox serve --dev --data pillarbox-data
+
+setup: $(VENV)/.dev system
+
+# The servers and browsers that tests start, from the system's package manager.
+system:
+	sh tests/support/install-system.sh
+
+test: setup lint types
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
+
+check: $(VENV)/.dev lint types
+	$(BIN)/python -m pytest -q -n 2 tests/unit tests/meta
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+# Write the pages that are printed from the code.
+docs: $(VENV)/.dev
+	$(BIN)/python -m pillarbox.api.coverage > docs/coverage.md
+
+# Long kills, fuzz and fills.
+campaign: setup
+	PILLARBOX_CAMPAIGN=1 $(BIN)/python -m pytest -q tests/faults tests/fuzz
+
+bench-%: setup
+	$(BIN)/python bench/$*.py
+
+clean:
+	rm -rf $(VENV) .node pillarbox-data

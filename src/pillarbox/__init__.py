@@ -1,0 +1,1 @@
+"""Pillarbox: the self-hosted Amazon SES."""

@@ -1,0 +1,43 @@
+"""One authenticated call and what it may use.
+
+Made by edge/gateway.py for each request; handed to every operation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.ids import Scope
+from pillarbox.sending.accept import Sender
+from pillarbox.store.engine import Store
+
+Params = Mapping[str, Any]
+Result = Mapping[str, Any]
+
+
+@dataclass(slots=True, frozen=True)
+class Services:
+    """The parts that operations call, built by app.py."""
+
+    store: Store
+    sender: Sender
+    public_url: str
+    verify_at_once: bool  # dev mode: an identity is verified when it is created
+
+
+@dataclass(slots=True, frozen=True)
+class Call:
+    """Who calls, from where and when. `endpoint` is scheme and host as the caller signed them."""
+
+    scope: Scope
+    user_name: str
+    source_ip: str
+    request_id: str
+    endpoint: str
+    now: Millis
+    services: Services
+
+    @property
+    def store(self) -> Store:
+        return self.services.store

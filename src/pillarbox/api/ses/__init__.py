@@ -1,0 +1,1 @@
+"""Operations of SES v1 (query), one module for each family."""

@@ -1,0 +1,1 @@
+"""Operations of SNS (query), one module for each family."""

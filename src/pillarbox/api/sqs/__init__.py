@@ -1,0 +1,1 @@
+"""Operations of SQS (json and query), one module for each family."""

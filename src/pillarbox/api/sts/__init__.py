@@ -1,0 +1,1 @@
+"""Operations of STS (query), one module for each family."""

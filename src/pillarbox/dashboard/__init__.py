@@ -1,0 +1,1 @@
+"""Pages over messages, events and statistics; no rule of its own."""

@@ -1,0 +1,1 @@
+"""From "promised" to "known": attempts, outcomes, and what is learned later."""

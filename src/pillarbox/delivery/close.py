@@ -1,0 +1,139 @@
+"""From outcomes to facts: which events an attempt makes, and who is tried again.
+
+`close` is pure; `close_attempts` is the plan that writes a group of closings,
+events and rows in one transaction. Called by the worker.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from pillarbox.delivery.classify import BounceClass, bounce_class, delay_type, enhanced_status
+from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused
+from pillarbox.delivery.retry import expires_at, next_attempt_at
+from pillarbox.events.record import record
+from pillarbox.events.types import Bounce, BouncedRecipient, Complaint, Delivery, DeliveryDelay, Event, Fact, Reject
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.ids import new_message_id
+from pillarbox.store import outgoing
+from pillarbox.store.outgoing import Closing, OutgoingRow
+from pillarbox.store.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What to write when an attempt is over."""
+
+    closing: Closing
+    events: tuple[Event, ...]
+
+
+def close(row: OutgoingRow, outcomes: Mapping[str, Outcome], reporting_mta: str, now: Millis) -> Closed:
+    """Say what follows from the outcomes of a row's recipients.
+
+    Recipients without an outcome are deferred: a transport that forgot them
+    has not delivered them.
+    """
+    delivered: dict[tuple[str, str | None], list[str]] = {}
+    complained: dict[str, list[str]] = {}
+    bounced: dict[tuple[BounceClass, str | None], list[BouncedRecipient]] = {}
+    again: dict[str, Deferred] = {}
+    due_at = next_attempt_at(row.accepted_at, row.attempts + 1, now)
+    for address in _recipients(row):
+        outcome = outcomes.get(address, Deferred("the transport gave no answer", ours=True))
+        if isinstance(outcome, Delivered):
+            delivered.setdefault((outcome.reply, outcome.remote_ip), []).append(address)
+            if outcome.complaint:
+                complained.setdefault(outcome.complaint, []).append(address)
+        elif isinstance(outcome, Deferred) and due_at is not None:
+            again[address] = outcome
+        else:
+            kind = _bounce_class(outcome)
+            bounced.setdefault((kind, outcome.remote_ip), []).append(_bounced(address, outcome))
+    facts: list[Fact] = [
+        Delivery(to, reply, now - row.accepted_at, reporting_mta, ip, row.transport)
+        for (reply, ip), to in delivered.items()
+    ]
+    facts += [
+        Bounce(*kind, to, new_message_id(row.scope, now), f"dsn; {reporting_mta}", ip)
+        for (kind, ip), to in bounced.items()
+    ]
+    facts += [
+        Complaint(to, new_message_id(row.scope, now), feedback_type=kind, arrived_at=now)
+        for kind, to in complained.items()
+    ]
+    why = _reasons(again)
+    if again and why != row.why:  # the first deferral, or one for another reason
+        facts += _delays(row, again, reporting_mta)
+    return Closed(_closing(row, list(again), due_at, why), _events(row, facts, now))
+
+
+def reject(row: OutgoingRow, reason: str, now: Millis) -> Closed:
+    """The mail is never delivered to anybody, for what it carries."""
+    return Closed(_closing(row, [], None, reason), (_event(row, "reject", Reject(reason), now),))
+
+
+def close_attempts(group: Sequence[Closed]) -> Plan[list[bool]]:
+    """Write the ends of several attempts; False for one whose lease was lost (its events are not written)."""
+    held = []
+    for closed in group:
+        held.append((yield from outgoing.close(closed.closing)))
+    events = [event for closed, mine in zip(group, held, strict=True) if mine for event in closed.events]
+    if events:
+        yield from record(events)
+    return held
+
+
+def _closing(row: OutgoingRow, again: list[str], due_at: Millis | None, why: str) -> Closing:
+    left = msgspec.json.encode(again).decode() if again and due_at else None
+    return Closing(row.message_id, row.part, row.lease, left, due_at or 0, why)
+
+
+def _recipients(row: OutgoingRow) -> list[str]:
+    return msgspec.json.decode(row.recipients, type=list[str])
+
+
+def _bounce_class(outcome: Deferred | Refused) -> BounceClass:
+    if isinstance(outcome, Refused):
+        return bounce_class(outcome.reply, outcome.subtype)
+    # Trying ended without a lasting refusal: SES calls that Transient whatever the reply was.
+    kind = bounce_class(outcome.reply)
+    return BounceClass("Transient", kind.bounce_subtype if outcome.reply else "General")
+
+
+def _bounced(address: str, outcome: Deferred | Refused) -> BouncedRecipient:
+    if outcome.reply is None:
+        if isinstance(outcome, Deferred):
+            return BouncedRecipient(address, "failed", "4.4.7", f"smtp; {outcome.why}")
+        return BouncedRecipient(
+            address, "failed", "5.1.1", "Amazon SES has suppressed sending to this address because it has a recent "
+            "history of bouncing as an invalid address."
+        )
+    return BouncedRecipient(address, "failed", enhanced_status(outcome.reply), f"smtp; {outcome.reply}")
+
+
+def _delays(row: OutgoingRow, again: Mapping[str, Deferred], reporting_mta: str) -> list[Fact]:
+    by_type: dict[str, list[BouncedRecipient]] = {}
+    for address, outcome in again.items():
+        said = outcome.reply or outcome.why
+        status = enhanced_status(outcome.reply) or "4.0.0"
+        kind = delay_type(outcome.reply, ours=outcome.ours)
+        by_type.setdefault(kind, []).append(BouncedRecipient(address, None, status, f"smtp; {said}"))
+    return [DeliveryDelay(kind, expires_at(row.accepted_at), to, reporting_mta) for kind, to in by_type.items()]
+
+
+def _reasons(again: Mapping[str, Deferred]) -> str:
+    reasons = {
+        f"{delay_type(outcome.reply, ours=outcome.ours)}: {outcome.reply or outcome.why}" for outcome in again.values()
+    }
+    return "; ".join(sorted(reasons))
+
+
+def _events(row: OutgoingRow, facts: Sequence[Fact], now: Millis) -> tuple[Event, ...]:
+    return tuple(_event(row, f"{row.attempts + 1}/{place}", fact, now) for place, fact in enumerate(facts))
+
+
+def _event(row: OutgoingRow, name: str, fact: Fact, now: Millis) -> Event:
+    # A crash repeats an attempt, and the repeat has really happened: but only one of the two can close the row.
+    return Event(f"{row.message_id}/{row.part}/{name}", row.scope, row.message_id, now, now, fact)

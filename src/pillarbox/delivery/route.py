@@ -1,0 +1,45 @@
+"""The route table: which transport serves which mail, and in which lane it queues.
+
+Pure. Built by app.py from the settings; asked by accept when outgoing rows are
+made. The simulator's domain never goes anywhere else.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pillarbox.delivery.transport import simulator
+from pillarbox.kit.ids import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Mail that fits every given field goes by `transport`; an empty field fits all."""
+
+    transport: str
+    account: str = ""
+    configuration_set: str = ""
+    domain: str = ""
+
+    def fits(self, scope: Scope, configuration_set: str | None, domain: str) -> bool:
+        return (
+            self.account in ("", scope.account)
+            and self.configuration_set in ("", configuration_set)
+            and self.domain in ("", domain)
+        )
+
+
+class RouteTable:
+    """The first rule that fits decides; mail that fits none is captured, so that nothing leaves by accident."""
+
+    def __init__(self, rules: Sequence[Rule] = ()) -> None:
+        self._rules = tuple(rules)
+
+    def __call__(self, scope: Scope, configuration_set: str | None, domain: str) -> tuple[str, str]:
+        """Return the transport's name and the lane: account, region, egress source, destination provider."""
+        transport = self._transport(scope, configuration_set, domain)
+        return transport, f"{scope.account}/{scope.region}/{transport}"
+
+    def _transport(self, scope: Scope, configuration_set: str | None, domain: str) -> str:
+        if domain == simulator.DOMAIN:
+            return "simulator"
+        return next((rule.transport for rule in self._rules if rule.fits(scope, configuration_set, domain)), "capture")

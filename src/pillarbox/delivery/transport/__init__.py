@@ -1,0 +1,1 @@
+"""The ways to hand an attempt to the next hop, one file each."""

@@ -1,0 +1,35 @@
+"""The promise of a transport; see docs/ADDING_A_TRANSPORT.md."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from pillarbox.delivery.outcome import Outcome
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.ids import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try: these bytes, from this envelope sender, to these recipients."""
+
+    message_id: str
+    part: int
+    number: int
+    scope: Scope
+    sender: str
+    recipients: tuple[str, ...]
+    data: bytes
+    started_at: Millis
+
+
+class Transport(Protocol):
+    """Hands one attempt to the next hop.
+
+    What the far side says is an Outcome, one for each recipient. An exception
+    from here is a bug of ours: the worker logs it and defers everyone.
+    """
+
+    name: str
+
+    async def deliver(self, attempt: Attempt) -> Mapping[str, Outcome]: ...

@@ -1,0 +1,1 @@
+"""Fan events out: one delivery row for each event and subscription."""

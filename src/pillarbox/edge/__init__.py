@@ -1,0 +1,1 @@
+"""Bytes in, bytes out: listeners, limits, and the gateway to the operations."""

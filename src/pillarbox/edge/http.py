@@ -1,0 +1,159 @@
+"""The HTTP face: bytes in within limits, bytes out, and who answers which path.
+
+A bare ASGI application (docs/decisions/0002-http-server.md). Called by uvicorn,
+built by app.py. Pages are a mounted application; probes, metrics and the
+SNS certificate are answered here; everything else is for the gateway.
+"""
+
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from pillarbox.edge.gateway import Gateway
+from pillarbox.kit import metrics
+from pillarbox.wire.faults import Fault
+from pillarbox.wire.request import Request, Response
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_MOST_HEAD_BYTES = 64 * 1024
+_LOOPBACK = ("127.0.0.1", "::1")
+
+BODIES = metrics.gauge("http_bodies_in_flight_bytes", doc="Bytes of request bodies held in memory now.")
+
+
+class HttpEdge:
+    """Answers each request; holds at most `in_flight_bytes` of bodies at a time."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        pages: Application,
+        certificates: Mapping[str, bytes],
+        *,
+        body_limit_bytes: int,
+        in_flight_bytes: int,
+        metrics_token: str,
+    ) -> None:
+        self._gateway = gateway
+        self._pages = pages
+        self._certificates = certificates
+        self._body_limit_bytes = body_limit_bytes
+        self._in_flight_bytes = in_flight_bytes
+        self._metrics_token = metrics_token
+        self._held_bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if path.startswith("/ui/") or path == "/ui":
+            await self._pages(scope, receive, send)
+            return
+        response = self._plain(path, scope)
+        if response is None:
+            body = _Body(self, scope, receive)
+            try:
+                response = await self._answer(scope, body)
+            finally:
+                self._release(body.held_bytes)
+        await _write(response, send)
+
+    def _plain(self, path: str, scope: Scope) -> Response | None:
+        if path == "/healthz":
+            return _text(200, b"ok\n")
+        if path == "/metrics":
+            return self._metrics(scope)
+        if (pem := self._certificates.get(path)) is not None:
+            return Response(200, [("Content-Type", "application/x-pem-file"), ("Cache-Control", "max-age=86400")], pem)
+        return None
+
+    def _metrics(self, scope: Scope) -> Response:
+        given = _headers(scope).get("authorization", "")
+        if self._metrics_token:
+            allowed = hmac.compare_digest(given.encode(), f"Bearer {self._metrics_token}".encode())
+        else:
+            allowed = (scope.get("client") or ("",))[0] in _LOOPBACK
+        if not allowed:
+            return _text(403, b"metrics are shown on loopback, or with the metrics token\n")
+        return _text(200, metrics.exposition())
+
+    async def _answer(self, scope: Scope, body: "_Body") -> Response:
+        headers = _headers(scope)
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > _MOST_HEAD_BYTES:
+            return _text(431, b"the request's headers are too long\n")
+        request = Request(scope["method"], _target(scope), headers, b"")
+        client = scope.get("client")
+        return await self._gateway.answer(request, body.read, client[0] if client else "", scope["scheme"])
+
+    def hold(self, count: int) -> None:
+        """Count bytes of a body, or refuse them when all bodies together are too many."""
+        if self._held_bytes + count > self._in_flight_bytes:
+            raise Fault("ServiceUnavailable", "Too many requests are being read; try again.", 503, sender=False)
+        self._held_bytes += count
+        BODIES.set(self._held_bytes)
+
+    def _release(self, count: int) -> None:
+        if count:
+            self._held_bytes -= count
+            BODIES.set(self._held_bytes)
+
+    @property
+    def body_limit_bytes(self) -> int:
+        return self._body_limit_bytes
+
+
+class _Body:
+    """Reads one request's body, once, when the gateway wants it."""
+
+    def __init__(self, edge: HttpEdge, scope: Scope, receive: Receive) -> None:
+        self._edge = edge
+        self._scope = scope
+        self._receive = receive
+        self.held_bytes = 0
+
+    async def read(self) -> bytes:
+        chunks: list[bytes] = []
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise Fault("IncompleteBody", "The connection ended before the body did.")
+            chunk: bytes = message.get("body", b"")
+            if chunk:
+                self._take(len(chunk))
+                chunks.append(chunk)
+            if not message.get("more_body"):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def _take(self, count: int) -> None:
+        if self.held_bytes + count > self._edge.body_limit_bytes:
+            limit = self._edge.body_limit_bytes
+            raise Fault("RequestEntityTooLarge", f"The request body is longer than {limit} bytes.", 413)
+        self._edge.hold(count)
+        self.held_bytes += count
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+def _target(scope: Scope) -> str:
+    path: str = scope["raw_path"].decode("latin-1")
+    query: bytes = scope["query_string"]
+    return f"{path}?{query.decode('latin-1')}" if query else path
+
+
+def _text(status: int, body: bytes) -> Response:
+    return Response(status, [("Content-Type", "text/plain; charset=utf-8")], body)
+
+
+async def _write(response: Response, send: Send) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})

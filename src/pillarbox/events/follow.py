@@ -1,0 +1,124 @@
+"""Follow the event log from a saved cursor, at least once.
+
+Touches the store. destinations/ and stats/ each run one `Follower`; the plan
+that they give does its work in the same transaction that moves the cursor, so
+that its effect happens once. Shards are leased: more processes share them, and
+a dead one's shards are taken over when its lease ends.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pillarbox.events.types import Event, fact_from_json
+from pillarbox.kit import log, metrics
+from pillarbox.kit.clock import SECOND, Clock, Millis
+from pillarbox.kit.errors import Unavailable
+from pillarbox.kit.ids import EVENT_SHARDS, Scope, new_token
+from pillarbox.store import events as stored
+from pillarbox.store.engine import Store
+from pillarbox.store.events import EventRow, Position
+from pillarbox.store.plan import Plan
+
+_LEASE: Millis = 30 * SECOND
+_BATCH = 500
+_IDLE_SECONDS = 1.0
+
+BEHIND = metrics.gauge(
+    "follower_behind_seconds",
+    labels=("follower",),
+    doc="Age of the oldest event that a follower has not yet seen; a steady rise means that it is too slow or stuck.",
+)
+
+Work = Callable[[Sequence[Event]], Plan[Any]]
+
+
+class _LeaseLost(Exception):
+    """Another process has taken a shard over; undoes the transaction."""
+
+
+class Follower:
+    """Feeds every event to `work`, in order within a shard, until cancelled.
+
+    A failure of `work` is logged and tried again: a follower never skips.
+    """
+
+    def __init__(self, name: str, store: Store, work: Work, clock: Clock) -> None:
+        self._name = name
+        self._store = store
+        self._work = work
+        self._clock = clock
+        self._lease = new_token()
+        self._positions: dict[int, Position] = {}
+        self._leased_until: Millis = 0
+        self._woken = asyncio.Event()
+        self._log = log.named(f"follower.{name}")
+        store.listen("events", self._woken.set)
+
+    async def run(self) -> None:
+        while True:
+            try:
+                moved = await self.step()
+            except Unavailable as error:
+                self._log.error("cannot follow", why=str(error))
+                moved = False
+            except Exception:
+                self._log.exception("work on events failed; the same events are tried again")
+                moved = False
+            if not moved:
+                await self._wait()
+
+    async def step(self) -> bool:
+        """Feed one batch; say whether there was one."""
+        now = self._clock.now()
+        if now > self._leased_until - _LEASE // 2:
+            await self._renew(now)
+        if not self._positions:
+            return False
+        start = min(self._positions.values())
+        found = await self._store.read(stored.after, start, _BATCH)
+        if not found:
+            BEHIND.labels(self._name).set(0)
+            return False
+        BEHIND.labels(self._name).set(max(0, now - found[0][1].recorded_at) / 1000)
+        end = found[-1][0]
+        due = [row for position, row in found if position > self._positions.get(row.shard, end)]
+        moved = {shard: max(end, position) for shard, position in self._positions.items()}
+        try:
+            await self._store.write(self._do, [event_of(row) for row in due], moved)
+        except _LeaseLost:  # whoever holds the shards now does this work
+            self._positions, self._leased_until = {}, 0
+            return False
+        self._positions = moved
+        return True
+
+    def _do(self, events: Sequence[Event], moved: dict[int, Position]) -> Plan[None]:
+        if (yield from stored.move_cursors(self._name, self._lease, moved)) < len(moved):
+            raise _LeaseLost
+        if events:
+            yield from self._work(events)
+
+    async def _renew(self, now: Millis) -> None:
+        shards = list(range(EVENT_SHARDS))
+        leased = await self._store.write(stored.lease_cursors, self._name, shards, self._lease, now, now + _LEASE)
+        self._positions = leased
+        self._leased_until = now + _LEASE
+
+    async def _wait(self) -> None:
+        try:
+            await asyncio.wait_for(self._woken.wait(), _IDLE_SECONDS)
+        except TimeoutError:
+            pass
+        self._woken.clear()
+
+
+def event_of(row: EventRow) -> Event:
+    """Return a stored row as the event that it is."""
+    return Event(
+        row.event_id,
+        Scope(row.account, row.region),
+        row.message_id,
+        row.happened_at,
+        row.recorded_at,
+        fact_from_json(row.fact),
+    )

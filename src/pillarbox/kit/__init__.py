@@ -1,0 +1,1 @@
+"""The leaf: what every room may use and that uses no room itself."""

@@ -1,0 +1,1 @@
+"""From "asked" to "promised": every send, from any door, becomes a Draft and goes through accept."""

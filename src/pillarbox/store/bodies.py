@@ -1,0 +1,124 @@
+"""Bodies on the embedded store: append-only files, one for each day.
+
+Touches the folder `bodies/`. Called by the writer thread of store/sqlite.py
+(append and sync, before the commit that refers to them) and by readers.
+Dropping a day's bodies is unlinking one file. A reference is
+`day:offset:length`; each body is preceded by its CRC, so that a damaged disk
+is noticed rather than delivered.
+"""
+
+import os
+import struct
+import time
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from pillarbox.kit.errors import Unavailable
+
+_HEADER = struct.Struct(">4sII")
+_MAGIC = b"PBX1"
+
+
+class Disk(Protocol):
+    """The three calls by which bodies reach the disk; the power-cut tests bring their own."""
+
+    def open(self, path: Path) -> int: ...
+    def append(self, handle: int, data: bytes) -> None: ...
+    def sync(self, handle: int) -> None: ...
+
+
+class RealDisk:
+    """The operating system's file calls; a new file's name is synced with its folder."""
+
+    def open(self, path: Path) -> int:
+        fresh = not path.exists()
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        if fresh:
+            folder = os.open(path.parent, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
+        return handle
+
+    def append(self, handle: int, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(handle, view) :]
+
+    def sync(self, handle: int) -> None:
+        os.fdatasync(handle)
+
+
+class Segments:
+    """Appends and reads bodies; a body counts as kept only after `sync`.
+
+    One writer. A tail left by a crash is never referred to and is passed over.
+    """
+
+    def __init__(self, folder: Path, disk: Disk | None = None, *, synchronous: bool = True) -> None:
+        self._folder = folder
+        self._disk = disk or RealDisk()
+        self._synchronous = synchronous
+        self._handles: dict[str, int] = {}
+        self._ends: dict[str, int] = {}
+        self._unsynced: set[str] = set()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def append(self, bodies: Sequence[bytes], at: int) -> list[str]:
+        """Write the bodies behind each other and return their references."""
+        day = time.strftime("%Y-%m-%d", time.gmtime(at // 1000))
+        handle = self._handle(day)
+        end = self._ends[day]
+        chunks, references = [], []
+        for body in bodies:
+            header = _HEADER.pack(_MAGIC, len(body), zlib.crc32(body))
+            references.append(f"{day}:{end}:{len(body)}")
+            chunks += (header, body)
+            end += len(header) + len(body)
+        self._unsynced.add(day)
+        try:
+            self._disk.append(handle, b"".join(chunks))
+        except OSError:
+            self._forget(day)  # the end is unknown after a short write: open and measure again
+            raise
+        self._ends[day] = end
+        return references
+
+    def sync(self) -> None:
+        """Return when everything appended so far would survive a power cut."""
+        for day in sorted(self._unsynced):
+            if self._synchronous and day in self._handles:
+                self._disk.sync(self._handles[day])
+        self._unsynced.clear()
+
+    def read(self, reference: str) -> bytes:
+        """Return a body; Unavailable when it was dropped or does not match its CRC."""
+        day, offset, length = reference.split(":")
+        try:
+            with open(self._folder / f"{day}.seg", "rb", buffering=0) as file:
+                record = os.pread(file.fileno(), _HEADER.size + int(length), int(offset))
+        except FileNotFoundError:
+            raise Unavailable(f"the bodies of {day} are no longer kept") from None
+        body = record[_HEADER.size :]
+        if len(body) != int(length) or _HEADER.unpack_from(record) != (_MAGIC, len(body), zlib.crc32(body)):
+            raise Unavailable(f"the body {reference} is damaged on disk")
+        return body
+
+    def close(self) -> None:
+        for day in list(self._handles):
+            self._forget(day)
+
+    def _handle(self, day: str) -> int:
+        if day not in self._handles:
+            for old in [other for other in self._handles if other not in self._unsynced]:
+                self._forget(old)
+            handle = self._disk.open(self._folder / f"{day}.seg")
+            self._handles[day] = handle
+            self._ends[day] = os.lseek(handle, 0, os.SEEK_END)
+        return self._handles[day]
+
+    def _forget(self, day: str) -> None:
+        os.close(self._handles.pop(day))
+        self._ends.pop(day, None)
+        self._unsynced.discard(day)

@@ -1,0 +1,110 @@
+"""The event log, the keys that make facts unique, and the cursors of its followers.
+
+Plans only. Written by events/record.py and nobody else; read by followers
+(events/follow.py) and by whoever shows a message's history.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pillarbox.kit.clock import Millis
+from pillarbox.store.plan import Many, Plan, Rows, Touch
+
+_COLUMNS = "event_id, account, region, shard, message_id, kind, happened_at, recorded_at, fact"
+# Only what every transaction older than the oldest running one has committed may be followed: a
+# sequence number is given before its commit, so a late commit would otherwise be stepped over.
+# https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
+_SETTLED = "/*pg: AND tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint */"
+
+
+class EventRow(NamedTuple):
+    event_id: str
+    account: str
+    region: str
+    shard: int
+    message_id: str
+    kind: str
+    happened_at: Millis
+    recorded_at: Millis
+    fact: str
+
+
+class Position(NamedTuple):
+    """A place in the log, in the order in which commits became visible."""
+
+    tx: int
+    seq: int
+
+
+def append(rows: Sequence[EventRow]) -> Plan[None]:
+    """Add facts that are known to be new."""
+    yield Many(f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    yield Touch("events")
+
+
+def first_seen(account: str, fact_key: str, now: Millis) -> Plan[bool]:
+    """Say whether this fact is told for the first time, and remember that it was told."""
+    rows = yield Rows(
+        "INSERT INTO seen (account, fact_key, recorded_at) VALUES (?, ?, ?)"
+        " ON CONFLICT (account, fact_key) DO NOTHING RETURNING fact_key",
+        (account, fact_key, now),
+    )
+    return bool(rows)
+
+
+def of_message(message_id: str) -> Plan[list[EventRow]]:
+    rows = yield Rows(f"SELECT {_COLUMNS} FROM events WHERE message_id = ? ORDER BY happened_at, seq", (message_id,))
+    return [EventRow(*row) for row in rows]
+
+
+def after(position: Position, limit: int) -> Plan[list[tuple[Position, EventRow]]]:
+    """Return the next facts behind `position`, of every shard, in their order."""
+    rows = yield Rows(
+        f"SELECT tx, seq, {_COLUMNS} FROM events WHERE (tx, seq) > (?, ?) {_SETTLED} ORDER BY tx, seq LIMIT ?",
+        (*position, limit),
+    )
+    return [(Position(*row[:2]), EventRow(*row[2:])) for row in rows]
+
+
+def last_position() -> Plan[Position]:
+    rows = yield Rows("SELECT tx, seq FROM events ORDER BY tx DESC, seq DESC LIMIT 1")
+    return Position(*rows[0]) if rows else Position(0, 0)
+
+
+def lease_cursors(
+    follower: str, shards: Sequence[int], lease: str, now: Millis, until: Millis
+) -> Plan[dict[int, Position]]:
+    """Take (or keep) the lease of the shards that nobody else holds; return where each stands."""
+    yield Many(
+        "INSERT INTO cursors (follower, shard, tx, seq, lease, leased_until) VALUES (?, ?, 0, 0, '', 0)"
+        " ON CONFLICT (follower, shard) DO NOTHING",
+        [(follower, shard) for shard in shards],
+    )
+    marks = ", ".join("?" * len(shards))
+    rows = yield Rows(
+        f"UPDATE cursors SET lease = ?, leased_until = ? WHERE follower = ? AND shard IN ({marks})"
+        " AND (lease = ? OR leased_until <= ?) RETURNING shard, tx, seq",
+        (lease, until, follower, *shards, lease, now),
+    )
+    return {row[0]: Position(row[1], row[2]) for row in rows}
+
+
+def move_cursors(follower: str, lease: str, positions: dict[int, Position]) -> Plan[int]:
+    """Move cursors in the transaction of what was done with the events; return how many were still leased."""
+    moved = 0
+    for position, shards in _by_position(positions).items():
+        marks = ", ".join("?" * len(shards))
+        rows = yield Rows(
+            f"UPDATE cursors SET tx = ?, seq = ? WHERE follower = ? AND lease = ? AND shard IN ({marks})"
+            " RETURNING shard",
+            (*position, follower, lease, *shards),
+        )
+        moved += len(rows)
+    return moved
+
+
+def _by_position(positions: dict[int, Position]) -> dict[Position, list[int]]:
+    grouped: dict[Position, list[int]] = {}
+    for shard, position in positions.items():
+        grouped.setdefault(position, []).append(shard)
+    return grouped

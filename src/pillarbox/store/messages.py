@@ -1,0 +1,185 @@
+"""Messages, their recipients, and the quota that they use.
+
+Plans only. Written by sending/accept.py (new messages) and events/record.py
+(states); read by whoever shows or delivers a message.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.ids import Scope
+from pillarbox.store.plan import Many, Plan, Row, Rows, first
+
+_MESSAGE = (
+    "message_id, account, region, send_id, accepted_at, operation, configuration_set, sender, subject, size,"
+    " recipient_count, mail, body"
+)
+_RECIPIENT = "message_id, number, account, region, address, accepted_at, state, rank, changed_at"
+_QUOTA_BUCKET: Millis = 300_000
+
+
+class MessageRow(NamedTuple):
+    """`mail` is MailFacts as JSON; `body` refers to the bytes as they were promised."""
+
+    message_id: str
+    account: str
+    region: str
+    send_id: str
+    accepted_at: Millis
+    operation: str
+    configuration_set: str
+    sender: str
+    subject: str
+    size: int
+    recipient_count: int
+    mail: str
+    body: str
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.account, self.region)
+
+
+class RecipientRow(NamedTuple):
+    message_id: str
+    number: int
+    account: str
+    region: str
+    address: str
+    accepted_at: Millis
+    state: str
+    rank: int
+    changed_at: Millis
+
+
+class Search(NamedTuple):
+    """What a list of messages is narrowed by; an empty value narrows nothing.
+
+    `before` is the last row of the previous page (accepted_at, message_id).
+    """
+
+    account: str = ""
+    region: str = ""
+    recipient: str = ""
+    state: str = ""
+    sender: str = ""
+    subject: str = ""
+    configuration_set: str = ""
+    since: Millis = 0
+    before: tuple[Millis, str] | None = None
+
+
+def add(messages: Sequence[MessageRow], recipients: Sequence[RecipientRow]) -> Plan[None]:
+    yield Many(f"INSERT INTO messages ({_MESSAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", messages)
+    yield Many(f"INSERT INTO recipients ({_RECIPIENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", recipients)
+
+
+def get(message_id: str) -> Plan[MessageRow | None]:
+    found = first((yield Rows(f"SELECT {_MESSAGE} FROM messages WHERE message_id = ?", (message_id,))))
+    return MessageRow(*found) if found else None
+
+
+def get_many(message_ids: Sequence[str]) -> Plan[dict[str, MessageRow]]:
+    """Return those messages that exist (at most some hundred are asked for)."""
+    if not message_ids:
+        return {}
+    marks = ", ".join("?" * len(message_ids))
+    rows = yield Rows(f"SELECT {_MESSAGE} FROM messages WHERE message_id IN ({marks})", tuple(message_ids))
+    return {row[0]: MessageRow(*row) for row in rows}
+
+
+def recipients_of(message_id: str) -> Plan[list[RecipientRow]]:
+    rows = yield Rows(f"SELECT {_RECIPIENT} FROM recipients WHERE message_id = ? ORDER BY number", (message_id,))
+    return [RecipientRow(*row) for row in rows]
+
+
+def recipients_of_many(message_ids: Sequence[str]) -> Plan[dict[str, list[RecipientRow]]]:
+    if not message_ids:
+        return {}
+    marks = ", ".join("?" * len(message_ids))
+    rows = yield Rows(
+        f"SELECT {_RECIPIENT} FROM recipients WHERE message_id IN ({marks}) ORDER BY message_id, number",
+        tuple(message_ids),
+    )
+    found: dict[str, list[RecipientRow]] = {}
+    for row in rows:
+        found.setdefault(row[0], []).append(RecipientRow(*row))
+    return found
+
+
+def move_states(moves: Sequence[tuple[str, int, Millis, str, str, int]]) -> Plan[None]:
+    """Move recipients (state, rank, changed_at, message_id, address, rank again) that are at a lower rank."""
+    yield Many(
+        "UPDATE recipients SET state = ?, rank = ?, changed_at = ? WHERE message_id = ? AND address = ? AND rank < ?",
+        moves,
+    )
+
+
+def move_whole_messages(moves: Sequence[tuple[str, int, Millis, str, int]]) -> Plan[None]:
+    """The same for every recipient of a message (state, rank, changed_at, message_id, rank again)."""
+    yield Many(
+        "UPDATE recipients SET state = ?, rank = ?, changed_at = ? WHERE message_id = ? AND rank < ?",
+        moves,
+    )
+
+
+def newest(search: Search, limit: int) -> Plan[list[MessageRow]]:
+    """Return the newest messages that fit, newest first."""
+    where, args = _conditions(search)
+    rows = yield Rows(
+        f"SELECT {_MESSAGE} FROM messages m WHERE {where} ORDER BY accepted_at DESC, message_id DESC LIMIT ?",
+        (*args, limit),
+    )
+    return [MessageRow(*row) for row in rows]
+
+
+def use_quota(uses: Sequence[tuple[str, str, Millis, int]]) -> Plan[None]:
+    """Count accepted recipients (account, region, accepted_at, recipients)."""
+    yield Many(
+        "INSERT INTO quota_use (account, region, bucket_at, recipients) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (account, region, bucket_at) DO UPDATE SET recipients = quota_use.recipients + excluded.recipients",
+        [(account, region, at - at % _QUOTA_BUCKET, count) for account, region, at, count in uses],
+    )
+
+
+def recipients_since(scope: Scope, since: Millis) -> Plan[int]:
+    """Return how many recipients were accepted since then, to five minutes."""
+    rows: list[Row] = yield Rows(
+        "SELECT coalesce(sum(recipients), 0) FROM quota_use WHERE account = ? AND region = ? AND bucket_at > ?",
+        (*scope, since - _QUOTA_BUCKET),
+    )
+    return int(rows[0][0])
+
+
+def _conditions(search: Search) -> tuple[str, list[object]]:
+    where, args = ["1 = 1"], list[object]()
+
+    def narrow(condition: str, *values: object) -> None:
+        where.append(condition)
+        args.extend(values)
+
+    for column in ("account", "region", "configuration_set"):
+        if value := getattr(search, column):
+            narrow(f"{column} = ?", value)
+    if search.since:
+        narrow("accepted_at >= ?", search.since)
+    if search.before:
+        narrow("(accepted_at, message_id) < (?, ?)", *search.before)
+    for column in ("sender", "subject"):
+        if value := getattr(search, column):
+            narrow(f"lower({column}) LIKE ? ESCAPE '!'", f"%{_literal(value.lower())}%")
+    if search.recipient or search.state:
+        inner = ["r.message_id = m.message_id"]
+        if search.recipient:
+            inner.append("lower(r.address) LIKE ? ESCAPE '!'")
+            args.append(f"%{_literal(search.recipient.lower())}%")
+        if search.state:
+            inner.append("r.state = ?")
+            args.append(search.state)
+        where.append(f"EXISTS (SELECT 1 FROM recipients r WHERE {' AND '.join(inner)})")
+    return " AND ".join(where), args
+
+
+def _literal(text: str) -> str:
+    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")

@@ -1,0 +1,102 @@
+"""What accounts own and configure: documents by (account, region, kind, name).
+
+Plans only. Called by resources/ and pubsub/, which give the documents their
+meaning; a document is JSON text. Every write touches the topic `nouns`, by
+which caches know that they are stale.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.ids import Scope
+from pillarbox.store.plan import Plan, Rows, Touch, first
+
+_COLUMNS = "name, parent, created_at, updated_at, document"
+_HERE = "account = ? AND region = ? AND kind = ?"
+
+
+class Noun(NamedTuple):
+    """One stored document."""
+
+    name: str
+    parent: str
+    created_at: Millis
+    updated_at: Millis
+    document: str
+
+
+def create(scope: Scope, kind: str, name: str, document: str, now: Millis, parent: str = "") -> Plan[bool]:
+    """Insert, and say whether there was none of that name before."""
+    rows = yield Rows(
+        "INSERT INTO nouns (account, region, kind, name, parent, created_at, updated_at, document)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, region, kind, name) DO NOTHING RETURNING name",
+        (*scope, kind, name, parent, now, now, document),
+    )
+    yield Touch("nouns")
+    return bool(rows)
+
+
+def change(scope: Scope, kind: str, name: str, edit: Callable[[str], str], now: Millis) -> Plan[bool]:
+    """Replace a document by `edit(document)` and say whether there was one; nobody comes between."""
+    found = first((yield Rows(f"SELECT document FROM nouns WHERE {_HERE} AND name = ? /*pg: FOR UPDATE */",
+                              (*scope, kind, name))))
+    if found is None:
+        return False
+    yield Rows(
+        f"UPDATE nouns SET document = ?, updated_at = ? WHERE {_HERE} AND name = ?",
+        (edit(found[0]), now, *scope, kind, name),
+    )
+    yield Touch("nouns")
+    return True
+
+
+def delete(scope: Scope, kind: str, name: str) -> Plan[bool]:
+    """Delete, and say whether there was one."""
+    rows = yield Rows(f"DELETE FROM nouns WHERE {_HERE} AND name = ? RETURNING name", (*scope, kind, name))
+    yield Touch("nouns")
+    return bool(rows)
+
+
+def delete_children(scope: Scope, kind: str, parent: str) -> Plan[int]:
+    rows = yield Rows(f"DELETE FROM nouns WHERE {_HERE} AND parent = ? RETURNING name", (*scope, kind, parent))
+    yield Touch("nouns")
+    return len(rows)
+
+
+def get(scope: Scope, kind: str, name: str) -> Plan[Noun | None]:
+    found = first((yield Rows(f"SELECT {_COLUMNS} FROM nouns WHERE {_HERE} AND name = ?", (*scope, kind, name))))
+    return Noun(*found) if found else None
+
+
+def get_many(scope: Scope, kind: str, names: list[str]) -> Plan[list[Noun]]:
+    """Return those of `names` (at most some hundred) that exist, in the order of their names."""
+    if not names:
+        return []
+    marks = ", ".join("?" * len(names))
+    rows = yield Rows(
+        f"SELECT {_COLUMNS} FROM nouns WHERE {_HERE} AND name IN ({marks}) ORDER BY name", (*scope, kind, *names)
+    )
+    return [Noun(*row) for row in rows]
+
+
+def list_by_name(scope: Scope, kind: str, after: str, limit: int) -> Plan[list[Noun]]:
+    """Return at most `limit` of a kind whose names come after `after`, by name."""
+    rows = yield Rows(
+        f"SELECT {_COLUMNS} FROM nouns WHERE {_HERE} AND name > ? ORDER BY name LIMIT ?", (*scope, kind, after, limit)
+    )
+    return [Noun(*row) for row in rows]
+
+
+def list_children(scope: Scope, kind: str, parent: str, after: str, limit: int) -> Plan[list[Noun]]:
+    """Return at most `limit` of a kind below one parent whose names come after `after`, by name."""
+    rows = yield Rows(
+        f"SELECT {_COLUMNS} FROM nouns WHERE {_HERE} AND parent = ? AND name > ? ORDER BY name LIMIT ?",
+        (*scope, kind, parent, after, limit),
+    )
+    return [Noun(*row) for row in rows]
+
+
+def count(scope: Scope, kind: str) -> Plan[int]:
+    rows = yield Rows(f"SELECT count(*) FROM nouns WHERE {_HERE}", (*scope, kind))
+    return int(rows[0][0])

@@ -1,0 +1,151 @@
+"""The delivery queue: rows to attempt, claimed by lease.
+
+Plans only. Filled by sending/accept.py; claimed and closed by
+delivery/worker.py. A claim pushes `due_at` to the end of the lease and leaves
+a token: rows of a dead worker come due by themselves, and a worker that lost
+its lease cannot close them.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.ids import Scope
+from pillarbox.store.plan import Many, Plan, Rows, Touch
+
+_COLUMNS = "message_id, part, account, region, lane, transport, recipients, accepted_at, due_at, attempts, lease, why"
+
+
+class OutgoingRow(NamedTuple):
+    """`recipients` is a JSON list of addresses that go the same way; `attempts` were already made."""
+
+    message_id: str
+    part: int
+    account: str
+    region: str
+    lane: str
+    transport: str
+    recipients: str
+    accepted_at: Millis
+    due_at: Millis
+    attempts: int
+    lease: str
+    why: str
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.account, self.region)
+
+
+class Closing(NamedTuple):
+    """How an attempt ended for its row: `recipients` are those to try again at `due_at`, if any."""
+
+    message_id: str
+    part: int
+    lease: str
+    recipients: str | None
+    due_at: Millis
+    why: str
+
+
+class CaptureRow(NamedTuple):
+    message_id: str
+    part: int
+    account: str
+    captured_at: Millis
+    sender: str
+    recipients: str
+    body: str
+
+
+def add(rows: Sequence[OutgoingRow]) -> Plan[None]:
+    yield Many(f"INSERT INTO outgoing ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    yield Touch("outgoing")
+
+
+def lanes() -> Plan[list[str]]:
+    """Return every lane that has rows, whether due or not, by stepping from one lane to the next."""
+    rows = yield Rows(
+        "WITH RECURSIVE step (lane) AS (SELECT min(lane) FROM outgoing UNION ALL"
+        " SELECT (SELECT min(lane) FROM outgoing WHERE lane > step.lane) FROM step WHERE step.lane IS NOT NULL)"
+        " SELECT lane FROM step WHERE lane IS NOT NULL"
+    )
+    return [row[0] for row in rows]
+
+
+def claim(budgets: Mapping[str, int], lease: str, now: Millis, until: Millis) -> Plan[list[OutgoingRow]]:
+    """Lease at most so many due rows of each lane, oldest first."""
+    claimed: list[OutgoingRow] = []
+    for lane, budget in budgets.items():
+        rows = yield Rows(
+            "UPDATE outgoing SET due_at = ?, lease = ? WHERE (message_id, part) IN"
+            " (SELECT message_id, part FROM outgoing WHERE lane = ? AND due_at <= ? ORDER BY due_at LIMIT ?"
+            f" /*pg: FOR UPDATE SKIP LOCKED */) RETURNING {_COLUMNS}",
+            (until, lease, lane, now, budget),
+        )
+        claimed += [OutgoingRow(*row) for row in rows]
+    return claimed
+
+
+def renew(keys: Sequence[tuple[str, int]], lease: str, until: Millis) -> Plan[None]:
+    """Keep the lease of rows whose attempts still live."""
+    yield Many(
+        "UPDATE outgoing SET due_at = ? WHERE message_id = ? AND part = ? AND lease = ?",
+        [(until, message_id, part, lease) for message_id, part in keys],
+    )
+
+
+def close(closing: Closing) -> Plan[bool]:
+    """End an attempt: the row goes, or waits for its next try. False when the lease was lost."""
+    key = (closing.message_id, closing.part, closing.lease)
+    if closing.recipients is None:
+        rows = yield Rows(
+            "DELETE FROM outgoing WHERE message_id = ? AND part = ? AND lease = ? RETURNING part",
+            key,
+        )
+    else:
+        rows = yield Rows(
+            "UPDATE outgoing SET recipients = ?, due_at = ?, attempts = attempts + 1, lease = '', why = ?"
+            " WHERE message_id = ? AND part = ? AND lease = ? RETURNING part",
+            (closing.recipients, closing.due_at, closing.why, *key),
+        )
+    return bool(rows)
+
+
+def next_due_at() -> Plan[Millis | None]:
+    """Return when the next row comes due, or None when the queue is empty."""
+    found: list[Millis] = []
+    for lane in (yield from lanes()):
+        rows = yield Rows("SELECT min(due_at) FROM outgoing WHERE lane = ?", (lane,))
+        if rows[0][0] is not None:
+            found.append(rows[0][0])
+    return min(found, default=None)
+
+
+def of_message(message_id: str) -> Plan[list[OutgoingRow]]:
+    rows = yield Rows(f"SELECT {_COLUMNS} FROM outgoing WHERE message_id = ? ORDER BY part", (message_id,))
+    return [OutgoingRow(*row) for row in rows]
+
+
+def size() -> Plan[int]:
+    rows = yield Rows("SELECT count(*) FROM outgoing")
+    return int(rows[0][0])
+
+
+def keep_captures(rows: Sequence[CaptureRow]) -> Plan[None]:
+    """Keep what was captured; the same attempt repeated after a crash replaces what it kept before."""
+    yield Many(
+        "INSERT INTO captures (message_id, part, account, captured_at, sender, recipients, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id, part) DO UPDATE SET"
+        " captured_at = excluded.captured_at, recipients = excluded.recipients, body = excluded.body",
+        rows,
+    )
+
+
+def captures_of(message_id: str) -> Plan[list[CaptureRow]]:
+    rows = yield Rows(
+        "SELECT message_id, part, account, captured_at, sender, recipients, body FROM captures"
+        " WHERE message_id = ? ORDER BY part",
+        (message_id,),
+    )
+    return [CaptureRow(*row) for row in rows]

@@ -1,0 +1,190 @@
+"""The large store: PostgreSQL through asyncpg.
+
+Touches the network. The same plans as on SQLite run here, each in a
+transaction on a pooled connection; items given to `commit` while a group is
+being written share the next group. A transaction that PostgreSQL gives up on
+(serialization, deadlock) is run again from the start.
+"""
+
+import asyncio
+import functools
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import asyncpg
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from pillarbox.kit.errors import Unavailable
+from pillarbox.store.migrate import migrate_postgres
+from pillarbox.store.plan import Keep, Many, Plan, Rows, Touch
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+
+_CHANNEL = "pillarbox"
+_MOST_IN_A_GROUP = 512
+_GROUPS_AT_ONCE = 4
+_AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
+_LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
+
+
+class PostgresStore:
+    """See store/engine.py for the promise."""
+
+    def __init__(self, pool: Any, listening: Any) -> None:
+        self._pool = pool
+        self._listening = listening
+        self._listeners: dict[str, list[Callable[[], None]]] = {}
+        self._groups: dict[Callable[..., Plan[Any]], _Group] = {}
+
+    @classmethod
+    async def open(cls, url: str) -> "PostgresStore":
+        """Connect and migrate; Unavailable when the server could lose what it acknowledged."""
+        try:
+            pool = await asyncpg.create_pool(url, min_size=2, max_size=16, command_timeout=60)
+            listening = await asyncpg.connect(url)
+        except (OSError, asyncpg.PostgresError) as error:
+            raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
+        async with pool.acquire() as connection:
+            for setting in ("fsync", "synchronous_commit"):
+                if await connection.fetchval(f"SHOW {setting}") == "off":
+                    await pool.close()
+                    raise Unavailable(f"PostgreSQL runs with {setting}=off: it could lose mail that was acknowledged")
+            await migrate_postgres(connection)
+        store = cls(pool, listening)
+        await listening.add_listener(_CHANNEL, store._heard)
+        return store
+
+    async def write(self, planner: Callable[..., Plan[T]], *args: Any) -> T:
+        return await self._transact(planner, args)  # type: ignore[no-any-return]
+
+    async def commit(self, planner: Callable[[Sequence[Item]], Plan[list[T]]], item: Item) -> T:
+        group = self._groups.get(planner)
+        if group is None:
+            group = self._groups[planner] = _Group(functools.partial(self._transact, planner))
+        return await group.add(item)  # type: ignore[no-any-return]
+
+    async def read(self, planner: Callable[..., Plan[T]], *args: Any) -> T:
+        try:
+            async with self._pool.acquire() as connection, connection.transaction(
+                isolation="repeatable_read", readonly=True
+            ):
+                return await _run(connection, planner(*args), set())  # type: ignore[no-any-return]
+        except _LOST as error:
+            raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
+
+    async def body(self, reference: str) -> bytes:
+        body = await self._pool.fetchval("SELECT content FROM bodies WHERE body_id = $1", int(reference[3:]))
+        if body is None:
+            raise Unavailable(f"the body {reference} is no longer kept")
+        return bytes(body)
+
+    def listen(self, topic: str, wake: Callable[[], None]) -> None:
+        self._listeners.setdefault(topic, []).append(wake)
+
+    async def close(self) -> None:
+        await self._listening.close()
+        await self._pool.close()
+
+    async def _transact(self, planner: Callable[..., Plan[Any]], args: tuple[Any, ...]) -> Any:
+        again = AsyncRetrying(
+            retry=retry_if_exception_type(_AGAIN),
+            stop=stop_after_attempt(8),
+            wait=wait_random_exponential(multiplier=0.005, max=0.2),
+            reraise=True,
+        )
+        try:
+            async for attempt in again:
+                with attempt:
+                    return await self._once(planner, args)
+        except (*_AGAIN, *_LOST) as error:
+            raise Unavailable(f"PostgreSQL could not write: {error}") from error
+
+    async def _once(self, planner: Callable[..., Plan[Any]], args: tuple[Any, ...]) -> Any:
+        async with self._pool.acquire() as connection, connection.transaction():
+            touched: set[str] = set()
+            result = await _run(connection, planner(*args), touched)
+            for topic in sorted(touched):
+                await connection.execute("SELECT pg_notify($1, $2)", _CHANNEL, topic)
+            return result
+
+    def _heard(self, _connection: Any, _process: int, _channel: str, topic: str) -> None:
+        for wake in self._listeners.get(topic, ()):
+            wake()
+
+
+class _Group:
+    """Gathers items while earlier groups are being written."""
+
+    def __init__(self, transact: Callable[[tuple[Any, ...]], Any]) -> None:
+        self._transact = transact
+        self._waiting: list[tuple[Any, asyncio.Future[Any]]] = []
+        self._turns = asyncio.Semaphore(_GROUPS_AT_ONCE)
+
+    async def add(self, item: Any) -> Any:
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, answer))
+        async with self._turns:
+            if not answer.done():
+                taken, self._waiting = self._waiting[:_MOST_IN_A_GROUP], self._waiting[_MOST_IN_A_GROUP:]
+                await self._write(taken)
+        return await answer
+
+    async def _write(self, taken: list[tuple[Any, "asyncio.Future[Any]"]]) -> None:
+        try:
+            results = await self._transact(([item for item, _ in taken],))
+        except Exception:  # one of them may be at fault: each on its own, so that neighbours are kept
+            await asyncio.gather(*(self._write_alone(item, answer) for item, answer in taken))
+            return
+        for (_, answer), result in zip(taken, results, strict=True):
+            if not answer.done():
+                answer.set_result(result)
+
+    async def _write_alone(self, item: Any, answer: "asyncio.Future[Any]") -> None:
+        try:
+            (result,) = await self._transact(([item],))
+        except Exception as error:
+            if not answer.done():
+                answer.set_exception(error)
+        else:
+            if not answer.done():
+                answer.set_result(result)
+
+
+async def _run(connection: Any, plan: Plan[T], touched: set[str]) -> T:
+    answer: Any = None
+    try:
+        while True:
+            statement = plan.send(answer)
+            answer = None
+            if isinstance(statement, Rows):
+                answer = [tuple(row) for row in await connection.fetch(in_dialect(statement.sql), *statement.args)]
+            elif isinstance(statement, Many):
+                await connection.executemany(in_dialect(statement.sql), statement.each)
+            elif isinstance(statement, Keep):
+                answer = await _keep(connection, statement)
+            elif isinstance(statement, Touch):
+                touched.add(statement.topic)
+    except StopIteration as done:
+        return done.value  # type: ignore[no-any-return]
+
+
+async def _keep(connection: Any, keep: Keep) -> list[str]:
+    rows = await connection.fetch(
+        "INSERT INTO bodies (account, kept_at, content)"
+        " SELECT $1, $2, content FROM unnest($3::bytea[]) WITH ORDINALITY AS given (content, place) ORDER BY place"
+        " RETURNING body_id",
+        keep.account,
+        keep.at,
+        list(keep.bodies),
+    )
+    return [f"pg:{row[0]}" for row in sorted(rows)]
+
+
+@functools.lru_cache(maxsize=1024)
+def in_dialect(sql: str) -> str:
+    """Return a plan's SQL as PostgreSQL wants it: numbered placeholders, `/*pg: … */` uncovered."""
+    uncovered = re.sub(r"/\*pg:(.*?)\*/", r"\1", sql, flags=re.DOTALL)
+    numbers = iter(range(1, uncovered.count("?") + 1))
+    return re.sub(r"\?", lambda _: f"${next(numbers)}", uncovered)

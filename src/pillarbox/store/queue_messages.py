@@ -1,0 +1,158 @@
+"""The messages of SQS queues.
+
+Plans only. Called by pubsub/, which decides who may have which message; here a
+message becomes visible, is claimed, moved or removed. Every statement goes by
+the index on (queue, visible_at) or by number, so its cost does not grow with
+the length of a queue; only `counts` and `in_flight` read as much as they count.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pillarbox.kit.clock import Millis
+from pillarbox.store.plan import Many, Plan, Rows, first
+
+_WRITTEN = "queue, account, message_id, sent_at, visible_at, receive_count, sender_id, system, attributes, body"
+_CLAIMED = "number, message_id, sent_at, first_received_at, receive_count, sender_id, system, attributes, body"
+
+
+class QueueMessageRow(NamedTuple):
+    """A message to add. `queue` is the queue's key; `system` and `attributes` are JSON."""
+
+    queue: str
+    account: str
+    message_id: str
+    sent_at: Millis
+    visible_at: Millis
+    sender_id: str
+    system: str
+    attributes: str
+    body: str
+
+
+class ClaimedRow(NamedTuple):
+    """A message that a receiver now holds; `receive_count` counts this time."""
+
+    number: int
+    message_id: str
+    sent_at: Millis
+    first_received_at: Millis
+    receive_count: int
+    sender_id: str
+    system: str
+    attributes: str
+    body: str
+
+
+class Counts(NamedTuple):
+    visible: int
+    in_flight: int
+    delayed: int
+
+
+def add(rows: Sequence[QueueMessageRow]) -> Plan[None]:
+    yield Many(f"INSERT INTO queue_messages ({_WRITTEN}) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?)", rows)
+
+
+def claim(queue: str, most: int, now: Millis, until: Millis, besides: Sequence[int] = ()) -> Plan[list[ClaimedRow]]:
+    """Hide up to `most` visible messages `until` then and return them, oldest first; nobody else gets them meanwhile.
+
+    `besides` are the numbers of messages not to take.
+    """
+    others = f" AND number NOT IN ({', '.join('?' * len(besides))})" if besides else ""
+    rows = yield Rows(
+        "WITH due AS MATERIALIZED (SELECT number FROM queue_messages"
+        f" WHERE queue = ? AND visible_at <= ?{others}"
+        " ORDER BY visible_at, number LIMIT ? /*pg: FOR UPDATE SKIP LOCKED */)"
+        " UPDATE queue_messages SET visible_at = ?, receive_count = receive_count + 1,"
+        " first_received_at = coalesce(first_received_at, ?)"
+        f" WHERE number IN (SELECT number FROM due) RETURNING {_CLAIMED}",
+        (queue, now, *besides, most, until, now),
+    )
+    return [ClaimedRow(*row) for row in sorted(rows)]
+
+
+def next_visible_at(queue: str, now: Millis) -> Plan[Millis | None]:
+    """Return when the next message that is hidden now becomes visible."""
+    rows = yield Rows("SELECT min(visible_at) FROM queue_messages WHERE queue = ? AND visible_at > ?", (queue, now))
+    found = rows[0][0]
+    return None if found is None else int(found)
+
+
+def show_at(queue: str, number: int, visible_at: Millis, now: Millis) -> Plan[bool]:
+    """Change when a hidden message becomes visible, and say whether there was such a message."""
+    rows = yield Rows(
+        "UPDATE queue_messages SET visible_at = ? WHERE number = ? AND queue = ? AND visible_at > ? RETURNING number",
+        (visible_at, number, queue, now),
+    )
+    return bool(rows)
+
+
+def exists(queue: str, number: int) -> Plan[bool]:
+    rows = yield Rows("SELECT 1 FROM queue_messages WHERE number = ? AND queue = ?", (number, queue))
+    return first(rows) is not None
+
+
+def move(to_queue: str, moves: Sequence[tuple[int, str]], now: Millis) -> Plan[None]:
+    """Put messages (number, new `system`) into another queue, visible at once and never received there."""
+    yield Many(
+        "UPDATE queue_messages SET queue = ?, system = ?, visible_at = ?, receive_count = 0, first_received_at = NULL"
+        " WHERE number = ?",
+        [(to_queue, system, now, number) for number, system in moves],
+    )
+
+
+def remove(messages: Sequence[tuple[str, int]]) -> Plan[None]:
+    """Remove messages by (queue, number); those that are gone already do not matter."""
+    yield Many("DELETE FROM queue_messages WHERE queue = ? AND number = ?", messages)
+
+
+def remove_some(queue: str, limit: int) -> Plan[int]:
+    """Remove up to `limit` messages of a queue and return how many."""
+    rows = yield Rows(
+        "DELETE FROM queue_messages WHERE number IN"
+        " (SELECT number FROM queue_messages WHERE queue = ? LIMIT ?) RETURNING number",
+        (queue, limit),
+    )
+    return len(rows)
+
+
+def remove_expired(queue: str, sent_until: Millis, now: Millis, limit: int) -> Plan[int]:
+    """Look at the first `limit` visible messages, remove those sent until then, and return how many."""
+    rows = yield Rows(
+        "WITH due AS MATERIALIZED (SELECT number, sent_at FROM queue_messages"
+        " WHERE queue = ? AND visible_at <= ? ORDER BY visible_at, number LIMIT ?)"
+        " DELETE FROM queue_messages WHERE number IN (SELECT number FROM due WHERE sent_at <= ?) RETURNING number",
+        (queue, now, limit, sent_until),
+    )
+    return len(rows)
+
+
+def remove_oldest(sent_until: Millis, limit: int) -> Plan[int]:
+    """Look at the oldest `limit` messages of all queues, remove those sent until then, and return how many."""
+    rows = yield Rows(
+        "WITH oldest AS MATERIALIZED (SELECT number, sent_at FROM queue_messages ORDER BY number LIMIT ?)"
+        " DELETE FROM queue_messages WHERE number IN (SELECT number FROM oldest WHERE sent_at <= ?) RETURNING number",
+        (limit, sent_until),
+    )
+    return len(rows)
+
+
+def counts(queue: str, sent_after: Millis, now: Millis) -> Plan[Counts]:
+    """Count the messages sent after then: visible, received and hidden, hidden since they were sent."""
+    rows = yield Rows(
+        "SELECT coalesce(sum(CASE WHEN visible_at <= ? THEN 1 ELSE 0 END), 0),"
+        " coalesce(sum(CASE WHEN visible_at > ? AND receive_count > 0 THEN 1 ELSE 0 END), 0),"
+        " coalesce(sum(CASE WHEN visible_at > ? AND receive_count = 0 THEN 1 ELSE 0 END), 0)"
+        " FROM queue_messages WHERE queue = ? AND sent_at > ?",
+        (now, now, now, queue, sent_after),
+    )
+    return Counts(*(int(number) for number in rows[0]))
+
+
+def in_flight(queue: str, now: Millis) -> Plan[int]:
+    """Return how many messages receivers hold."""
+    rows = yield Rows(
+        "SELECT count(*) FROM queue_messages WHERE queue = ? AND visible_at > ? AND receive_count > 0", (queue, now)
+    )
+    return int(rows[0][0])

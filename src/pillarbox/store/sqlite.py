@@ -1,0 +1,249 @@
+"""The embedded store: SQLite through apsw, written by one thread.
+
+Touches the data folder, which one process at a time may hold. Requests that
+wait at the same time share one transaction (group commit), each under its own
+savepoint; the answer is given back after the commit is on disk. Readers work
+on snapshots of the write-ahead log and wait for nobody.
+"""
+
+import asyncio
+import fcntl
+import os
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from pillarbox.kit.errors import Unavailable
+from pillarbox.store.bodies import Disk, Segments
+from pillarbox.store.migrate import migrate_sqlite
+from pillarbox.store.plan import Keep, Many, Plan, Rows, Touch
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+
+_MOST_IN_A_GROUP = 512
+_READERS = 2
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One waiting write: a plan of its own, or an item for a plan that takes many."""
+
+    planner: Callable[..., Plan[Any]]
+    args: tuple[Any, ...]
+    shared: bool
+    answer: "asyncio.Future[Any]"
+    result: Any = None
+    error: BaseException | None = None
+
+
+class SqliteStore:
+    """See store/engine.py for the promise."""
+
+    def __init__(self, folder: Path, *, vfs: str | None, disk: Disk | None, synchronous: bool) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._path = str(folder / "pillarbox.db")
+        self._vfs = vfs
+        self._segments = Segments(folder / "bodies", disk, synchronous=synchronous)
+        self._synchronous = synchronous
+        self._waiting: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._listeners: dict[str, list[Callable[[], None]]] = {}
+        self._touched: set[str] = set()
+        self._local = threading.local()
+        self._readers = ThreadPoolExecutor(_READERS, "store-reader")
+        self._writer = threading.Thread(target=self._write_until_closed, name="store-writer", daemon=True)
+        self._lock_handle = _lock(folder)
+        self._database = self._connect()
+        try:
+            migrate_sqlite(self._database)
+        except BaseException:
+            os.close(self._lock_handle)
+            raise
+        self._writer.start()
+
+    @classmethod
+    async def open(
+        cls, folder: Path, *, vfs: str | None = None, disk: Disk | None = None, synchronous: bool = True
+    ) -> "SqliteStore":
+        """Open (or create) the store in `folder`; Unavailable when another process holds it.
+
+        `vfs`, `disk` and `synchronous` are for the durability tests.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        return cls(folder, vfs=vfs, disk=disk, synchronous=synchronous)
+
+    async def write(self, planner: Callable[..., Plan[T]], *args: Any) -> T:
+        return await self._ask(planner, args, shared=False)  # type: ignore[no-any-return]
+
+    async def commit(self, planner: Callable[[Sequence[Item]], Plan[list[T]]], item: Item) -> T:
+        return await self._ask(planner, (item,), shared=True)  # type: ignore[no-any-return]
+
+    async def read(self, planner: Callable[..., Plan[T]], *args: Any) -> T:
+        return await self._loop.run_in_executor(self._readers, self._read, planner, args)
+
+    async def body(self, reference: str) -> bytes:
+        return await self._loop.run_in_executor(self._readers, self._segments.read, reference)
+
+    def listen(self, topic: str, wake: Callable[[], None]) -> None:
+        self._listeners.setdefault(topic, []).append(wake)
+
+    async def close(self) -> None:
+        self._waiting.put(None)
+        await self._loop.run_in_executor(None, self._writer.join)
+        self._readers.shutdown()
+        self._segments.close()
+        self._database.close()
+        os.close(self._lock_handle)
+
+    # Below: the reader threads.
+
+    def _read(self, planner: Callable[..., Plan[T]], args: tuple[Any, ...]) -> T:
+        connection = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect(apsw.SQLITE_OPEN_READONLY)
+        with connection:  # one snapshot for the whole plan
+            return self._run(connection, planner(*args))
+
+    # Below: the writer thread, and it alone touches `_database` after the start.
+
+    async def _ask(self, planner: Callable[..., Plan[Any]], args: tuple[Any, ...], *, shared: bool) -> Any:
+        asked = _Asked(planner, args, shared, self._loop.create_future())
+        if not self._writer.is_alive():
+            raise Unavailable("the store is closed")
+        self._waiting.put(asked)
+        return await asked.answer
+
+    def _write_until_closed(self) -> None:
+        while (asked := self._waiting.get()) is not None:
+            group = [asked]
+            closing = False
+            while len(group) < _MOST_IN_A_GROUP:
+                try:
+                    following = self._waiting.get_nowait()
+                except queue.Empty:
+                    break
+                if following is None:
+                    closing = True
+                    break
+                group.append(following)
+            self._write_group(group)
+            if closing:
+                return
+
+    def _write_group(self, group: list[_Asked]) -> None:
+        self._touched = set()
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            self._run_group(group)
+            self._segments.sync()
+            self._database.execute("COMMIT")
+        except (apsw.Error, OSError) as error:
+            self._undo("ROLLBACK")
+            for asked in group:
+                asked.error = Unavailable(f"the store could not write: {error}")
+            self._touched = set()
+        self._loop.call_soon_threadsafe(self._answer, group, self._touched)
+
+    def _run_group(self, group: list[_Asked]) -> None:
+        shared: dict[Callable[..., Plan[Any]], list[_Asked]] = {}
+        for asked in group:
+            if asked.shared:
+                shared.setdefault(asked.planner, []).append(asked)
+            else:
+                self._run_alone(asked)
+        for planner, together in shared.items():
+            try:
+                results = self._guarded(planner([asked.args[0] for asked in together]))
+            except (apsw.IOError, apsw.FullError, OSError):
+                raise
+            except Exception:  # one of them is at fault: each on its own, so that neighbours are kept
+                for asked in together:
+                    self._run_alone(asked)
+                continue
+            for asked, asked.result in zip(together, results, strict=True):
+                pass
+
+    def _run_alone(self, asked: _Asked) -> None:
+        args = ([asked.args[0]],) if asked.shared else asked.args
+        try:
+            result = self._guarded(asked.planner(*args))
+        except (apsw.IOError, apsw.FullError, OSError):
+            raise
+        except Exception as error:
+            asked.error = error
+        else:
+            asked.result = result[0] if asked.shared else result
+
+    def _guarded(self, plan: Plan[T]) -> T:
+        self._database.execute("SAVEPOINT one")
+        try:
+            result = self._run(self._database, plan)
+        except BaseException:
+            self._undo("ROLLBACK TO one")
+            self._undo("RELEASE one")
+            raise
+        self._database.execute("RELEASE one")
+        return result
+
+    def _undo(self, statement: str) -> None:
+        # After a full disk or an I/O error SQLite may have rolled back on its own.
+        if self._database.in_transaction:
+            self._database.execute(statement)
+
+    def _run(self, connection: apsw.Connection, plan: Plan[T]) -> T:
+        answer: Any = None
+        try:
+            while True:
+                statement = plan.send(answer)
+                answer = None
+                if isinstance(statement, Rows):
+                    answer = connection.execute(statement.sql, tuple(statement.args)).fetchall()
+                elif isinstance(statement, Many):
+                    connection.executemany(statement.sql, statement.each)
+                elif isinstance(statement, Keep):
+                    answer = self._segments.append(statement.bodies, statement.at)
+                elif isinstance(statement, Touch):
+                    self._touched.add(statement.topic)
+        except StopIteration as done:
+            return done.value  # type: ignore[no-any-return]
+
+    def _answer(self, group: list[_Asked], touched: set[str]) -> None:
+        for asked in group:
+            if asked.answer.cancelled():
+                continue
+            if asked.error is not None:
+                asked.answer.set_exception(asked.error)
+            else:
+                asked.answer.set_result(asked.result)
+        for topic in touched:
+            for wake in self._listeners.get(topic, ()):
+                wake()
+
+    def _connect(self, flags: int = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE) -> apsw.Connection:
+        connection = apsw.Connection(self._path, flags=flags, vfs=self._vfs)
+        connection.set_busy_timeout(10_000)
+        if not flags & apsw.SQLITE_OPEN_READONLY:
+            connection.pragma("journal_mode", "WAL")
+        # https://www.sqlite.org/pragma.html#pragma_synchronous FULL syncs the log at each commit.
+        connection.pragma("synchronous", "FULL" if self._synchronous else "OFF")
+        connection.pragma("cache_size", -65_536)
+        connection.pragma("temp_store", "MEMORY")
+        return connection
+
+
+def _lock(folder: Path) -> int:
+    handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise Unavailable(f"another pillarbox process works on {folder}") from None
+    return handle
+
+

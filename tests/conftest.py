@@ -1,0 +1,51 @@
+"""Fixtures that every kind of test shares."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from pillarbox.store.engine import Store
+from pillarbox.store.sqlite import SqliteStore
+from tests.support.postgres import Postgres
+from tests.support.server import RunningServer, Server
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL server of the machine's own kind, on a socket in a temporary folder."""
+    with Postgres.started(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    """The URL of a database that nobody else uses."""
+    return postgres.new_database()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """An empty store, once on each engine."""
+    opened: Store
+    if request.param == "sqlite":
+        opened = await SqliteStore.open(tmp_path)
+    else:
+        from pillarbox.store.postgres import PostgresStore
+
+        opened = await PostgresStore.open(request.getfixturevalue("postgres_url"))
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture(scope="session")
+def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One server in dev mode for all tests of this process; each test has an account of its own."""
+    with RunningServer.started(tmp_path_factory.mktemp("server"), dev=True) as running:
+        yield running
+
+
+@pytest.fixture
+def server(running_server: RunningServer) -> Server:
+    """The running server, seen by an account that nobody else uses."""
+    return running_server.for_new_account()

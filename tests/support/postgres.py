@@ -1,0 +1,65 @@
+"""Starts the PostgreSQL that is installed, for tests."""
+
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Postgres:
+    """A server on a Unix socket; databases are made on demand."""
+
+    def __init__(self, folder: Path, binaries: Path) -> None:
+        self._folder = folder
+        self._binaries = binaries
+        self._numbers = itertools.count(1)
+
+    @classmethod
+    @contextmanager
+    def started(cls, folder: Path) -> Iterator["Postgres"]:
+        server = cls(folder, _binaries())
+        if os.getuid() == 0:
+            shutil.chown(folder, "postgres", "postgres")
+            for parent in folder.parents:
+                if parent.stat().st_uid == 0 and parent != Path("/") and parent.is_relative_to("/tmp"):
+                    parent.chmod(parent.stat().st_mode | 0o011)
+        data = folder / "data"
+        server._run("initdb", "-D", str(data), "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")
+        options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c max_connections=200"
+        server._run("pg_ctl", "-D", str(data), "-w", "-t", "60", "-l", str(folder / "log"), "-o", options, "start")
+        try:
+            yield server
+        finally:
+            server._run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
+
+    def new_database(self) -> str:
+        name = f"test_{next(self._numbers)}"
+        self._run("createdb", "-h", str(self._folder), "-U", "postgres", name)
+        return f"postgresql://postgres@/{name}?host={self._folder}"
+
+    def _run(self, program: str, *args: str) -> None:
+        user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
+        done = subprocess.run(
+            [str(self._binaries / program), *args],
+            user=user if os.getuid() == 0 else None,
+            group=user if os.getuid() == 0 else None,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            cwd=self._folder,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, f"{program}: {done.stderr.decode()}"
+
+
+def _binaries() -> Path:
+    if found := shutil.which("initdb"):
+        return Path(found).parent
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    assert installed, "PostgreSQL is not installed: `make setup` installs it"
+    return installed[-1].parent

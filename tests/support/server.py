@@ -1,0 +1,126 @@
+"""Runs a whole Pillarbox in a thread, and looks at it as its users do."""
+
+import asyncio
+import itertools
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+import uvloop
+from botocore.config import Config
+
+from pillarbox.app import Listening, serve
+from pillarbox.settings import Settings
+from pillarbox.store import events, notifications, outgoing
+from pillarbox.store.plan import Plan, Rows
+
+T = TypeVar("T")
+
+_accounts = itertools.count(100_000_000_001)
+_SETTLED_SECONDS = 30.0
+
+
+class RunningServer:
+    """A server on a free port, in a thread with a loop of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._ready = threading.Event()
+        self._failure: BaseException | None = None
+        self._stop: asyncio.Event
+        self._loop: asyncio.AbstractEventLoop
+        self.listening: Listening
+        self._thread = threading.Thread(target=self._main, name="pillarbox", daemon=True)
+
+    @classmethod
+    @contextmanager
+    def started(cls, folder: Path, **settings: Any) -> Iterator["RunningServer"]:
+        running = cls(Settings(data=str(folder), port=0, log_level="warning", **settings))
+        running._thread.start()
+        assert running._ready.wait(30), "the server did not start within 30 seconds"
+        if running._failure is not None:
+            raise running._failure
+        try:
+            yield running
+        finally:
+            running._loop.call_soon_threadsafe(running._stop.set)
+            running._thread.join(30)
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://localhost:{self.listening.port}"
+
+    def for_new_account(self) -> "Server":
+        return Server(self, str(next(_accounts)))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the server's loop and return what it returns."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+
+    def settle(self) -> None:
+        """Return when nothing is due: all mail attempted, all events followed, all posts made."""
+        self.run(asyncio.wait_for(_settle(self.listening), _SETTLED_SECONDS))
+
+    def _main(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._serve())
+        except BaseException as error:
+            self._failure = error
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._stop = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        await serve(self._settings, self._stop, self._announce)
+
+    def _announce(self, listening: Listening) -> None:
+        self.listening = listening
+        self._ready.set()
+
+
+class Server:
+    """A running server as one account sees it."""
+
+    def __init__(self, running: RunningServer, account: str) -> None:
+        self.running = running
+        self.account = account
+        self.endpoint = running.endpoint
+
+    def client(self, service: str, *, region: str = "us-east-1", account: str | None = None, **config: Any) -> Any:
+        """Return a boto3 client of this account (or another) that does not retry."""
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name=region,
+            aws_access_key_id=account or self.account,
+            aws_secret_access_key="any",
+            config=Config(retries={"total_max_attempts": 1}, **config),
+        )
+
+    def settle(self) -> None:
+        self.running.settle()
+
+    def read(self, planner: Callable[..., Plan[T]], *args: Any) -> T:
+        """Read from the store that the server has open."""
+        return self.running.run(self.running.listening.store.read(planner, *args))
+
+
+async def _settle(listening: Listening) -> None:
+    quiet = 0
+    while quiet < 2:  # what one stage finishes may wake the next one
+        busy = await listening.store.read(_busy)
+        quiet = 0 if busy else quiet + 1
+        await asyncio.sleep(0.005)
+
+
+def _busy() -> Plan[bool]:
+    if (yield from outgoing.size()):
+        return True
+    last = yield from events.last_position()
+    behind = yield Rows("SELECT count(*) FROM cursors WHERE (tx, seq) < (?, ?)", last)
+    due = yield from notifications.count_due()
+    return bool(behind[0][0] or due)

@@ -122,7 +122,7 @@ class AnySecret:
 
 
 def _claim(request: Request, protocol: Protocol, now: Millis, window_seconds: int) -> Claim | None:
-    claim = read_claim(request.method, request.target, request.headers)
+    claim = read_claim(request.target, request.headers)
     if claim is None:
         return None
     if not _REGION.fullmatch(claim.region):

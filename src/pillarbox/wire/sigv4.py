@@ -56,7 +56,7 @@ class Claim:
         return f"{self.date}/{self.region}/{self.service}/aws4_request"
 
 
-def read_claim(method: str, target: str, headers: Mapping[str, str]) -> Claim | None:
+def read_claim(target: str, headers: Mapping[str, str]) -> Claim | None:
     """Return the claim, or None when the request carries no credentials at all.
 
     Raises IncompleteSignature for a malformed one, and SignatureDoesNotMatch

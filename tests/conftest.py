@@ -2,13 +2,16 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pillarbox.store.engine import Store
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.postgres import Postgres
-from tests.support.server import RunningServer, Server
+
+if TYPE_CHECKING:
+    from tests.support.server import RunningServer, Server
 
 
 @pytest.fixture(scope="session")
@@ -39,13 +42,15 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 @pytest.fixture(scope="session")
-def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def running_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[RunningServer]":
     """One server in dev mode for all tests of this process; each test has an account of its own."""
+    from tests.support.server import RunningServer  # unit tests do without the whole program
+
     with RunningServer.started(tmp_path_factory.mktemp("server"), dev=True) as running:
         yield running
 
 
 @pytest.fixture
-def server(running_server: RunningServer) -> Server:
+def server(running_server: "RunningServer") -> "Server":
     """The running server, seen by an account that nobody else uses."""
     return running_server.for_new_account()

@@ -36,7 +36,8 @@ def _imports(path: Path) -> list[tuple[int, str]]:
             below = (node.module or "").split(".")[1:]
             found += [(node.lineno, below[0])] if below else [(node.lineno, name.name) for name in node.names]
         elif isinstance(node, ast.Import):
-            found += [(node.lineno, (name.name.split(".") + [""])[1]) for name in node.names if "pillarbox." in name.name]
+            names = [name.name for name in node.names if name.name.startswith("pillarbox.")]
+            found += [(node.lineno, name.split(".")[1]) for name in names]
     return found
 
 

@@ -1,7 +1,8 @@
 """The schema is what the migrations make, and both engines have the same one."""
 
-import apsw
 from pathlib import Path
+
+import apsw
 
 from pillarbox.store.migrate import POSTGRES, SQLITE, migrate_sqlite, steps
 

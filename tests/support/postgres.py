@@ -58,8 +58,9 @@ class Postgres:
 
 
 def _binaries() -> Path:
+    places = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
     if found := shutil.which("initdb"):
-        return Path(found).parent
-    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    assert installed, "PostgreSQL is not installed: `make setup` installs it"
-    return installed[-1].parent
+        places.append(Path(found).resolve().parent)
+    complete = [place for place in places if all((place / name).exists() for name in ("initdb", "pg_ctl", "createdb"))]
+    assert complete, "PostgreSQL is not installed: `make setup` installs it"
+    return complete[0]

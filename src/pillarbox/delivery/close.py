@@ -107,8 +107,11 @@ def _bounced(address: str, outcome: Deferred | Refused) -> BouncedRecipient:
         if isinstance(outcome, Deferred):
             return BouncedRecipient(address, "failed", "4.4.7", f"smtp; {outcome.why}")
         return BouncedRecipient(
-            address, "failed", "5.1.1", "Amazon SES has suppressed sending to this address because it has a recent "
-            "history of bouncing as an invalid address."
+            address,
+            "failed",
+            "5.1.1",
+            "Amazon SES has suppressed sending to this address because it has a recent "
+            "history of bouncing as an invalid address.",
         )
     return BouncedRecipient(address, "failed", enhanced_status(outcome.reply), f"smtp; {outcome.reply}")
 

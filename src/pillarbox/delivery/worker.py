@@ -151,7 +151,7 @@ class Worker:
     async def _make(self, row: OutgoingRow, message: MessageRow) -> Closed:
         given = await self._store.body(message.body)
         if row.attempts == 0 and (reason := await self._scan(given)):
-            self._tell(row, {address: "rejected" for address in _read_list(row.recipients)}, reason)
+            self._tell(row, dict.fromkeys(_read_list(row.recipients), "rejected"), reason)
             return reject(row, reason, self._clock.now())
         outcomes = await self._outcomes(row, message, given)
         closed = close(row, outcomes, self._site.reporting_mta, self._clock.now())
@@ -178,7 +178,9 @@ class Worker:
             return await transport.deliver(attempt)
         except Exception as error:
             self._log.exception("attempt failed", message=row.message_id, transport=row.transport)
-            return dict.fromkeys(recipients, Deferred(f"{type(error).__name__} in transport {row.transport}", ours=True))
+            return dict.fromkeys(
+                recipients, Deferred(f"{type(error).__name__} in transport {row.transport}", ours=True)
+            )
 
     async def _scan(self, given: bytes) -> str | None:
         if len(given) > _LARGE:

@@ -129,5 +129,3 @@ def _claim(request: Request, protocol: Protocol, now: Millis, window_seconds: in
         raise auth_fault("mismatch", protocol, "Credential should be scoped to a valid region.")
     check_time(claim, now, window_seconds)
     return claim
-
-

@@ -152,5 +152,3 @@ def _unavailable(asked: _Asked) -> Fault:
 def _internal(asked: _Asked) -> Fault:
     code = "InternalServiceErrorException" if asked.protocol == "rest-json" else "InternalFailure"
     return Fault(code, "The request processing has failed because of an unknown error.", 500, sender=False)
-
-

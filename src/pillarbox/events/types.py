@@ -5,7 +5,7 @@ and its members from here; events/shapes.py spells them as SES does.
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -132,21 +132,10 @@ class Subscription(msgspec.Struct, frozen=True, tag=Kind.SUBSCRIPTION.value):
     old_preferences: TopicPreferences
 
 
-Fact = (
-    Send
-    | Reject
-    | Delivery
-    | Bounce
-    | Complaint
-    | DeliveryDelay
-    | RenderingFailure
-    | Open
-    | Click
-    | Subscription
-)
+Fact = Send | Reject | Delivery | Bounce | Complaint | DeliveryDelay | RenderingFailure | Open | Click | Subscription
 
 _write_fact = msgspec.json.Encoder().encode
-_read_fact = msgspec.json.Decoder(Fact).decode
+_read_fact: Callable[[str], Fact] = msgspec.json.Decoder(Fact).decode
 
 
 class Event(msgspec.Struct, frozen=True):

@@ -51,7 +51,8 @@ def parse_iso(text: str) -> Millis:
     if not found:
         raise ValueError(f"not an ISO 8601 time with an offset: {text!r}")
     *fields, fraction, offset = found.groups()
-    moment = datetime(*(int(field) for field in fields), tzinfo=UTC)  # type: ignore[misc]
+    year, month, day, hour, minute, second = (int(field) for field in fields)
+    moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     millis = int((fraction or "0").ljust(3, "0")[:3])
     return (moment - _offset(offset) - _EPOCH) // timedelta(milliseconds=1) + millis
 

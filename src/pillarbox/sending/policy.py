@@ -178,9 +178,7 @@ def _why_not_tag(name: str, value: str) -> str | None:
     if len(value) > 255:
         return "Tag value cannot exceed 255 characters."
     if not _TAG_VALUE.fullmatch(value):
-        return (
-            f"Invalid tag value <{value}>: only alphanumeric ASCII characters, '_',  '-' , '.', '@' are allowed."
-        )
+        return f"Invalid tag value <{value}>: only alphanumeric ASCII characters, '_',  '-' , '.', '@' are allowed."
     if name.startswith("pillarbox-"):
         return f"Invalid tag name <{name}>: this server knows no such instruction."
     return None

@@ -70,7 +70,8 @@ class Segments:
         day = time.strftime("%Y-%m-%d", time.gmtime(at // 1000))
         handle = self._handle(day)
         end = self._ends[day]
-        chunks, references = [], []
+        chunks: list[bytes] = []
+        references: list[str] = []
         for body in bodies:
             header = _HEADER.pack(_MAGIC, len(body), zlib.crc32(body))
             references.append(f"{day}:{end}:{len(body)}")

@@ -39,8 +39,9 @@ def create(scope: Scope, kind: str, name: str, document: str, now: Millis, paren
 
 def change(scope: Scope, kind: str, name: str, edit: Callable[[str], str], now: Millis) -> Plan[bool]:
     """Replace a document by `edit(document)` and say whether there was one; nobody comes between."""
-    found = first((yield Rows(f"SELECT document FROM nouns WHERE {_HERE} AND name = ? /*pg: FOR UPDATE */",
-                              (*scope, kind, name))))
+    found = first(
+        (yield Rows(f"SELECT document FROM nouns WHERE {_HERE} AND name = ? /*pg: FOR UPDATE */", (*scope, kind, name)))
+    )
     if found is None:
         return False
     yield Rows(

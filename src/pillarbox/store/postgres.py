@@ -67,10 +67,11 @@ class PostgresStore:
 
     async def read(self, planner: Callable[..., Plan[T]], *args: Any) -> T:
         try:
-            async with self._pool.acquire() as connection, connection.transaction(
-                isolation="repeatable_read", readonly=True
+            async with (
+                self._pool.acquire() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
             ):
-                return await _run(connection, planner(*args), set())  # type: ignore[no-any-return]
+                return await _run(connection, planner(*args), set())
         except _LOST as error:
             raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
 

@@ -182,11 +182,13 @@ class SqliteStore:
 
     def _guarded(self, plan: Plan[T]) -> T:
         self._database.execute("SAVEPOINT one")
+        touched_before = set(self._touched)
         try:
             result = self._run(self._database, plan)
         except BaseException:
             self._undo("ROLLBACK TO one")
             self._undo("RELEASE one")
+            self._touched = touched_before
             raise
         self._database.execute("RELEASE one")
         return result
@@ -245,5 +247,3 @@ def _lock(folder: Path) -> int:
         os.close(handle)
         raise Unavailable(f"another pillarbox process works on {folder}") from None
     return handle
-
-

@@ -1,0 +1,39 @@
+"""Promises as accept makes them, for tests that start behind the doors."""
+
+from pillarbox.delivery.route import RouteTable
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.ids import Scope
+from pillarbox.sending.accept import Promise, accept
+from pillarbox.sending.draft import V1_SIZE_LIMIT, Draft, Simple, Text
+from pillarbox.sending.envelope import read_envelope
+from pillarbox.sending.policy import Standing
+
+SCOPE = Scope("123456789012", "us-east-1")
+
+
+def draft(*recipients: str, text: str = "Hello.", configuration_set: str | None = None, scope: Scope = SCOPE) -> Draft:
+    return Draft(
+        scope=scope,
+        operation="SendEmail",
+        caller_identity="tester",
+        source_ip="192.0.2.1",
+        content=Simple(Text("A subject"), Text(text)),
+        size_limit=V1_SIZE_LIMIT,
+        sender="Sender <sender@example.com>",
+        to=recipients or ("someone@example.net",),
+        configuration_set=configuration_set,
+    )
+
+
+def promise(asked: Draft, now: Millis, *, daily_limit: int | None = None) -> Promise:
+    """Return what accept promises for a draft whose sender is in good standing."""
+    standing = Standing(
+        verified=frozenset({"example.com"}),
+        any_sender=False,
+        account_sends=True,
+        configuration_set_exists=True,
+        configuration_set_sends=True,
+        sandbox=False,
+        recipient_covers={},
+    )
+    return accept(asked, read_envelope(asked), standing, RouteTable(), daily_limit, now)

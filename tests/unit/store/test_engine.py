@@ -1,0 +1,165 @@
+"""What every engine of the store promises; each test runs on both."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import apsw
+import pytest
+
+from pillarbox.kit.errors import Unavailable
+from pillarbox.kit.ids import Scope
+from pillarbox.store import nouns
+from pillarbox.store.engine import Store
+from pillarbox.store.plan import Keep, Many, Plan, Rows, Touch
+from pillarbox.store.sqlite import SqliteStore
+
+SCOPE = Scope("123456789012", "us-east-1")
+
+
+def _names() -> Plan[list[str]]:
+    return [noun.name for noun in (yield from nouns.list_by_name(SCOPE, "thing", "", 1000))]
+
+
+def _create_all(names: Sequence[str]) -> Plan[list[str]]:
+    """Insert without looking first, so that a repeated name fails the whole plan."""
+    yield Many(
+        "INSERT INTO nouns (account, region, kind, name, parent, created_at, updated_at, document)"
+        " VALUES (?, ?, 'thing', ?, '', 0, 0, '{}')",
+        [(*SCOPE, name) for name in names],
+    )
+    return [name.upper() for name in names]
+
+
+async def test_what_is_written_is_read(store: Store) -> None:
+    assert await store.write(nouns.create, SCOPE, "thing", "a", '{"x":1}', 5)
+
+    noun = await store.read(nouns.get, SCOPE, "thing", "a")
+    assert noun == nouns.Noun("a", "", 5, 5, '{"x":1}')
+
+
+async def test_a_plan_that_raises_writes_nothing(store: Store) -> None:
+    def failing() -> Plan[None]:
+        yield from nouns.create(SCOPE, "thing", "a", "{}", 5)
+        raise ValueError("after the write")
+
+    with pytest.raises(ValueError, match="after the write"):
+        await store.write(failing)
+
+    assert await store.read(_names) == []
+
+
+async def test_items_that_wait_together_get_their_own_verdicts(store: Store) -> None:
+    verdicts = await asyncio.gather(*(store.commit(_create_all, f"n{number:03}") for number in range(200)))
+
+    assert verdicts == [f"N{number:03}" for number in range(200)]
+    assert await store.read(_names) == [f"n{number:03}" for number in range(200)]
+
+
+async def test_one_bad_item_does_not_undo_its_neighbours(store: Store) -> None:
+    await store.write(nouns.create, SCOPE, "thing", "taken", "{}", 0)
+
+    names = ["a", "taken", "b", "c"]
+    results = await asyncio.gather(*(store.commit(_create_all, name) for name in names), return_exceptions=True)
+
+    assert [isinstance(result, Exception) for result in results] == [False, True, False, False]
+    assert await store.read(_names) == ["a", "b", "c", "taken"]
+
+
+async def test_bodies_come_back_as_they_were(store: Store) -> None:
+    bodies = [b"", b"one", bytes(range(256)) * 400]
+
+    def keep() -> Plan[list[str]]:
+        references: list[str] = yield Keep(bodies, SCOPE.account, 1_790_000_000_000)
+        return references
+
+    references = await store.write(keep)
+
+    assert [await store.body(reference) for reference in references] == bodies
+
+
+async def test_listeners_are_woken_after_the_commit(store: Store) -> None:
+    woken = asyncio.Event()
+    store.listen("nouns", woken.set)
+
+    await store.write(nouns.create, SCOPE, "thing", "a", "{}", 0)
+
+    await asyncio.wait_for(woken.wait(), 10)
+
+
+async def test_listeners_are_not_woken_by_what_was_undone(store: Store) -> None:
+    woken: list[str] = []
+    done = asyncio.Event()
+    store.listen("undone", lambda: woken.append("undone"))
+    store.listen("done", done.set)
+
+    def failing() -> Plan[None]:
+        yield Touch("undone")
+        raise ValueError
+
+    def working() -> Plan[None]:
+        yield Touch("done")
+
+    with pytest.raises(ValueError):
+        await store.write(failing)
+    await store.write(working)
+    await asyncio.wait_for(done.wait(), 10)
+
+    assert woken == []
+
+
+async def test_a_change_is_made_on_the_newest_document(store: Store) -> None:
+    await store.write(nouns.create, SCOPE, "thing", "a", "", 0)
+
+    await asyncio.gather(
+        *(store.write(nouns.change, SCOPE, "thing", "a", lambda text: text + "x", 1) for _ in range(30))
+    )
+
+    noun = await store.read(nouns.get, SCOPE, "thing", "a")
+    assert noun is not None
+    assert noun.document == "x" * 30
+
+
+async def test_readers_do_not_write(store: Store) -> None:
+    def writing() -> Plan[None]:
+        yield Rows("DELETE FROM nouns")
+
+    with pytest.raises(Exception, match=r"read-?only"):
+        await store.read(writing)
+
+
+async def test_one_process_at_a_time_holds_the_folder(tmp_path: Path) -> None:
+    first = await SqliteStore.open(tmp_path)
+    with pytest.raises(Unavailable, match="another pillarbox process"):
+        await SqliteStore.open(tmp_path)
+    await first.close()
+
+    again = await SqliteStore.open(tmp_path)
+    await again.close()
+
+
+async def test_a_store_from_a_newer_release_is_refused(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path)
+    await store.close()
+    connection = apsw.Connection(str(tmp_path / "pillarbox.db"))
+    connection.pragma("user_version", 9999)
+    connection.close()
+
+    with pytest.raises(Unavailable, match="newer than this program"):
+        await SqliteStore.open(tmp_path)
+
+
+async def test_a_damaged_body_is_noticed(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path)
+
+    def keep() -> Plan[list[str]]:
+        references: list[str] = yield Keep([b"precious"], SCOPE.account, 1_790_000_000_000)
+        return references
+
+    (reference,) = await store.write(keep)
+    (segment,) = (tmp_path / "bodies").iterdir()
+    segment.write_bytes(segment.read_bytes().replace(b"precious", b"precioux"))
+
+    with pytest.raises(Unavailable, match="damaged"):
+        await store.body(reference)
+    await store.close()

@@ -11,9 +11,9 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-import botocore  # type: ignore[import-untyped]
+import botocore
 import msgspec
-from botocore.model import ServiceModel  # type: ignore[import-untyped]
+from botocore.model import ServiceModel
 
 from pillarbox.wire import read_json, read_query, rules, sqs_query, write_json, write_xml
 from pillarbox.wire.faults import Protocol
@@ -75,7 +75,7 @@ class Operation:
 
     @cached_property
     def read_form(self) -> read_query.Reader:
-        return read_query.compile_reader(self.form_input) if self.form_input else lambda node: {}
+        return read_query.compile_reader(self.form_input) if self.form_input else _nothing
 
     @cached_property
     def read_body(self) -> dict[str, tuple[str, read_json.Reader]]:
@@ -96,7 +96,7 @@ class Operation:
 
     @cached_property
     def violations(self) -> rules.Checker:
-        return rules.compile_checker(self.service.name, self.input)
+        return rules.compile_checker(self.service.name, self.form_input)
 
     @cached_property
     def write_form(self) -> dict[str, write_xml.Writer]:
@@ -104,7 +104,7 @@ class Operation:
 
     @cached_property
     def write_json(self) -> write_json.Writer:
-        return write_json.compile_writer(self.output) if self.output else lambda value: {}
+        return write_json.compile_writer(self.output) if self.output else _nothing
 
     def _members_at(self, location: str | None) -> dict[str, tuple[str, read_json.Reader]]:
         names = list(self._names_at(location).values())
@@ -118,6 +118,11 @@ class Operation:
             for name, member in self.input.members.items()
             if member.serialization.get("location") == location
         }
+
+
+def _nothing(_: Any) -> dict[str, Any]:
+    """Stand for the reader or writer of an operation that has no input or output."""
+    return {}
 
 
 class Service:

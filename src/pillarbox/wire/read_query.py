@@ -124,6 +124,8 @@ def _map(shape: Shape) -> Reader:
         entries = node if flattened or node.__class__ is str else node.get("entry", {})  # type: ignore[union-attr]
         if entries.__class__ is str:
             raise malformed("Unexpected value found where a map was expected.")
+        if flattened and key_name in entries:  # Attribute.Name=..., from before entries were numbered
+            entries = {"1": entries}
         out = {}
         for entry in _in_order(entries):  # type: ignore[arg-type]
             if entry.__class__ is str or key_name not in entry:

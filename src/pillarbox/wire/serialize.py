@@ -51,12 +51,11 @@ def fault_response(
         body = _fault_xml(fault, service, request_id)
     elif protocol == "rest-json":
         headers.append(("x-amzn-ErrorType", fault.code))
-        body = _encode_json({"message": fault.message} | _members(fault, service))
+        body = _encode_json(_described(fault, service))
     else:
         if query_mode:
             headers.append(("x-amzn-query-error", f"{fault.query_code};{_blame(fault)}"))
-        described = {"__type": _type_of(fault, service), "message": fault.message}
-        body = _encode_json(described | _members(fault, service))
+        body = _encode_json({"__type": _type_of(fault, service)} | _described(fault, service))
     return Response(fault.status_in(protocol), headers, body)
 
 
@@ -89,12 +88,12 @@ def _fault_xml(fault: Fault, service: Service | None, request_id: str) -> bytes:
     return "".join(out).encode()
 
 
-def _members(fault: Fault, service: Service | None) -> dict[str, Any]:
+def _described(fault: Fault, service: Service | None) -> dict[str, Any]:
+    described: dict[str, Any] = {"message": write_json.write_string(fault.message)}
     error = _error_of(fault, service)
-    if error is None or not fault.members:
-        return {}
-    members: dict[str, Any] = write_json.compile_writer(error.shape)(fault.members)
-    return members
+    if error is not None:
+        described |= write_json.compile_writer(error.shape)(fault.members)
+    return described
 
 
 def _type_of(fault: Fault, service: Service | None) -> str:

@@ -23,7 +23,7 @@ def compile_writer(shape: Shape) -> Writer:
             return lambda value: [write_one(element) for element in value]
         case "map":
             write_value = compile_writer(shape.value)
-            return lambda value: {key: write_value(element) for key, element in value.items()}
+            return lambda value: {write_string(key): write_value(element) for key, element in value.items()}
         case kind:
             return _SCALARS[kind]
 
@@ -45,7 +45,8 @@ def _structure(shape: Shape) -> Writer:
     return write
 
 
-def _write_string(value: str) -> str:
+def write_string(value: str) -> str:
+    """Return `value` as JSON can carry it."""
     # A lone surrogate has no UTF-8 form.
     return value if value.isascii() else value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
@@ -55,7 +56,7 @@ def _write_timestamp(at: int) -> int | float:
 
 
 _SCALARS: dict[str, Writer] = {
-    "string": _write_string,
+    "string": write_string,
     "boolean": bool,
     "integer": int,
     "long": int,

@@ -59,7 +59,7 @@ class Standings:
         return await self._remember((identities.get, scope, name))  # type: ignore[no-any-return]
 
     async def _configuration_set(self, scope: Scope, name: str) -> configuration_sets.ConfigurationSet | None:
-        return await self._remember((configuration_sets.find, scope, name))  # type: ignore[no-any-return]
+        return await self._remember((configuration_sets.get, scope, name))  # type: ignore[no-any-return]
 
     async def _account_sends(self, scope: Scope) -> bool:
         return (await self._remember((account.get, scope))).sending_enabled  # type: ignore[no-any-return]

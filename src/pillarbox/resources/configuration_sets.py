@@ -1,0 +1,140 @@
+"""Configuration sets: a name for how some of the mail is sent and told about.
+
+Plans. Called by api/, by sending (does it exist, does it send?) and by the
+nouns that hang on a set. Its event destinations go with it.
+https://docs.aws.amazon.com/ses/latest/dg/using-configuration-sets.html
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import msgspec
+
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.errors import Duplicate, Invalid, LimitReached, NotFound
+from pillarbox.kit.ids import Scope
+from pillarbox.resources import pages, tags
+from pillarbox.store import nouns
+from pillarbox.store.nouns import Noun
+from pillarbox.store.plan import Plan
+
+KIND = "configuration-set"
+EVENT_DESTINATION_KIND = "event-destination"
+MOST_SETS = 10_000
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class InvalidConfigurationSet(Invalid):
+    """A configuration set cannot have that name."""
+
+
+class ConfigurationSetExists(Duplicate):
+    """The account has a configuration set of that name already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Configuration set <{name}> already exists.")
+        self.members = {"ConfigurationSetName": name}
+
+
+class ConfigurationSetMissing(NotFound):
+    """The account has no such configuration set in this region."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Configuration set <{name}> does not exist.")
+        self.members = {"ConfigurationSetName": name}
+
+
+class ConfigurationSet(msgspec.Struct, frozen=True):
+    """One configuration set. `fresh_start_at` is when its sending was last switched on again."""
+
+    name: str
+    sending_enabled: bool = True
+    reputation_metrics: bool = False
+    fresh_start_at: Millis | None = None
+    tags: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class Page(NamedTuple):
+    names: list[str]
+    next_token: str | None
+
+
+_read = msgspec.json.Decoder(ConfigurationSet).decode
+
+
+def get(scope: Scope, name: str) -> Plan[ConfigurationSet | None]:
+    noun = yield from nouns.get(scope, KIND, name)
+    return _read(noun.document) if noun else None
+
+
+def existing(scope: Scope, name: str) -> Plan[ConfigurationSet]:
+    """Return a configuration set, or raise ConfigurationSetMissing."""
+    found = yield from get(scope, name)
+    if found is None:
+        raise ConfigurationSetMissing(name)
+    return found
+
+
+def list_page(scope: Scope, contains: str, token: str | None, size: int | None) -> Plan[Page]:
+    """Return names in order, those that contain a text without regard to case."""
+
+    def fits(noun: Noun) -> bool:
+        return contains.lower() in noun.name.lower()
+
+    page = yield from pages.page_of(scope, KIND, token, size, fits)
+    return Page([noun.name for noun in page.rows], page.next_token)
+
+
+def create(
+    scope: Scope,
+    name: str,
+    now: Millis,
+    *,
+    sending_enabled: bool = True,
+    reputation_metrics: bool = False,
+    tag_pairs: Iterable[tuple[str, str]] = (),
+) -> Plan[None]:
+    if not _NAME.fullmatch(name):
+        raise InvalidConfigurationSet(
+            f"Invalid configuration set name <{name}>: "
+            "only 1 to 64 alphanumeric ASCII characters, '_', '-' are allowed."
+        )
+    made = ConfigurationSet(name, sending_enabled, reputation_metrics, tags=tags.checked(tag_pairs))
+    if not (yield from nouns.create(scope, KIND, name, _write(made), now)):
+        raise ConfigurationSetExists(name)
+    if (yield from nouns.count(scope, KIND)) > MOST_SETS:
+        raise LimitReached(f"You have reached the maximum of {MOST_SETS} configuration sets in this region.")
+
+
+def delete(scope: Scope, name: str) -> Plan[None]:
+    """Delete a configuration set with its event destinations."""
+    if not (yield from nouns.delete(scope, KIND, name)):
+        raise ConfigurationSetMissing(name)
+    yield from nouns.delete_children(scope, EVENT_DESTINATION_KIND, name)
+
+
+def set_sending(scope: Scope, name: str, enabled: bool, now: Millis) -> Plan[None]:
+    """Switch the sending of a set; its reputation begins anew when it is switched on again."""
+
+    def edit(one: ConfigurationSet) -> ConfigurationSet:
+        fresh = enabled and not one.sending_enabled
+        return msgspec.structs.replace(
+            one, sending_enabled=enabled, fresh_start_at=now if fresh else one.fresh_start_at
+        )
+
+    yield from _change(scope, name, edit, now)
+
+
+def set_reputation_metrics(scope: Scope, name: str, enabled: bool, now: Millis) -> Plan[None]:
+    yield from _change(scope, name, lambda one: msgspec.structs.replace(one, reputation_metrics=enabled), now)
+
+
+def _change(scope: Scope, name: str, edit: Callable[[ConfigurationSet], ConfigurationSet], now: Millis) -> Plan[None]:
+    changed = yield from nouns.change(scope, KIND, name, lambda document: _write(edit(_read(document))), now)
+    if not changed:
+        raise ConfigurationSetMissing(name)
+
+
+def _write(one: ConfigurationSet) -> str:
+    return msgspec.json.encode(one).decode()

@@ -1,0 +1,65 @@
+"""Lists in pages: what fits, by name, and a token for the rest.
+
+Plans. A token is the last name of the page before, so a page costs the same
+wherever it begins and rows that come and go between pages neither repeat nor
+hide others. Called by the nouns.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pillarbox.kit.errors import Invalid
+from pillarbox.kit.ids import Scope
+from pillarbox.store import nouns
+from pillarbox.store.nouns import Noun
+from pillarbox.store.plan import Plan
+
+# https://docs.aws.amazon.com/ses/latest/APIReference/API_ListIdentities.html
+LONGEST_PAGE = 1_000
+_BATCH = 500
+
+
+class Page(NamedTuple):
+    rows: list[Noun]
+    next_token: str | None
+
+
+class InvalidToken(Invalid):
+    """The token was not given out by a list."""
+
+
+def page_of(
+    scope: Scope, kind: str, token: str | None, size: int | None, fits: Callable[[Noun], bool] = lambda _: True
+) -> Plan[Page]:
+    """Return the next page of those that fit; without a size, or with 0, the longest there may be."""
+    limit = checked_size(size)
+    after = _read_token(token) if token else ""
+    found: list[Noun] = []
+    while len(found) <= limit:
+        batch = yield from nouns.list_by_name(scope, kind, after, _BATCH)
+        found += [noun for noun in batch if fits(noun)]
+        if len(batch) < _BATCH:
+            break
+        after = batch[-1].name
+    more = len(found) > limit
+    return Page(found[:limit], _write_token(found[limit - 1].name) if more else None)
+
+
+def checked_size(size: int | None) -> int:
+    """Return how long a page may be, or raise Invalid for a size that AWS does not take."""
+    if size is not None and not 0 <= size <= LONGEST_PAGE:
+        raise Invalid(f"The page size {size} is invalid: it must be between 1 and {LONGEST_PAGE}.")
+    return size or LONGEST_PAGE
+
+
+def _write_token(name: str) -> str:
+    return base64.urlsafe_b64encode(name.encode()).decode()
+
+
+def _read_token(token: str) -> str:
+    try:
+        return base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeError):
+        raise InvalidToken(f"The pagination token {token} is invalid.") from None

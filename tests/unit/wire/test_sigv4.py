@@ -27,7 +27,10 @@ FORM = {"content-type": "application/x-www-form-urlencoded; charset=utf-8"}
 EMPTY = hashlib.sha256(b"").hexdigest()
 
 
-def signed(method="POST", url="http://localhost:4579/", body=b"", headers=FORM, signer=SigV4Auth, token=None, **options):
+LOCAL = "http://localhost:4579/"
+
+
+def signed(method="POST", url=LOCAL, body=b"", headers=FORM, signer=SigV4Auth, token=None, **options):
     """Return what a server would get from botocore."""
     request = AWSRequest(method=method, url=url, data=body, headers=dict(headers))
     signer(Credentials(KEY, SECRET, token), "ses", "us-east-1", **options).add_auth(request)

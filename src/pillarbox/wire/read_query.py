@@ -32,21 +32,31 @@ def malformed(why: str) -> Fault:
 
 
 def tree(form: Mapping[str, str]) -> Tree:
-    """Fold dotted names into nested dicts; what lies deeper than MAX_DEPTH is one unknown name."""
+    """Fold dotted names into nested dicts; what lies deeper than MAX_DEPTH is unknown and left out.
+
+    A name that is both a value and a structure counts as the structure.
+    """
     root: Tree = {}
+    nodes: dict[str, Tree] = {}  # most names share their parents with another
     for name, value in form.items():
-        if "." not in name:
-            root.setdefault(name, value)
-            continue
-        node = root
-        *parents, last = name.split(".", MAX_DEPTH)
-        for parent in parents:
-            child = node.get(parent)
-            if child.__class__ is not dict:
-                child = node[parent] = {}
-            node = child
+        parents, dot, last = name.rpartition(".")
+        node = nodes.get(parents) if dot else root
+        if node is None:
+            if parents.count(".") >= MAX_DEPTH:
+                continue
+            node = nodes[parents] = _node_at(root, parents)
         node.setdefault(last, value)
     return root
+
+
+def _node_at(root: Tree, parents: str) -> Tree:
+    node = root
+    for parent in parents.split("."):
+        child = node.get(parent)
+        if child.__class__ is not dict:
+            child = node[parent] = {}
+        node = child
+    return node
 
 
 def compile_reader(shape: Shape) -> Reader:
@@ -58,6 +68,8 @@ def compile_reader(shape: Shape) -> Reader:
             return _list(shape)
         case "map":
             return _map(shape)
+        case "string":
+            return _read_string
         case kind:
             return _scalar(SCALARS[kind])
 
@@ -84,9 +96,9 @@ def _structure(shape: Shape) -> Reader:
             raise malformed("Unexpected value found where a structure was expected.")
         out = {}
         for wire, child in node.items():  # type: ignore[union-attr]
-            if wire in members:
-                name, reader = members[wire]
-                out[name] = reader(child)
+            known = members.get(wire)
+            if known is not None:
+                out[known[0]] = known[1](child)
         return out
 
     return read
@@ -146,13 +158,14 @@ def _in_order(elements: Tree) -> list[Node]:
     return [elements[number] for number in sorted(elements, key=int)]
 
 
-def _scalar(convert: Callable[[str], Any]) -> Reader:
-    def read(node: Node) -> Any:
-        if node.__class__ is not str:
-            raise malformed("Start of structure or map found where not expected.")
-        return convert(node)
+def _read_string(node: Node) -> str:
+    if node.__class__ is not str:
+        raise malformed("Start of structure or map found where not expected.")
+    return node
 
-    return read
+
+def _scalar(convert: Callable[[str], Any]) -> Reader:
+    return lambda node: convert(_read_string(node))
 
 
 def read_boolean(text: str) -> bool:

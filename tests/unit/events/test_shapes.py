@@ -82,7 +82,7 @@ def test_the_two_forms_name_the_message_differently() -> None:
 
 
 def test_own_date_and_message_id_are_told_as_they_were_given() -> None:
-    given = [("Message-ID", "<own@example.com>"), ("date", "Sun, 01 Mar 2026 09:00:00 +0100"), ("From", "a@example.com")]
+    given = [("Message-ID", "<own@example.com>"), ("date", "Sun, 01 Mar 2026 09:00:00 +0100"), ("From", "a@x.example")]
 
     told = _published("delivery", _with_headers(*given))["mail"]
 
@@ -158,9 +158,11 @@ def test_what_is_not_known_is_not_told() -> None:
 
 
 def test_a_click_without_link_tags_says_so_and_a_robot_is_called_one() -> None:
-    told = published(event(Click("203.0.113.5", "bot", "https://x.example/", None, "Likely")), message(), FACTS, SERVICE)
+    click = Click("203.0.113.5", "bot", "https://x.example/", None, "Likely")
 
-    assert (told["click"]["linkTags"], told["click"]["isBotEvent"]) == (None, "Likely")
+    told = published(event(click), message(), FACTS, SERVICE)["click"]
+
+    assert (told["linkTags"], told["isBotEvent"]) == (None, "Likely")
 
 
 def test_the_text_is_compact_json_that_ends_with_a_newline() -> None:

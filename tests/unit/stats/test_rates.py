@@ -1,0 +1,44 @@
+"""Rates, and what stays out of them."""
+
+import pytest
+
+from pillarbox.stats.rates import bounce_rate, complaint_rate, delivery_rate
+
+TOTALS = {
+    "sent": 200,
+    "sent.simulator": 1_000,
+    "delivered": 80,
+    "delivered.simulator": 500,
+    "captured": 60,
+    "bounced.permanent": 5,
+    "bounced.transient": 9,
+    "bounced.undetermined": 2,
+    "bounced.suppressed": 30,
+    "bounced.simulator": 400,
+    "complained": 1,
+    "complained.suppressed": 10,
+    "complained.simulator": 100,
+}
+COUNTING = 200 - 60 - 30 - 10
+
+
+def test_only_hard_bounces_of_mail_that_was_really_tried_make_the_bounce_rate() -> None:
+    assert bounce_rate(TOTALS) == pytest.approx(5 / COUNTING)
+
+
+def test_only_complaints_about_mail_that_was_really_tried_make_the_complaint_rate() -> None:
+    assert complaint_rate(TOTALS) == pytest.approx(1 / COUNTING)
+
+
+def test_captured_mail_is_delivered_only_when_asked_for() -> None:
+    assert delivery_rate(TOTALS) == pytest.approx(80 / COUNTING)
+    assert delivery_rate(TOTALS, with_captured=True) == pytest.approx(140 / (COUNTING + 60))
+
+
+@pytest.mark.parametrize("totals", [{}, {"sent.simulator": 5, "bounced.simulator": 5}, {"sent": 3, "captured": 3}])
+def test_there_is_no_rate_where_nothing_counts(totals: dict[str, int]) -> None:
+    assert [bounce_rate(totals), complaint_rate(totals), delivery_rate(totals)] == [None, None, None]
+
+
+def test_everything_captured_is_everything_delivered_when_asked_for() -> None:
+    assert delivery_rate({"sent": 3, "captured": 3}, with_captured=True) == 1.0

@@ -70,9 +70,11 @@ class Fault(Exception):
 def modelled(service: "Service", shape_name: str, message: str, **members: Any) -> Fault:
     """Return the fault that the service's model calls `shape_name`, with its code and HTTP status.
 
-    Raises KeyError when the model has no such error: a mistake of ours.
+    Raises KeyError when the model has no such error or member: a mistake of ours.
     """
     error = service.errors[shape_name]
+    if unknown := members.keys() - error.shape.members.keys():
+        raise KeyError(f"{shape_name} has no member {', '.join(sorted(unknown))}")
     return Fault(
         error.code,
         message,

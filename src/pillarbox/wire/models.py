@@ -1,4 +1,4 @@
-"""The five AWS service models, with readers, writers and checks compiled from them on first use.
+"""The five AWS service models, with readers, writers and checks compiled from them.
 
 Touches only the model files inside botocore. `load` is called once by app.py
 and by tests; everything behind it is cached for the life of the process.
@@ -42,7 +42,7 @@ class ErrorShape:
 
 
 class Operation:
-    """One operation and its compiled functions, each made when first asked for.
+    """One operation and its compiled functions.
 
     `form_input` and `form_output` are the shapes as the query protocol names
     them; they are the plain ones except for SQS.
@@ -105,6 +105,12 @@ class Operation:
     @cached_property
     def write_json(self) -> write_json.Writer:
         return write_json.compile_writer(self.output) if self.output else _nothing
+
+    def compile(self) -> None:
+        """Make all compiled functions now; raises re.error for a pattern that cannot be used."""
+        for name, part in vars(type(self)).items():
+            if isinstance(part, cached_property):
+                getattr(self, name)
 
     def _members_at(self, location: str | None) -> dict[str, tuple[str, read_json.Reader]]:
         names = list(self._names_at(location).values())
@@ -172,8 +178,12 @@ class Catalogue:
 
 @cache
 def load() -> Catalogue:
-    """Read the models of all five services; raises FileNotFoundError when botocore lacks one."""
-    return Catalogue({name: Service(name, _description(name, version)) for name, version in _VERSIONS.items()})
+    """Read and compile the models of all five services; raises FileNotFoundError when botocore lacks one."""
+    catalogue = Catalogue({name: Service(name, _description(name, version)) for name, version in _VERSIONS.items()})
+    for service in catalogue.services.values():
+        for operation in service.operations.values():
+            operation.compile()
+    return catalogue
 
 
 def _description(name: str, version: str) -> dict[str, Any]:

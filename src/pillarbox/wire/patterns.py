@@ -2,40 +2,33 @@
 
 Pure. Differences that occur in the models: \\w and \\d are ASCII in Java,
 \\p{L} and its like do not exist in Python, and Java matches the whole value.
-Called by rules.py. A pattern that does not compile raises re.error.
+Called by rules.py. A pattern that has no translation raises re.error.
 https://docs.oracle.com/en/java/javase/21/docs/api/java.base/java/util/regex/Pattern.html
 """
 
 import re
-import sys
-import unicodedata
 from collections.abc import Callable
 from functools import cache
 
 # A value longer than any ARN or URL is refused unmatched: some patterns backtrack quadratically.
 LONGEST_UNBOUNDED = 2_048
 
-_PROPERTY = re.compile(r"\\p\{(\w)\}")
+_PROPERTY = re.compile(r"\\p\{(\w+)\}")
+_SHORTHAND = re.compile(r"\\[wWdDsSbB]")
+
+# Python's \w is exactly letters, numbers and the underscore; category Z is short enough to write out.
+_LETTER_OR_NUMBER = r"\w"
+_SEPARATOR = r"\u0020\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_PROPERTIES = {"L": _LETTER_OR_NUMBER, "N": _LETTER_OR_NUMBER, "Z": _SEPARATOR}
 
 
 @cache
 def matcher(pattern: str) -> Callable[[str], object]:
     """Return a function that tells whether the whole of a string matches `pattern`."""
-    translated = _PROPERTY.sub(lambda found: _category(found[1]), pattern)
-    return re.compile(translated, re.ASCII).fullmatch
-
-
-@cache
-def _category(initial: str) -> str:
-    """Return the characters of a Unicode category as ranges for use inside brackets."""
-    ranges, start, previous = [], -1, -2
-    for point in range(sys.maxunicode + 1):
-        if unicodedata.category(chr(point))[0] != initial:
-            continue
-        if point != previous + 1:
-            if start >= 0:
-                ranges.append((start, previous))
-            start = point
-        previous = point
-    ranges.append((start, previous))
-    return "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges)
+    properties = set(_PROPERTY.findall(pattern))
+    if not properties:
+        return re.compile(pattern, re.ASCII).fullmatch
+    # Letters stand for numbers and the underscore too, so all of them must be meant.
+    if properties != set(_PROPERTIES) or "_" not in pattern or _SHORTHAND.search(pattern):
+        raise re.error("a Unicode property without a translation", pattern)
+    return re.compile(_PROPERTY.sub(lambda found: _PROPERTIES[found[1]], pattern)).fullmatch

@@ -133,6 +133,13 @@ def test_a_query_error_carries_its_members_inside_the_error():
     )
 
 
+def test_an_error_member_that_the_model_does_not_know_is_our_mistake():
+    with pytest.raises(KeyError):
+        modelled(SERVICES["ses"], "TemplateDoesNotExistException", "no", Template="t")
+    with pytest.raises(KeyError):
+        modelled(SERVICES["ses"], "NotFoundException", "no")
+
+
 def test_a_rest_error_is_a_message_and_a_type():
     fault = modelled(SERVICES["sesv2"], "NotFoundException", "none")
     response = fault_response(fault, service=SERVICES["sesv2"], protocol="rest-json", request_id="an-id")

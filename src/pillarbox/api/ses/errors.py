@@ -1,0 +1,31 @@
+"""How v1 of SES spells what the domain refuses.
+
+Pure. A name is an error shape of the model; a pair is a code that the model
+does not list. Read by api/faults.py.
+https://docs.aws.amazon.com/ses/latest/APIReference/CommonErrors.html
+"""
+
+from pillarbox.api.faults import Shape
+from pillarbox.kit.errors import Duplicate, Invalid, LimitReached, NotFound
+from pillarbox.resources import configuration_sets, event_destinations
+from pillarbox.sending import policy
+
+SHAPE_FOR: dict[type[BaseException], Shape] = {
+    Invalid: ("InvalidParameterValue", 400),
+    NotFound: ("InvalidParameterValue", 400),
+    Duplicate: "AlreadyExistsException",
+    LimitReached: "LimitExceededException",
+    configuration_sets.ConfigurationSetExists: "ConfigurationSetAlreadyExistsException",
+    configuration_sets.ConfigurationSetMissing: "ConfigurationSetDoesNotExistException",
+    configuration_sets.InvalidConfigurationSet: "InvalidConfigurationSetException",
+    event_destinations.EventDestinationExists: "EventDestinationAlreadyExistsException",
+    event_destinations.EventDestinationMissing: "EventDestinationDoesNotExistException",
+    event_destinations.InvalidSnsDestination: "InvalidSNSDestinationException",
+    event_destinations.UnsupportedCloudWatch: "InvalidCloudWatchDestinationException",
+    event_destinations.UnsupportedFirehose: "InvalidFirehoseDestinationException",
+    policy.MessageRejected: "MessageRejected",
+    policy.ConfigurationSetPaused: "ConfigurationSetSendingPausedException",
+    policy.AccountPaused: "AccountSendingPausedException",
+    policy.RateExceeded: ("Throttling", 400),
+    policy.DailyQuotaExceeded: ("Throttling", 400),
+}

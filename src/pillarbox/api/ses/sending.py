@@ -1,0 +1,85 @@
+"""Sending in v1: a message that we compose, or one that the caller made.
+
+Translation into a Draft; what may be sent is decided in sending/.
+https://docs.aws.amazon.com/ses/latest/APIReference/API_SendEmail.html
+"""
+
+from pillarbox.api.call import Call, Params, Result
+from pillarbox.api.registry import operation
+from pillarbox.resources import sending_authorization
+from pillarbox.sending.draft import V1_SIZE_LIMIT, Draft, Raw, Simple, Text
+
+
+@operation("ses", "SendEmail")
+async def send_email(call: Call, params: Params) -> Result:
+    await _check_arns(call, params, {"SourceArn": params["Source"], "ReturnPathArn": params.get("ReturnPath")})
+    destination = params["Destination"]
+    draft = _draft(
+        call,
+        params,
+        "SendEmail",
+        _simple(params["Message"]),
+        to=tuple(destination.get("ToAddresses", ())),
+        cc=tuple(destination.get("CcAddresses", ())),
+        bcc=tuple(destination.get("BccAddresses", ())),
+        reply_to=tuple(params.get("ReplyToAddresses", ())),
+        return_path=params.get("ReturnPath"),
+    )
+    return {"MessageId": await call.services.sender.send(draft, call.now)}
+
+
+@operation("ses", "SendRawEmail")
+async def send_raw_email(call: Call, params: Params) -> Result:
+    await _check_arns(call, params, {"SourceArn": params.get("Source"), "FromArn": None, "ReturnPathArn": None})
+    content = Raw(params["RawMessage"]["Data"], tuple(params.get("Destinations", ())) or None)
+    draft = _draft(call, params, "SendRawEmail", content)
+    return {"MessageId": await call.services.sender.send(draft, call.now)}
+
+
+def _draft(
+    call: Call,
+    params: Params,
+    operation_name: str,
+    content: Simple | Raw,
+    *,
+    to: tuple[str, ...] = (),
+    cc: tuple[str, ...] = (),
+    bcc: tuple[str, ...] = (),
+    reply_to: tuple[str, ...] = (),
+    return_path: str | None = None,
+) -> Draft:
+    tags = params.get("Tags")
+    return Draft(
+        scope=call.scope,
+        operation=operation_name,
+        caller_identity=call.user_name,
+        source_ip=call.source_ip,
+        content=content,
+        size_limit=V1_SIZE_LIMIT,
+        sender=params.get("Source"),
+        to=to,
+        cc=cc,
+        bcc=bcc,
+        reply_to=reply_to,
+        return_path=return_path,
+        configuration_set=params.get("ConfigurationSetName"),
+        tags=tuple((tag["Name"], tag["Value"]) for tag in tags) if tags else None,
+    )
+
+
+def _simple(message: Params) -> Simple:
+    body = message["Body"]
+    return Simple(
+        subject=_text(message["Subject"]),
+        text=_text(body["Text"]) if "Text" in body else None,
+        html=_text(body["Html"]) if "Html" in body else None,
+    )
+
+
+def _text(part: Params) -> Text:
+    return Text(part["Data"], part.get("Charset"))
+
+
+async def _check_arns(call: Call, params: Params, members: dict[str, str | None]) -> None:
+    if claimed := sending_authorization.claims(params, members):
+        await call.store.read(sending_authorization.check, call.scope, claimed)

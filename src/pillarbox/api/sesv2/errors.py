@@ -1,0 +1,21 @@
+"""How v2 of SES spells what the domain refuses.
+
+Pure. A name is an error shape of the model. Read by api/faults.py.
+https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html
+"""
+
+from pillarbox.api.faults import Shape
+from pillarbox.kit.errors import Duplicate, Invalid, LimitReached, NotFound
+from pillarbox.sending import policy
+
+SHAPE_FOR: dict[type[BaseException], Shape] = {
+    Invalid: "BadRequestException",
+    NotFound: "NotFoundException",
+    Duplicate: "AlreadyExistsException",
+    LimitReached: "LimitExceededException",
+    policy.MessageRejected: "MessageRejected",
+    policy.ConfigurationSetPaused: "SendingPausedException",
+    policy.AccountPaused: "SendingPausedException",
+    policy.RateExceeded: "TooManyRequestsException",
+    policy.DailyQuotaExceeded: "TooManyRequestsException",
+}

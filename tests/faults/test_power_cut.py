@@ -22,9 +22,10 @@ async def _promises_that_survive(
     """Accept until the power goes at a random moment; return the acknowledged, their bodies and the rest."""
     chance = random.Random(seed)
     disk = FragileDisk()
-    vfs = FragileVfs(f"fragile-{seed}-{synchronous}", disk)
+    name = f"fragile-{seed}-{synchronous}"
+    vfs = FragileVfs(name, disk)
     running = folder / "running"
-    store = await SqliteStore.open(running, vfs=vfs.vfs_name, disk=disk, synchronous=synchronous)
+    store = await SqliteStore.open(running, vfs=name, disk=disk, synchronous=synchronous)
     acknowledged: list[str] = []
     bodies: dict[str, bytes] = {}
 

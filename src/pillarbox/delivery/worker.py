@@ -7,6 +7,7 @@ attempts in flight.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,8 @@ from pillarbox.delivery.close import Closed, close, close_attempts, reject
 from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused
 from pillarbox.delivery.pace import share
 from pillarbox.delivery.scan import Scanner
-from pillarbox.delivery.transform.pipeline import TransformFacts, transform
+from pillarbox.delivery.transform.headers import TransformFacts
+from pillarbox.delivery.transform.pipeline import transform
 from pillarbox.delivery.transport.base import Attempt, Transport
 from pillarbox.events.types import MailFacts
 from pillarbox.kit import log, metrics
@@ -127,10 +129,8 @@ class Worker:
         if not busy:
             due_at = await self._next_due_at()
             pause = min(pause, max(0.0, (due_at - self._clock.now()) / SECOND)) if due_at is not None else pause
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), max(pause, 0.01))
-        except TimeoutError:
-            pass
 
     async def _next_due_at(self) -> Millis | None:
         try:
@@ -150,37 +150,37 @@ class Worker:
 
     async def _make(self, row: OutgoingRow, message: MessageRow) -> Closed:
         given = await self._store.body(message.body)
-        if row.attempts == 0 and (reason := await self._scan(given)):
-            self._tell(row, dict.fromkeys(_read_list(row.recipients), "rejected"), reason)
-            return reject(row, reason, self._clock.now())
-        outcomes = await self._outcomes(row, message, given)
+        recipients = _read_list(row.recipients)
+        try:
+            if row.attempts == 0 and (reason := await self._scan(given)):
+                self._tell(row, dict.fromkeys(recipients, "rejected"), reason)
+                return reject(row, reason, self._clock.now())
+            outcomes = await self._outcomes(row, message, given, recipients)
+        except Exception as error:
+            self._log.exception("attempt failed", message=row.message_id, transport=row.transport)
+            outcomes = dict.fromkeys(recipients, Deferred(f"{type(error).__name__} in {row.transport}", ours=True))
         closed = close(row, outcomes, self._site.reporting_mta, self._clock.now())
         self._tell(row, {address: _NAMES[type(outcome)] for address, outcome in outcomes.items()}, closed.closing.why)
         return closed
 
-    async def _outcomes(self, row: OutgoingRow, message: MessageRow, given: bytes) -> Mapping[str, Outcome]:
-        recipients: Sequence[str] = _read_list(row.recipients)
-        try:
-            attempt = Attempt(
-                row.message_id,
-                row.part,
-                row.attempts + 1,
-                row.scope,
-                f"{row.message_id}@{self._site.service_domain}",
-                tuple(recipients),
-                await self._transform(message, given),
-                self._clock.now(),
-            )
-            transport = self._transports.get(row.transport)
-            if transport is None:
-                why = f"no transport named {row.transport!r} is configured"
-                return dict.fromkeys(recipients, Deferred(why, ours=True))
-            return await transport.deliver(attempt)
-        except Exception as error:
-            self._log.exception("attempt failed", message=row.message_id, transport=row.transport)
-            return dict.fromkeys(
-                recipients, Deferred(f"{type(error).__name__} in transport {row.transport}", ours=True)
-            )
+    async def _outcomes(
+        self, row: OutgoingRow, message: MessageRow, given: bytes, recipients: Sequence[str]
+    ) -> Mapping[str, Outcome]:
+        transport = self._transports.get(row.transport)
+        if transport is None:
+            why = f"no transport named {row.transport!r} is configured"
+            return dict.fromkeys(recipients, Deferred(why, ours=True))
+        attempt = Attempt(
+            row.message_id,
+            row.part,
+            row.attempts + 1,
+            row.scope,
+            f"{row.message_id}@{self._site.service_domain}",
+            tuple(recipients),
+            await self._transform(message, given),
+            self._clock.now(),
+        )
+        return await transport.deliver(attempt)
 
     async def _scan(self, given: bytes) -> str | None:
         if len(given) > _LARGE:

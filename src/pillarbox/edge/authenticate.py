@@ -49,7 +49,7 @@ class Authenticator(Interface):
         """Judge the head; None when the request carries no credentials at all."""
         ...
 
-    def prove(self, presented: Presented, request: Request, protocol: Protocol) -> None:
+    def prove(self, presented: Presented, request: Request) -> None:
         """Judge the signature over the whole request."""
         ...
 
@@ -76,7 +76,7 @@ class SignedOnly:
         account, user_name, secret = known
         return Presented(claim, Caller(Scope(account, claim.region), user_name), secret)
 
-    def prove(self, presented: Presented, request: Request, protocol: Protocol) -> None:
+    def prove(self, presented: Presented, request: Request) -> None:
         check_signature(presented.claim, request, presented.secret, hashlib.sha256(request.body).hexdigest())
 
     async def _credential(self, key_id: str) -> tuple[str, str, str] | None:
@@ -117,7 +117,7 @@ class AnySecret:
         account = claim.key_id if named else _DEVELOPMENT_ACCOUNT
         return Presented(claim, Caller(Scope(account, claim.region), "developer"), "")
 
-    def prove(self, presented: Presented, request: Request, protocol: Protocol) -> None:
+    def prove(self, _presented: Presented, _request: Request) -> None:
         return None
 
 

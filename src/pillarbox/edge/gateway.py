@@ -81,7 +81,7 @@ class Gateway:
             caller, signing_name = presented.caller, presented.claim.service
             asked.service = service_of(asked.protocol, signing_name)
             request.body = await read_body()
-            self._authenticator.prove(presented, request, asked.protocol)
+            self._authenticator.prove(presented, request)
         routed = route(request, signing_name)
         asked.routed = routed
         params = parse(routed, request)

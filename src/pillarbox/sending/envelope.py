@@ -7,7 +7,8 @@ promise and the events need; nothing later parses the message again.
 from dataclasses import dataclass, replace
 
 from pillarbox.kit.addresses import Mailbox, parse_mailbox, parse_mailbox_list
-from pillarbox.kit.mime import event_headers
+from pillarbox.kit.headers import event_headers
+from pillarbox.resources.identity_names import covering_names
 from pillarbox.sending.compose import compose
 from pillarbox.sending.draft import Draft, Raw, Simple
 from pillarbox.sending.policy import InvalidMessage, Prepared
@@ -38,17 +39,6 @@ class Envelope:
     def in_configuration_set(self, name: str) -> "Envelope":
         """Return this envelope with the default configuration set of its identity."""
         return replace(self, prepared=replace(self.prepared, configuration_set=name))
-
-
-def covering_names(address: str) -> tuple[str, ...]:
-    """Return the identities that would cover an address, the most specific first.
-
-    https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html
-    """
-    local, _, domain = address.rpartition("@")
-    labels = domain.lower().split(".")
-    parents = (".".join(labels[start:]) for start in range(len(labels)))
-    return (f"{local}@{domain.lower()}", *parents)
 
 
 def read_envelope(draft: Draft) -> Envelope:

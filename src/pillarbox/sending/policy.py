@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pillarbox.kit.errors import Invalid, Refusal
 from pillarbox.kit.ids import Scope
+from pillarbox.resources.configuration_sets import ConfigurationSetMissing
 
 MOST_RECIPIENTS = 50
 MOST_TAGS = 50
@@ -31,14 +32,6 @@ class MessageRejected(Refusal):
 
 class NotVerified(MessageRejected):
     """An address that must be verified is not."""
-
-
-class ConfigurationSetMissing(Refusal):
-    """The named configuration set does not exist."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(f"Configuration set <{name}> does not exist.")
-        self.members = {"ConfigurationSetName": name}
 
 
 class AccountPaused(Refusal):

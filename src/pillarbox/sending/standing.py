@@ -11,7 +11,8 @@ from typing import Any
 from pillarbox.kit.clock import Clock
 from pillarbox.kit.ids import Scope
 from pillarbox.resources import account, configuration_sets, identities
-from pillarbox.sending.envelope import Envelope, covering_names
+from pillarbox.resources.identity_names import covering_names
+from pillarbox.sending.envelope import Envelope
 from pillarbox.sending.policy import Standing
 from pillarbox.store.engine import Store
 

@@ -1,0 +1,65 @@
+"""Signed SendEmail requests as the AWS SDK for Python makes them, ready to be sent as bytes."""
+
+import json
+from pathlib import Path
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.serialize import create_serializer
+
+SENDER = "sender@example.com"
+
+
+def html_of(size: int) -> str:
+    """Return HTML of about so many bytes, of the kind that newsletters are made of."""
+    row = '<tr><td style="padding:8px">A line with <a href="https://www.example.com/offer?id=%d">a link</a> & more</td></tr>\n'
+    rows, number = [], 0
+    while sum(map(len, rows)) < size - 60:
+        rows.append(row % number)
+        number += 1
+    return f"<html><body><table>{''.join(rows)}</table></body></html>"
+
+
+def signed_requests(endpoint: str, key_id: str, secret: str, html: str, count: int) -> list[bytes]:
+    """Return `count` requests to as many recipients; each is a whole HTTP/1.1 request."""
+    model = ServiceModel(Loader().load_service_model("ses", "service-2"), "ses")
+    serializer = create_serializer("query")
+    signer = SigV4Auth(Credentials(key_id, secret), "ses", "us-east-1")
+    operation = model.operation_model("SendEmail")
+    made = []
+    for number in range(count):
+        params = {
+            "Source": SENDER,
+            "Destination": {"ToAddresses": [f"recipient-{number}@example.net"]},
+            "Message": {
+                "Subject": {"Data": "A subject", "Charset": "UTF-8"},
+                "Body": {"Html": {"Data": html, "Charset": "UTF-8"}},
+            },
+        }
+        wire = serializer.serialize_to_request(params, operation)
+        request = AWSRequest("POST", endpoint + "/", wire["headers"], wire["body"])
+        prepared = request.prepare()
+        request = AWSRequest("POST", endpoint + "/", dict(prepared.headers), prepared.body)
+        signer.add_auth(request)
+        made.append(_as_bytes(endpoint, request.prepare()))
+    return made
+
+
+def _as_bytes(endpoint: str, prepared: object) -> bytes:
+    body: bytes = prepared.body if isinstance(prepared.body, bytes) else prepared.body.encode()  # type: ignore[attr-defined]
+    host = endpoint.removeprefix("http://")
+    headers = {name.title(): value for name, value in prepared.headers.items()}  # type: ignore[attr-defined]
+    headers |= {"Host": host, "Content-Length": str(len(body))}
+    head = "".join(f"{name}: {value if isinstance(value, str) else value.decode()}\r\n" for name, value in headers.items())
+    return f"POST / HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+def write_file(path: Path, requests: list[bytes]) -> None:
+    path.write_text(json.dumps([request.decode("latin-1") for request in requests]))
+
+
+def read_file(path: Path) -> list[bytes]:
+    return [request.encode("latin-1") for request in json.loads(path.read_text())]

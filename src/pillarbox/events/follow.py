@@ -7,6 +7,7 @@ a dead one's shards are taken over when its lease ends.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,7 +21,9 @@ from pillarbox.store.engine import Store
 from pillarbox.store.events import EventRow, Position
 from pillarbox.store.plan import Plan
 
-_LEASE: Millis = 30 * SECOND
+# A lease may be short: what is done under a lost one is undone, as it moves the cursor in the same transaction.
+_LEASE: Millis = 10 * SECOND
+_LOOK_AGAIN: Millis = 2 * SECOND
 _BATCH = 500
 _IDLE_SECONDS = 1.0
 
@@ -50,45 +53,54 @@ class Follower:
         self._clock = clock
         self._lease = new_token()
         self._positions: dict[int, Position] = {}
-        self._leased_until: Millis = 0
+        self._renew_at: Millis = 0
         self._woken = asyncio.Event()
         self._log = log.named(f"follower.{name}")
         store.listen("events", self._woken.set)
 
     async def run(self) -> None:
-        while True:
-            try:
-                moved = await self.step()
-            except Unavailable as error:
-                self._log.error("cannot follow", why=str(error))
-                moved = False
-            except Exception:
-                self._log.exception("work on events failed; the same events are tried again")
-                moved = False
-            if not moved:
-                await self._wait()
+        try:
+            while True:
+                if not await self._step_safely():
+                    await self._wait()
+        finally:  # whoever comes next need not wait for the lease to end
+            with contextlib.suppress(Unavailable):
+                await self._store.write(stored.release_cursors, self._name, self._lease)
+
+    async def _step_safely(self) -> bool:
+        try:
+            return await self.step()
+        except Unavailable as error:
+            self._log.error("cannot follow", why=str(error))
+        except Exception:
+            self._log.exception("work on events failed; the same events are tried again")
+        return False
 
     async def step(self) -> bool:
         """Feed one batch; say whether there was one."""
         now = self._clock.now()
-        if now > self._leased_until - _LEASE // 2:
+        if now >= self._renew_at:
             await self._renew(now)
         if not self._positions:
+            BEHIND.labels(self._name).set(0)
             return False
         start = min(self._positions.values())
         found = await self._store.read(stored.after, start, _BATCH)
         if not found:
-            BEHIND.labels(self._name).set(0)
+            await self._note_unsettled(start, now)
             return False
-        BEHIND.labels(self._name).set(max(0, now - found[0][1].recorded_at) / 1000)
         end = found[-1][0]
         due = [row for position, row in found if position > self._positions.get(row.shard, end)]
+        BEHIND.labels(self._name).set(max(0, now - due[0].recorded_at) / 1000 if due else 0)
         moved = {shard: max(end, position) for shard, position in self._positions.items()}
         try:
             await self._store.write(self._do, [event_of(row) for row in due], moved)
-        except _LeaseLost:  # whoever holds the shards now does this work
-            self._positions, self._leased_until = {}, 0
-            return False
+        except Exception as error:
+            # The cursors are read again: after a lost connection nobody knows whether they have moved.
+            self._positions, self._renew_at = {}, 0
+            if isinstance(error, _LeaseLost):  # whoever holds the shards now does this work
+                return False
+            raise
         self._positions = moved
         return True
 
@@ -102,13 +114,16 @@ class Follower:
         shards = list(range(EVENT_SHARDS))
         leased = await self._store.write(stored.lease_cursors, self._name, shards, self._lease, now, now + _LEASE)
         self._positions = leased
-        self._leased_until = now + _LEASE
+        self._renew_at = now + (_LEASE // 2 if leased else _LOOK_AGAIN)
+
+    async def _note_unsettled(self, position: Position, now: Millis) -> None:
+        """Tell of events that are there but must wait for an older transaction to end."""
+        oldest = await self._store.read(stored.oldest_after, position)
+        BEHIND.labels(self._name).set(0 if oldest is None else max(0, now - oldest) / 1000)
 
     async def _wait(self) -> None:
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), _IDLE_SECONDS)
-        except TimeoutError:
-            pass
         self._woken.clear()
 
 

@@ -66,6 +66,15 @@ def after(position: Position, limit: int) -> Plan[list[tuple[Position, EventRow]
     return [(Position(*row[:2]), EventRow(*row[2:])) for row in rows]
 
 
+def oldest_after(position: Position) -> Plan[Millis | None]:
+    """Return when the first fact behind `position` was recorded, whether or not it may be followed yet."""
+    rows = yield Rows(
+        "SELECT recorded_at FROM events WHERE (tx, seq) > (?, ?) ORDER BY tx, seq LIMIT 1",
+        position,
+    )
+    return rows[0][0] if rows else None
+
+
 def last_position() -> Plan[Position]:
     rows = yield Rows("SELECT tx, seq FROM events ORDER BY tx DESC, seq DESC LIMIT 1")
     return Position(*rows[0]) if rows else Position(0, 0)
@@ -87,6 +96,14 @@ def lease_cursors(
         (lease, until, follower, *shards, lease, now),
     )
     return {row[0]: Position(row[1], row[2]) for row in rows}
+
+
+def release_cursors(follower: str, lease: str) -> Plan[None]:
+    """End a lease before its time."""
+    yield Rows(
+        "UPDATE cursors SET lease = '', leased_until = 0 WHERE follower = ? AND lease = ?",
+        (follower, lease),
+    )
 
 
 def move_cursors(follower: str, lease: str, positions: dict[int, Position]) -> Plan[int]:

@@ -28,7 +28,7 @@ KIND = "identity"
 MOST_IDENTITIES = 10_000
 MOST_ASKED = 100
 NOTIFICATION_TYPES = ("Bounce", "Complaint", "Delivery")
-PENDING, SUCCESS = "Pending", "Success"
+PENDING, SUCCESS, NOT_STARTED = "Pending", "Success", "NotStarted"
 OPERATOR, DEV_MODE = "operator", "dev mode"
 
 
@@ -67,6 +67,10 @@ class Identity(msgspec.Struct, frozen=True):
     @property
     def is_domain(self) -> bool:
         return is_domain_name(self.name)
+
+    @property
+    def dkim_status(self) -> str:
+        return PENDING if self.dkim_started else NOT_STARTED
 
 
 class Filter(NamedTuple):
@@ -130,6 +134,17 @@ def list_page(scope: Scope, wanted: Filter, token: str | None, size: int | None)
     return Page([_read(noun.document) for noun in page.rows], page.next_token)
 
 
+def verified_addresses(scope: Scope) -> Plan[list[str]]:
+    names: list[str] = []
+    token: str | None = None
+    while True:
+        page = yield from list_page(scope, Filter(domains=False, status=SUCCESS), token, None)
+        names += [identity.name for identity in page.identities]
+        token = page.next_token
+        if token is None:
+            return names
+
+
 def create(
     scope: Scope,
     name: str,
@@ -155,17 +170,17 @@ def create(
     return identity
 
 
-def verify_address(scope: Scope, address: str, now: Millis, *, verify_at_once: bool) -> Plan[Identity]:
+def verify_address(scope: Scope, address: str, now: Millis, verify_at_once: bool) -> Plan[Identity]:
     """Create the identity of an address, or start its verification again (v1)."""
     return (yield from _ensure(scope, checked_address(address), _at_once(verify_at_once, now), now))
 
 
-def verify_domain(scope: Scope, domain: str, now: Millis, *, verify_at_once: bool) -> Plan[Identity]:
+def verify_domain(scope: Scope, domain: str, now: Millis, verify_at_once: bool) -> Plan[Identity]:
     """Create the identity of a domain; asked again, it has the same token (v1)."""
     return (yield from _ensure(scope, checked_domain(domain), _at_once(verify_at_once, now), now))
 
 
-def verify_domain_dkim(scope: Scope, domain: str, now: Millis, *, verify_at_once: bool) -> Plan[Identity]:
+def verify_domain_dkim(scope: Scope, domain: str, now: Millis, verify_at_once: bool) -> Plan[Identity]:
     """Set Easy DKIM up for a domain, whose identity is created when it is not there (v1)."""
 
     def start(identity: Identity) -> Identity:

@@ -1,0 +1,174 @@
+"""The operations that this server does not do, each with its reason.
+
+Pure. Read by edge/gateway.py for an operation that no handler has, and by
+api/coverage.py. Every operation of the five models is either registered or
+listed here, never both: tests/meta/test_coverage.py holds that.
+"""
+
+from collections.abc import Mapping
+
+from pillarbox.wire.faults import Fault
+
+TEMPLATES = "Templates are not supported yet."
+CUSTOM_VERIFICATION = "Custom verification mail is not supported yet."
+DKIM = "DKIM signing is not supported yet."
+MAIL_FROM = "A MAIL FROM domain of your own is not supported yet."
+POLICIES = "Sending authorization policies are not supported yet: an identity serves its own account only."
+TRACKING = "Opens and clicks are not tracked yet."
+DELIVERY_OPTIONS = "TLS policies, pools and delivery times of a configuration set are not supported yet."
+SUPPRESSION = "Suppression lists are not supported yet."
+CONTACTS = "Contact lists are not supported yet."
+DEDICATED_IPS = "Dedicated IP addresses and pools are not supported."
+INSIGHTS = "Metrics and message insights are not supported by this API yet; see the message pages and /metrics."
+JOBS = "Import and export jobs are not supported yet."
+REPUTATION = "Reputation entities are not supported."
+TENANTS = "Tenants are not supported."
+MULTI_REGION = "Multi-region endpoints are not supported: an endpoint serves the region that a request is signed for."
+DELIVERABILITY = "The deliverability dashboard is not supported."
+VDM = "The Virtual Deliverability Manager is not supported."
+ARCHIVING = "Mail archiving is not supported."
+MAIL_SECURITY = "S/MIME signing is not supported."
+ACCOUNT_DETAILS = "Production access and plans are settings of the server, not something to ask for."
+INBOUND = "Receiving mail is not supported."
+PUSH = "Push notifications to mobile devices are not supported."
+SMS = "Text messages (SMS) are not supported."
+DATA_PROTECTION = "Data protection policies are not supported."
+MOVE_TASKS = "Message move tasks are not supported: receive from the dead-letter queue and send again."
+PERMISSIONS = "Permissions are not supported: topics and queues serve their own account only."
+ROLES = "Temporary credentials are not supported: sign with an access key."
+
+_BY_SERVICE: Mapping[str, Mapping[str, str]] = {
+    "ses": {
+        TEMPLATES: """
+            CreateTemplate DeleteTemplate GetTemplate ListTemplates SendBulkTemplatedEmail SendTemplatedEmail
+            TestRenderTemplate UpdateTemplate
+        """,
+        CUSTOM_VERIFICATION: """
+            CreateCustomVerificationEmailTemplate DeleteCustomVerificationEmailTemplate
+            GetCustomVerificationEmailTemplate ListCustomVerificationEmailTemplates SendCustomVerificationEmail
+            UpdateCustomVerificationEmailTemplate
+        """,
+        DKIM: "SetIdentityDkimEnabled",
+        MAIL_FROM: "GetIdentityMailFromDomainAttributes SetIdentityMailFromDomain",
+        POLICIES: "DeleteIdentityPolicy GetIdentityPolicies ListIdentityPolicies PutIdentityPolicy",
+        TRACKING: """
+            CreateConfigurationSetTrackingOptions DeleteConfigurationSetTrackingOptions
+            UpdateConfigurationSetTrackingOptions
+        """,
+        DELIVERY_OPTIONS: "PutConfigurationSetDeliveryOptions",
+        INBOUND: """
+            CloneReceiptRuleSet CreateReceiptFilter CreateReceiptRule CreateReceiptRuleSet DeleteReceiptFilter
+            DeleteReceiptRule DeleteReceiptRuleSet DescribeActiveReceiptRuleSet DescribeReceiptRule
+            DescribeReceiptRuleSet ListReceiptFilters ListReceiptRuleSets ReorderReceiptRuleSet SendBounce
+            SetActiveReceiptRuleSet SetReceiptRulePosition UpdateReceiptRule
+        """,
+    },
+    "sesv2": {
+        TEMPLATES: """
+            CreateEmailTemplate DeleteEmailTemplate GetEmailTemplate ListEmailTemplates SendBulkEmail
+            TestRenderEmailTemplate UpdateEmailTemplate
+        """,
+        CUSTOM_VERIFICATION: """
+            CreateCustomVerificationEmailTemplate DeleteCustomVerificationEmailTemplate
+            GetCustomVerificationEmailTemplate ListCustomVerificationEmailTemplates SendCustomVerificationEmail
+            UpdateCustomVerificationEmailTemplate
+        """,
+        DKIM: "PutEmailIdentityDkimAttributes PutEmailIdentityDkimSigningAttributes",
+        MAIL_FROM: "PutEmailIdentityMailFromAttributes",
+        POLICIES: """
+            CreateEmailIdentityPolicy DeleteEmailIdentityPolicy GetEmailIdentityPolicies UpdateEmailIdentityPolicy
+        """,
+        TRACKING: "PutConfigurationSetTrackingOptions",
+        DELIVERY_OPTIONS: "PutConfigurationSetDeliveryOptions",
+        SUPPRESSION: """
+            DeleteSuppressedDestination GetSuppressedDestination ListSuppressedDestinations
+            PutAccountSuppressionAttributes PutConfigurationSetSuppressionOptions PutSuppressedDestination
+        """,
+        CONTACTS: """
+            CreateContact CreateContactList DeleteContact DeleteContactList GetContact GetContactList
+            ListContactLists ListContacts UpdateContact UpdateContactList
+        """,
+        DEDICATED_IPS: """
+            CreateDedicatedIpPool DeleteDedicatedIpPool GetDedicatedIp GetDedicatedIpPool GetDedicatedIps
+            ListDedicatedIpPools PutAccountDedicatedIpWarmupAttributes PutDedicatedIpInPool
+            PutDedicatedIpPoolScalingAttributes PutDedicatedIpWarmupAttributes
+        """,
+        INSIGHTS: "BatchGetMetricData GetEmailAddressInsights GetMessageInsights",
+        JOBS: """
+            CancelExportJob CreateExportJob CreateImportJob GetExportJob GetImportJob ListExportJobs ListImportJobs
+        """,
+        REPUTATION: """
+            GetReputationEntity ListReputationEntities UpdateReputationEntityCustomerManagedStatus
+            UpdateReputationEntityPolicy
+        """,
+        TENANTS: """
+            CreateTenant CreateTenantResourceAssociation DeleteTenant DeleteTenantResourceAssociation GetTenant
+            ListResourceTenants ListTenantResources ListTenants PutTenantSuppressionAttributes
+        """,
+        MULTI_REGION: """
+            CreateMultiRegionEndpoint DeleteMultiRegionEndpoint GetMultiRegionEndpoint ListMultiRegionEndpoints
+        """,
+        DELIVERABILITY: """
+            CreateDeliverabilityTestReport GetBlacklistReports GetDeliverabilityDashboardOptions
+            GetDeliverabilityTestReport GetDomainDeliverabilityCampaign GetDomainStatisticsReport
+            ListDeliverabilityTestReports ListDomainDeliverabilityCampaigns PutDeliverabilityDashboardOption
+        """,
+        VDM: "ListRecommendations PutAccountVdmAttributes PutConfigurationSetVdmOptions",
+        ARCHIVING: "PutConfigurationSetArchivingOptions",
+        MAIL_SECURITY: """
+            AssociateEmailIdentityCertificate DisassociateEmailIdentityCertificate ListEmailIdentityCertificates
+            UpdateConfigurationSet
+        """,
+        ACCOUNT_DETAILS: "PutAccountDetails PutAccountPricingAttributes",
+    },
+    "sns": {
+        PUSH: """
+            CreatePlatformApplication CreatePlatformEndpoint DeleteEndpoint DeletePlatformApplication
+            GetEndpointAttributes GetPlatformApplicationAttributes ListEndpointsByPlatformApplication
+            ListPlatformApplications SetEndpointAttributes SetPlatformApplicationAttributes
+        """,
+        SMS: """
+            CheckIfPhoneNumberIsOptedOut CreateSMSSandboxPhoneNumber DeleteSMSSandboxPhoneNumber GetSMSAttributes
+            GetSMSSandboxAccountStatus ListOriginationNumbers ListPhoneNumbersOptedOut ListSMSSandboxPhoneNumbers
+            OptInPhoneNumber SetSMSAttributes VerifySMSSandboxPhoneNumber
+        """,
+        DATA_PROTECTION: "GetDataProtectionPolicy PutDataProtectionPolicy",
+        PERMISSIONS: "AddPermission RemovePermission",
+    },
+    "sqs": {
+        MOVE_TASKS: "CancelMessageMoveTask ListMessageMoveTasks StartMessageMoveTask",
+        PERMISSIONS: "AddPermission RemovePermission",
+    },
+    "sts": {
+        ROLES: """
+            AssumeRole AssumeRoleWithSAML AssumeRoleWithWebIdentity AssumeRoot DecodeAuthorizationMessage
+            GetAccessKeyInfo GetDelegatedAccessToken GetFederationToken GetSessionToken GetWebIdentityToken
+        """,
+    },
+}
+
+DECLINED: Mapping[tuple[str, str], str] = {
+    (service, operation): reason
+    for service, by_reason in _BY_SERVICE.items()
+    for reason, operations in by_reason.items()
+    for operation in operations.split()
+}
+
+
+class DeclinedError(Fault):
+    """The operation exists at AWS and not here; the message says why."""
+
+    def __init__(self, service: str, operation: str, reason: str) -> None:
+        # What AWS answers to an operation that it does not know, so that clients do not try again.
+        super().__init__(
+            "UnknownOperationException",
+            f"The operation {operation} is not supported. {reason}",
+            404 if service == "sesv2" else 400,
+            query_code="InvalidAction",
+            query_status=400,
+        )
+
+
+def decline(service: str, operation: str) -> DeclinedError:
+    """Return the error for an operation that no handler does."""
+    return DeclinedError(service, operation, DECLINED[service, operation])

@@ -54,3 +54,19 @@ def running_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Runnin
 def server(running_server: "RunningServer") -> "Server":
     """The running server, seen by an account that nobody else uses."""
     return running_server.for_new_account()
+
+
+@pytest.fixture(scope="session")
+def production_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[RunningServer]":
+    """One server outside dev mode: signatures are verified, senders must be vouched for."""
+    from tests.support.server import RunningServer
+
+    folder = tmp_path_factory.mktemp("production")
+    with RunningServer.started(folder, body_limit_bytes=20_000_000, sigv3=True) as running:
+        yield running
+
+
+@pytest.fixture
+def production(production_server: "RunningServer") -> "Server":
+    """The server outside dev mode, with a key of an account that nobody else uses."""
+    return production_server.for_new_key()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import uvicorn
+from starlette.applications import Starlette
 
 from pillarbox.api import registry
 from pillarbox.api.call import Services
@@ -22,7 +23,7 @@ from pillarbox.delivery.transport.base import Transport
 from pillarbox.delivery.transport.capture import CaptureTransport
 from pillarbox.delivery.transport.simulator import SimulatorTransport
 from pillarbox.delivery.worker import Site, Worker
-from pillarbox.edge.authenticate import AnySecret, Authenticator, SignedOnly
+from pillarbox.edge.authenticate import AnySecret, Authenticator, SignedOnly, Window
 from pillarbox.edge.gateway import Gateway
 from pillarbox.edge.http import HttpEdge
 from pillarbox.events.follow import Follower
@@ -34,6 +35,7 @@ from pillarbox.sending.accept import Sender
 from pillarbox.sending.admission import RateAdmission
 from pillarbox.sending.standing import Standings
 from pillarbox.settings import Settings
+from pillarbox.stats.follow import count
 from pillarbox.store.engine import Store, open_store
 
 _STOPPING_SECONDS = 10
@@ -58,6 +60,7 @@ async def serve(
 ) -> None:
     """Run until `stop`; `announce` is told when the server answers."""
     clock = clock or SystemClock()
+    log.configure(as_json=settings.log_json, level=settings.log_level)
     async with AsyncExitStack() as running:
         listener = _listen(settings.host, settings.port)
         running.callback(listener.close)
@@ -67,11 +70,130 @@ async def serve(
         store = await open_store(settings.database, settings.folder)
         running.push_async_callback(store.close)
         listening = Listening(settings, port, public_url, store, keyring)
-        for part in await _parts(listening, clock, running):
+        for part in await _parts(listening, clock):
             await running.enter_async_context(_running(part))
-        edge = await _edge(listening, clock, running)
+        edge = await _edge(listening, clock)
         await running.enter_async_context(_http(edge, listener))
         announced = announce(listening)
         if asyncio.iscoroutine(announced):
             await announced
         await stop.wait()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.create_server(
+        (host, port), backlog=2048, family=socket.AF_INET6 if ":" in host else socket.AF_INET
+    )
+    listener.setblocking(False)
+    return listener
+
+
+async def _parts(listening: Listening, clock: Clock) -> list[Coroutine[Any, Any, None]]:
+    """Build what works in the background: delivery, and the followers of the event log."""
+    settings, store = listening.settings, listening.store
+    site = Site(settings.service_domain, f"mta.{settings.service_domain}")
+    transports: dict[str, Transport] = {
+        transport.name: transport for transport in (CaptureTransport(store), SimulatorTransport())
+    }
+    worker = Worker(store, transports, EicarScanner(), site, clock)
+    stats = Follower("stats", store, count, clock)
+    return [worker.run(), stats.run()]
+
+
+def _authenticator(listening: Listening, clock: Clock) -> Authenticator:
+    window = Window(listening.settings.signature_window_seconds, listening.settings.sigv3)
+    if listening.settings.dev:
+        return AnySecret(window)
+    return SignedOnly(listening.store, listening.keyring, clock, window)
+
+
+def _services(listening: Listening, clock: Clock) -> Services:
+    """Build what operations call. In dev mode quotas are told, not enforced."""
+    settings, store = listening.settings, listening.store
+    quota = Quota(settings.max_24_hour_send, settings.max_send_rate, settings.sandbox)
+    enforced = not settings.dev
+    daily_limit = int(quota.max_24_hour) if enforced and quota.max_24_hour >= 0 else None
+    rate = quota.max_rate if enforced and quota.max_rate > 0 else None
+    rules = [Rule(route.transport, route.account, route.configuration_set, route.domain) for route in settings.routes]
+    sender = Sender(
+        store,
+        Standings(store, clock, any_sender=settings.any_sender, sandbox=enforced and settings.sandbox),
+        RouteTable(rules),
+        RateAdmission(lambda _: rate),
+        lambda _: daily_limit,
+    )
+    return Services(
+        store=store,
+        sender=sender,
+        public_url=listening.public_url,
+        verify_at_once=settings.dev,
+        quota=quota,
+    )
+
+
+async def _edge(listening: Listening, clock: Clock) -> HttpEdge:
+    settings = listening.settings
+    gateway = Gateway(_services(listening, clock), registry.load(), _authenticator(listening, clock), clock)
+    return HttpEdge(
+        gateway,
+        Starlette(),
+        {},
+        body_limit_bytes=settings.body_limit_bytes,
+        in_flight_bytes=settings.bodies_in_flight_bytes,
+        metrics_token=settings.metrics_token,
+    )
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Run a part until the block is left; a part that ends by itself is a fault worth a log line."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_tell_how_it_ended)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task
+
+
+def _tell_how_it_ended(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.named("app").error("a part of the server stopped", why=repr(error))
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn without its signal handlers: when to stop is for the command line to say."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def _http(edge: HttpEdge, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve until the block is left; requests in hand are finished."""
+    server = _HttpServer(
+        uvicorn.Config(
+            edge,
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=_STOPPING_SECONDS,
+        )
+    )
+    serving = asyncio.create_task(server.serve([listener]))
+    while not server.started:
+        if serving.done():
+            await serving
+        await asyncio.sleep(0.001)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving

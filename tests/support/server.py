@@ -13,6 +13,9 @@ import uvloop
 from botocore.config import Config
 
 from pillarbox.app import Listening, serve
+from pillarbox.kit.clock import SystemClock
+from pillarbox.kit.ids import Scope
+from pillarbox.resources import credentials, identities
 from pillarbox.settings import Settings
 from pillarbox.store import events, notifications, outgoing
 from pillarbox.store.plan import Plan, Rows
@@ -56,6 +59,13 @@ class RunningServer:
     def for_new_account(self) -> "Server":
         return Server(self, str(next(_accounts)))
 
+    def for_new_key(self) -> "Server":
+        """Return the server as seen with a real key of a new account."""
+        account = str(next(_accounts))
+        store, keyring = self.listening.store, self.listening.keyring
+        key = self.run(store.write(credentials.create, account, "tester", keyring, SystemClock().now()))
+        return Server(self, account, key.key_id, key.secret)
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the server's loop and return what it returns."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
@@ -85,9 +95,11 @@ class RunningServer:
 class Server:
     """A running server as one account sees it."""
 
-    def __init__(self, running: RunningServer, account: str) -> None:
+    def __init__(self, running: RunningServer, account: str, key_id: str = "", secret: str = "any") -> None:
         self.running = running
         self.account = account
+        self.key_id = key_id or account
+        self.secret = secret
         self.endpoint = running.endpoint
 
     def client(self, service: str, *, region: str = "us-east-1", account: str | None = None, **config: Any) -> Any:
@@ -96,13 +108,18 @@ class Server:
             service,
             endpoint_url=self.endpoint,
             region_name=region,
-            aws_access_key_id=account or self.account,
-            aws_secret_access_key="any",
+            aws_access_key_id=account or self.key_id,
+            aws_secret_access_key=self.secret,
             config=Config(retries={"total_max_attempts": 1}, **config),
         )
 
     def settle(self) -> None:
         self.running.settle()
+
+    def vouch(self, name: str, region: str = "us-east-1") -> None:
+        """Vouch for a sender, as the operator does."""
+        scope = Scope(self.account, region)
+        self.running.run(self.running.listening.store.write(identities.vouch, scope, name, SystemClock().now()))
 
     def read(self, planner: Callable[..., Plan[T]], *args: Any) -> T:
         """Read from the store that the server has open."""

@@ -7,7 +7,9 @@ read for a stranger, and once when the body is there.
 
 import hashlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 from typing import Protocol as Interface
 
 from pillarbox.kit.clock import Clock, Millis
@@ -15,14 +17,16 @@ from pillarbox.kit.ids import Scope
 from pillarbox.kit.secrets import Keyring
 from pillarbox.store import credentials
 from pillarbox.store.engine import Store
+from pillarbox.store.plan import Plan
+from pillarbox.store.remember import Remembering
+from pillarbox.wire import sigv3, sigv4
 from pillarbox.wire.faults import Protocol, auth_fault
 from pillarbox.wire.request import Request
-from pillarbox.wire.sigv4 import Claim, check_signature, check_time, read_claim
 
-_KEEP_MS: Millis = 1_000
-_MOST_KEPT = 10_000
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _DEVELOPMENT_ACCOUNT = "123456789012"
+# What clients of the old signature meant: it names neither region nor service, and only SES took it.
+_SIGV3_REGION, _SIGV3_SERVICE = "us-east-1", "ses"
 
 
 @dataclass(slots=True, frozen=True)
@@ -34,10 +38,27 @@ class Caller:
 
 
 @dataclass(slots=True, frozen=True)
-class Presented:
-    """A claim whose scope, date and key are in order; only its signature is still to be checked."""
+class Window:
+    """How far a signature's date may be from now, and whether the old AWS3-HTTPS form is taken."""
 
-    claim: Claim
+    seconds: int
+    sigv3: bool
+
+
+class Signature(NamedTuple):
+    """A signature whose form and date are in order; `prove` raises unless the secret made it."""
+
+    key_id: str
+    region: str
+    service: str
+    prove: Callable[[Request, str], None]
+
+
+@dataclass(slots=True, frozen=True)
+class Presented:
+    """A signature of a known key; only whether it fits the request is still to be seen."""
+
+    signature: Signature
     caller: Caller
     secret: str
 
@@ -54,50 +75,31 @@ class Authenticator(Interface):
         ...
 
 
+class Known(NamedTuple):
+    account: str
+    user_name: str
+    secret: str
+
+
 class SignedOnly:
     """Production: a known, active key, and a signature that its secret makes."""
 
-    def __init__(self, store: Store, keyring: Keyring, clock: Clock, window_seconds: int) -> None:
-        self._store = store
+    def __init__(self, store: Store, keyring: Keyring, clock: Clock, window: Window) -> None:
         self._keyring = keyring
-        self._clock = clock
-        self._window_seconds = window_seconds
-        self._kept: dict[str, tuple[tuple[str, str, str] | None, Millis]] = {}
-        self._generation = 0
-        store.listen("credentials", self._forget)
+        self._window = window
+        self._remembered = Remembering(store, clock, "credentials")
 
     async def present(self, request: Request, protocol: Protocol, now: Millis) -> Presented | None:
-        claim = _claim(request, protocol, now, self._window_seconds)
-        if claim is None:
+        signature = read_signature(request, protocol, now, self._window)
+        if signature is None:
             return None
-        known = await self._credential(claim.key_id)
+        known = await self._remembered.read(_known, signature.key_id, self._keyring)
         if known is None:
             raise auth_fault("unknown_key", protocol)
-        account, user_name, secret = known
-        return Presented(claim, Caller(Scope(account, claim.region), user_name), secret)
+        return Presented(signature, Caller(Scope(known.account, signature.region), known.user_name), known.secret)
 
     def prove(self, presented: Presented, request: Request) -> None:
-        check_signature(presented.claim, request, presented.secret, hashlib.sha256(request.body).hexdigest())
-
-    async def _credential(self, key_id: str) -> tuple[str, str, str] | None:
-        now = self._clock.now()
-        kept = self._kept.get(key_id)
-        if kept is not None and now - kept[1] < _KEEP_MS:
-            return kept[0]
-        generation = self._generation
-        row = await self._store.read(credentials.get, key_id)
-        known = None
-        if row is not None and row.status == "active":
-            known = (row.account, row.user_name, self._keyring.open(row.secret, key_id).decode())
-        if generation == self._generation:
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept.clear()
-            self._kept[key_id] = (known, now)
-        return known
-
-    def _forget(self) -> None:
-        self._generation += 1
-        self._kept.clear()
+        presented.signature.prove(request, presented.secret)
 
 
 class AnySecret:
@@ -106,26 +108,48 @@ class AnySecret:
     A key of twelve digits names that account, any other the usual one of the examples.
     """
 
-    def __init__(self, window_seconds: int) -> None:
-        self._window_seconds = window_seconds
+    def __init__(self, window: Window) -> None:
+        self._window = window
 
     async def present(self, request: Request, protocol: Protocol, now: Millis) -> Presented | None:
-        claim = _claim(request, protocol, now, self._window_seconds)
-        if claim is None:
+        signature = read_signature(request, protocol, now, self._window)
+        if signature is None:
             return None
-        named = len(claim.key_id) == 12 and claim.key_id.isascii() and claim.key_id.isdigit()
-        account = claim.key_id if named else _DEVELOPMENT_ACCOUNT
-        return Presented(claim, Caller(Scope(account, claim.region), "developer"), "")
+        key_id = signature.key_id
+        named = len(key_id) == 12 and key_id.isascii() and key_id.isdigit()
+        account = key_id if named else _DEVELOPMENT_ACCOUNT
+        return Presented(signature, Caller(Scope(account, signature.region), "developer"), "")
 
     def prove(self, _presented: Presented, _request: Request) -> None:
         return None
 
 
-def _claim(request: Request, protocol: Protocol, now: Millis, window_seconds: int) -> Claim | None:
-    claim = read_claim(request.target, request.headers)
-    if claim is None:
+def read_signature(request: Request, protocol: Protocol, now: Millis, window: Window) -> Signature | None:
+    """Read and date-check the signature in a request's head, of whichever form."""
+    claim = sigv4.read_claim(request.target, request.headers)
+    if claim is not None:
+        if not _REGION.fullmatch(claim.region):
+            raise auth_fault("mismatch", protocol, "Credential should be scoped to a valid region.")
+        sigv4.check_time(claim, now, window.seconds)
+        found = claim
+        return Signature(
+            claim.key_id,
+            claim.region,
+            claim.service,
+            lambda whole, secret: sigv4.check_signature(found, whole, secret, hashlib.sha256(whole.body).hexdigest()),
+        )
+    legacy = sigv3.read_claim(request.headers) if window.sigv3 else None
+    if legacy is None:
         return None
-    if not _REGION.fullmatch(claim.region):
-        raise auth_fault("mismatch", protocol, "Credential should be scoped to a valid region.")
-    check_time(claim, now, window_seconds)
-    return claim
+    sigv3.check_time(legacy, now, window.seconds)
+    dated = legacy
+    return Signature(
+        legacy.key_id, _SIGV3_REGION, _SIGV3_SERVICE, lambda _, secret: sigv3.check_signature(dated, secret)
+    )
+
+
+def _known(key_id: str, keyring: Keyring) -> Plan[Known | None]:
+    row = yield from credentials.get(key_id)
+    if row is None or row.status != "active":
+        return None
+    return Known(row.account, row.user_name, keyring.open(row.secret, key_id).decode())

@@ -78,7 +78,7 @@ class Gateway:
         if presented is None:
             caller, signing_name = self._stranger(request, asked.protocol), None
         else:
-            caller, signing_name = presented.caller, presented.claim.service
+            caller, signing_name = presented.caller, presented.signature.service
             asked.service = service_of(asked.protocol, signing_name)
             request.body = await read_body()
             self._authenticator.prove(presented, request)

@@ -6,7 +6,7 @@ SNS certificate are answered here; everything else is for the gateway.
 """
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from pillarbox.edge.gateway import Gateway
@@ -14,9 +14,9 @@ from pillarbox.kit import metrics
 from pillarbox.wire.faults import Fault
 from pillarbox.wire.request import Request, Response
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _MOST_HEAD_BYTES = 64 * 1024

@@ -47,6 +47,7 @@ class SqliteStore:
     """See store/engine.py for the promise."""
 
     def __init__(self, folder: Path, *, vfs: str | None, disk: Disk | None, synchronous: bool) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self._loop = asyncio.get_running_loop()
         self._path = str(folder / "pillarbox.db")
         self._vfs = vfs
@@ -75,7 +76,6 @@ class SqliteStore:
 
         `vfs`, `disk` and `synchronous` are for the durability tests.
         """
-        folder.mkdir(parents=True, exist_ok=True)
         return cls(folder, vfs=vfs, disk=disk, synchronous=synchronous)
 
     async def write(self, planner: Callable[..., Plan[T]], *args: Any) -> T:
@@ -166,8 +166,8 @@ class SqliteStore:
                 for asked in together:
                     self._run_alone(asked)
                 continue
-            for asked, asked.result in zip(together, results, strict=True):
-                pass
+            for asked, result in zip(together, results, strict=True):
+                asked.result = result
 
     def _run_alone(self, asked: _Asked) -> None:
         args = ([asked.args[0]],) if asked.shared else asked.args

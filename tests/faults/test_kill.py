@@ -1,0 +1,114 @@
+"""`kill -9` at a random moment under load loses nothing that was promised."""
+
+import os
+import random
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.support.child import Child
+from tests.support.subscriber import Subscriber
+
+KILLS = 60 if os.environ.get("PILLARBOX_CAMPAIGN") else 24
+IN_FLIGHT = 128  # attempts, and posts of each kind, that one kill may repeat
+SENDERS = 4
+
+
+def client(service: str, endpoint: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="123456789012",
+        aws_secret_access_key="any",
+        config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=10),
+    )
+
+
+def set_up(endpoint: str, subscriber: Subscriber) -> None:
+    """An identity, and a configuration set whose events go to the subscriber."""
+    ses, sns = client("ses", endpoint), client("sns", endpoint)
+    ses.verify_email_identity(EmailAddress="a@example.com")
+    ses.create_configuration_set(ConfigurationSet={"Name": "all"})
+    topic = sns.create_topic(Name="events")["TopicArn"]
+    ses.create_configuration_set_event_destination(
+        ConfigurationSetName="all",
+        EventDestination={
+            "Name": "topic",
+            "Enabled": True,
+            "MatchingEventTypes": ["send", "delivery", "bounce"],
+            "SNSDestination": {"TopicARN": topic},
+        },
+    )
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=subscriber.url)
+    subscriber.wait_for(lambda seen: seen.posts)
+
+
+class Load:
+    """Sends as fast as answers come, until the server is gone; knows what was acknowledged."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.acknowledged: list[str] = []
+        self._threads = [threading.Thread(target=self._send, args=(endpoint,)) for _ in range(SENDERS)]
+        for thread in self._threads:
+            thread.start()
+
+    def _send(self, endpoint: str) -> None:
+        ses = client("ses", endpoint)
+        while True:
+            try:
+                answer = ses.send_email(
+                    Source="a@example.com",
+                    Destination={"ToAddresses": ["someone@example.net"]},
+                    Message={"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "y"}}},
+                    ConfigurationSetName="all",
+                )
+            except (BotoCoreError, ClientError):
+                return
+            self.acknowledged.append(answer["MessageId"])
+
+    def join(self) -> list[str]:
+        for thread in self._threads:
+            thread.join(60)
+        return self.acknowledged
+
+
+def published(subscriber: Subscriber) -> Counter[tuple[str, str]]:
+    return Counter((event["mail"]["messageId"], event["eventType"]) for event in subscriber.events)
+
+
+def missing(promised: list[str], subscriber: Subscriber) -> set[tuple[str, str]]:
+    wanted = {(message_id, kind) for message_id in promised for kind in ("Send", "Delivery")}
+    return wanted - published(subscriber).keys()
+
+
+@pytest.fixture
+def subscriber() -> Any:
+    with Subscriber.listening() as listening:
+        yield listening
+
+
+def test_kills_under_load_lose_nothing_that_was_promised(tmp_path: Path, subscriber: Subscriber) -> None:
+    chance = random.Random(8025)
+    promised: list[str] = []
+    with Child(tmp_path) as child:
+        set_up(child.endpoint, subscriber)
+    for _ in range(KILLS):
+        with Child(tmp_path) as child:
+            load = Load(child.endpoint)
+            threading.Event().wait(chance.uniform(0.02, 0.4))  # when the kill comes, not what it waits for
+            child.kill()
+            promised += load.join()
+    assert len(promised) > KILLS
+
+    with Child(tmp_path):
+        wanted = 2 * len(set(promised))  # a Send and a Delivery of each
+        subscriber.wait_for(lambda seen: len(seen.events) >= wanted and missing(promised, seen) == set(), 120)
+    repeats = sum(count - 1 for count in published(subscriber).values())
+    assert repeats <= KILLS * IN_FLIGHT

@@ -1,0 +1,77 @@
+"""An HTTP subscriber as people write them: confirms, keeps what it is sent, and can be told to fail."""
+
+import json
+import threading
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass
+class Post:
+    """One request to the subscriber."""
+
+    path: str
+    headers: dict[str, str]
+    body: dict[str, Any]
+
+
+@dataclass
+class Subscriber:
+    """Every post in its order of arrival. `answers` are the statuses to give first; then it is 200."""
+
+    url: str = ""
+    posts: list[Post] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)  # those in notifications; set-up texts are passed over
+    answers: list[int] = field(default_factory=list)
+    arrived: threading.Condition = field(default_factory=threading.Condition)
+
+    def wait_for(self, condition: Any, seconds: float = 30.0) -> None:
+        """Return when `condition(self)` holds; it is looked at after each post."""
+        with self.arrived:
+            assert self.arrived.wait_for(lambda: condition(self), seconds), f"{len(self.posts)} posts came"
+
+    @property
+    def notifications(self) -> list[Post]:
+        return [post for post in self.posts if post.headers.get("x-amz-sns-message-type") == "Notification"]
+
+    @classmethod
+    @contextmanager
+    def listening(cls) -> Iterator["Subscriber"]:
+        subscriber = cls()
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                status = subscriber.answers.pop(0) if subscriber.answers else 200
+                if status == 200 and headers.get("x-amz-sns-message-type") == "SubscriptionConfirmation":
+                    with urllib.request.urlopen(body["SubscribeURL"], timeout=10) as answer:
+                        assert answer.status == 200
+                with subscriber.arrived:
+                    subscriber.posts.append(Post(self.path, headers, body))
+                    if body["Type"] == "Notification" and body["Message"].startswith("{"):
+                        subscriber.events.append(json.loads(body["Message"]))
+                    subscriber.arrived.notify_all()
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_args: Any) -> None:
+                return None
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        subscriber.url = f"http://127.0.0.1:{server.server_address[1]}/mail_events"
+        try:
+            yield subscriber
+        finally:
+            server.shutdown()
+            server.server_close()

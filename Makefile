@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check lint types docs setup system campaign clean
+.PHONY: run test check lint types docs setup system campaign lock clean
 
 $(VENV)/.runtime: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -52,3 +52,10 @@ bench-%: setup
 
 clean:
 	rm -rf $(VENV) .node pillarbox-data
+
+# Pin what the ranges in pyproject.toml allow today.
+lock: $(VENV)/.dev
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile -q --upgrade --strip-extras --no-emit-index-url \
+	    --no-emit-trusted-host --no-emit-find-links -o requirements.lock pyproject.toml
+	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile -q --upgrade --strip-extras --no-emit-index-url \
+	    --no-emit-trusted-host --no-emit-find-links --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml

@@ -1,0 +1,60 @@
+"""What the documents show runs."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pillarbox.delivery.outcome import Deferred, Delivered, Refused
+from pillarbox.delivery.transport.base import Attempt
+from pillarbox.kit.ids import Scope
+from pillarbox.store import nouns
+from pillarbox.store.sqlite import SqliteStore
+
+DOCS = Path(__file__).parents[2] / "docs"
+SCOPE = Scope("123456789012", "us-east-1")
+
+
+def _run(document: str) -> dict[str, Any]:
+    """Execute the Python blocks of a document in one namespace and return it."""
+    blocks = re.findall(r"```python\n(.*?)```", (DOCS / document).read_text(), re.DOTALL)
+    assert blocks
+    names: dict[str, Any] = {"__name__": document}
+    for block in blocks:
+        exec(compile(block, document, "exec"), names)
+    return names
+
+
+async def test_the_transport_in_the_guide_keeps_the_promise() -> None:
+    transport = _run("ADDING_A_TRANSPORT.md")["FolderTransport"](frozenset({"full@example.net"}))
+    recipients = ("full@example.net", "a@example.net", "b@example.org")
+
+    outcomes = await transport.deliver(Attempt("m", 0, 1, SCOPE, "s@example.com", recipients, b"mail", 0))
+
+    assert [type(outcomes[address]) for address in recipients] == [Deferred, Delivered, Refused]
+    assert transport.mail == {"a@example.net": [b"mail"]}
+
+
+async def test_the_operation_in_the_guide_answers(tmp_path: Path) -> None:
+    names = _run("ADDING_AN_OPERATION.md")
+    store = await SqliteStore.open(tmp_path)
+    await store.write(nouns.create, SCOPE, "greeting", "morning", "Good morning", 0)
+
+    class Call:
+        scope = SCOPE
+
+    Call.store = store  # type: ignore[attr-defined]
+    assert await names["get_greeting"](Call, {"GreetingName": "morning"}) == {"Text": "Good morning"}
+    with pytest.raises(names["GreetingMissing"], match="does not exist"):
+        await names["get_greeting"](Call, {"GreetingName": "evening"})
+    await store.close()
+
+
+@pytest.mark.parametrize("path", sorted([*DOCS.rglob("*.md"), DOCS.parent / "README.md"]), ids=lambda path: path.name)
+def test_links_and_paths_in_documents_exist(path: Path) -> None:
+    text = path.read_text()
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+        assert (path.parent / target).exists(), f"{path.name}: {target}"
+    for named in re.findall(r"`((?:src|tests|docs|bench)/[\w/.-]+)`", text):
+        assert (DOCS.parent / named).exists(), f"{path.name}: {named}"

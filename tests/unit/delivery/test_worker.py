@@ -1,0 +1,219 @@
+"""The worker over a real store, with a transport that does as it is told."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused
+from pillarbox.delivery.retry import GIVE_UP_AFTER
+from pillarbox.delivery.scan import EicarScanner
+from pillarbox.delivery.transport.base import Attempt
+from pillarbox.delivery.worker import LEASE, Site, Worker
+from pillarbox.kit.clock import MINUTE, Millis
+from pillarbox.sending.accept import keep_promises
+from pillarbox.store import events, messages, outgoing
+from pillarbox.store.engine import Store
+from pillarbox.store.sqlite import SqliteStore
+from tests.support.promises import draft, promise
+
+NOON = 1_790_000_000_000
+SITE = Site("mail.example.org", "mta.mail.example.org")
+
+
+class StandingClock:
+    def __init__(self) -> None:
+        self.at: Millis = NOON
+
+    def now(self) -> Millis:
+        return self.at
+
+
+class ToldTransport:
+    """Gives the outcomes it was told, then 250; fails or stalls when asked to."""
+
+    name = "capture"
+
+    def __init__(self) -> None:
+        self.attempts: list[Attempt] = []
+        self.outcomes: list[Mapping[str, Outcome]] = []
+        self.failure: Exception | None = None
+        self.stalled: asyncio.Event | None = None
+
+    async def deliver(self, attempt: Attempt) -> Mapping[str, Outcome]:
+        self.attempts.append(attempt)
+        if self.stalled is not None:
+            await self.stalled.wait()
+        if self.failure is not None:
+            raise self.failure
+        return self.outcomes.pop(0) if self.outcomes else dict.fromkeys(attempt.recipients, Delivered("250 ok"))
+
+
+@pytest.fixture
+async def kept(tmp_path: Path) -> AsyncIterator[Store]:
+    store = await SqliteStore.open(tmp_path)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def clock() -> StandingClock:
+    return StandingClock()
+
+
+@pytest.fixture
+def transport() -> ToldTransport:
+    return ToldTransport()
+
+
+def worker_of(store: Store, transport: ToldTransport, clock: StandingClock) -> Worker:
+    return Worker(store, {transport.name: transport}, EicarScanner(), SITE, clock)
+
+
+async def promised(store: Store, *recipients: str, text: str = "Hello.") -> str:
+    made = promise(draft(*recipients, text=text), NOON)
+    assert await store.commit(keep_promises, made) is None
+    return made.message.message_id
+
+
+async def kinds(store: Store, message_id: str) -> list[str]:
+    return [event.kind for event in await store.read(events.of_message, message_id)]
+
+
+async def states(store: Store, message_id: str) -> dict[str, str]:
+    return {row.address: row.state for row in await store.read(messages.recipients_of, message_id)}
+
+
+async def test_due_mail_is_delivered_and_leaves_the_queue(
+    kept: Store, transport: ToldTransport, clock: StandingClock
+) -> None:
+    message_id = await promised(kept, "a@example.net")
+
+    assert await worker_of(kept, transport, clock).step()
+
+    assert await kinds(kept, message_id) == ["Send", "Delivery"]
+    assert await states(kept, message_id) == {"a@example.net": "delivered"}
+    assert await kept.read(outgoing.size) == 0
+    (attempt,) = transport.attempts
+    assert b"\r\nMessage-ID: <" + message_id.encode() + b"@email.mail.example.org>\r\n" in b"\r\n" + attempt.data
+    assert b"\r\nDate: " in b"\r\n" + attempt.data
+
+
+async def test_a_deferral_waits_its_time_and_keeps_only_those_left(
+    kept: Store, transport: ToldTransport, clock: StandingClock
+) -> None:
+    message_id = await promised(kept, "a@example.net", "b@example.net")
+    transport.outcomes = [{"a@example.net": Delivered("250 ok"), "b@example.net": Deferred("busy", "451 4.3.2 busy")}]
+    worker = worker_of(kept, transport, clock)
+
+    await worker.step()
+    assert await kinds(kept, message_id) == ["Send", "Delivery", "DeliveryDelay"]
+    clock.at = NOON + MINUTE - 1
+    assert not await worker.step()
+    clock.at = NOON + MINUTE
+    assert await worker.step()
+
+    assert transport.attempts[1].recipients == ("b@example.net",)
+    assert transport.attempts[1].number == 2
+    assert await states(kept, message_id) == {"a@example.net": "delivered", "b@example.net": "delivered"}
+
+
+async def test_a_transport_that_raises_defers_everyone_and_says_so(
+    kept: Store, transport: ToldTransport, clock: StandingClock
+) -> None:
+    message_id = await promised(kept, "a@example.net")
+    transport.failure = OSError("disk full")
+
+    await worker_of(kept, transport, clock).step()
+
+    assert await kinds(kept, message_id) == ["Send", "DeliveryDelay"]
+    (row,) = await kept.read(outgoing.of_message, message_id)
+    assert row.why == "InternalFailure: OSError in capture"
+    transport.failure = None
+    clock.at = row.due_at
+    await worker_of(kept, transport, clock).step()
+    assert await states(kept, message_id) == {"a@example.net": "delivered"}
+
+
+async def test_after_the_time_for_trying_it_bounces(
+    kept: Store, transport: ToldTransport, clock: StandingClock
+) -> None:
+    message_id = await promised(kept, "a@example.net")
+    worker = worker_of(kept, transport, clock)
+    transport.failure = OSError("down")
+
+    while await worker.step():
+        if waiting := await kept.read(outgoing.of_message, message_id):
+            clock.at = waiting[0].due_at
+
+    assert await kinds(kept, message_id) == ["Send", "DeliveryDelay", "Bounce"]
+    assert NOON + GIVE_UP_AFTER - 60 * MINUTE < clock.at <= NOON + GIVE_UP_AFTER
+    assert await kept.read(outgoing.size) == 0
+
+
+async def test_bad_content_is_rejected_without_an_attempt(
+    kept: Store, transport: ToldTransport, clock: StandingClock
+) -> None:
+    eicar = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+    message_id = await promised(kept, "a@example.net", text=eicar)
+
+    await worker_of(kept, transport, clock).step()
+
+    assert transport.attempts == []
+    assert await kinds(kept, message_id) == ["Send", "Reject"]
+    assert await states(kept, message_id) == {"a@example.net": "rejected"}
+
+
+async def test_an_unfinished_attempt_is_made_again_when_its_lease_ends(
+    kept: Store, transport: ToldTransport, clock: StandingClock
+) -> None:
+    message_id = await promised(kept, "a@example.net")
+    dead = ToldTransport()
+    dead.stalled = asyncio.Event()
+    abandoned = asyncio.create_task(worker_of(kept, dead, clock).step())
+    while not dead.attempts:
+        await asyncio.sleep(0)
+
+    living = worker_of(kept, transport, clock)
+    assert not await living.step()
+    clock.at = NOON + LEASE
+    assert await living.step()
+    dead.stalled.set()
+    await abandoned
+
+    assert await kinds(kept, message_id) == ["Send", "Delivery"], "the one whose lease ended records nothing"
+
+
+async def test_a_row_whose_transport_is_gone_waits_and_says_why(
+    kept: Store, transport: ToldTransport, clock: StandingClock
+) -> None:
+    message_id = await promised(kept, "a@example.net")
+
+    await Worker(kept, {}, EicarScanner(), SITE, clock).step()
+
+    (row,) = await kept.read(outgoing.of_message, message_id)
+    assert "no transport named 'capture'" in row.why
+
+
+async def test_a_refusal_bounces_that_recipient_alone(
+    kept: Store, transport: ToldTransport, clock: StandingClock
+) -> None:
+    message_id = await promised(kept, "a@example.net", "b@example.net")
+    transport.outcomes = [{"a@example.net": Refused("550 5.1.1 no"), "b@example.net": Delivered("250 ok")}]
+
+    await worker_of(kept, transport, clock).step()
+
+    assert await states(kept, message_id) == {"a@example.net": "bounced", "b@example.net": "delivered"}
+
+
+async def test_many_messages_are_delivered_once_each_by_two_workers(
+    kept: Store, transport: ToldTransport, clock: StandingClock
+) -> None:
+    ids = [await promised(kept, f"a{number}@example.net") for number in range(150)]
+    workers = [worker_of(kept, transport, clock), worker_of(kept, transport, clock)]
+
+    while any(await asyncio.gather(*(worker.step() for worker in workers))):
+        pass
+
+    assert sorted(attempt.message_id for attempt in transport.attempts) == sorted(ids)

@@ -48,7 +48,7 @@ campaign: setup
 	PILLARBOX_CAMPAIGN=1 $(BIN)/python -m pytest -q tests/faults tests/fuzz
 
 bench-%: setup
-	$(BIN)/python bench/$*.py
+	$(BIN)/python -m bench.$*
 
 clean:
 	rm -rf $(VENV) .node pillarbox-data

@@ -15,7 +15,8 @@ SENDER = "sender@example.com"
 
 def html_of(size: int) -> str:
     """Return HTML of about so many bytes, of the kind that newsletters are made of."""
-    row = '<tr><td style="padding:8px">A line with <a href="https://www.example.com/offer?id=%d">a link</a> & more</td></tr>\n'
+    link = '<a href="https://www.example.com/offer?id=%d">a link</a>'
+    row = f'<tr><td style="padding:8px">A line with {link} & more</td></tr>\n'
     rows, number = [], 0
     while sum(map(len, rows)) < size - 60:
         rows.append(row % number)
@@ -53,7 +54,9 @@ def _as_bytes(endpoint: str, prepared: object) -> bytes:
     host = endpoint.removeprefix("http://")
     headers = {name.title(): value for name, value in prepared.headers.items()}  # type: ignore[attr-defined]
     headers |= {"Host": host, "Content-Length": str(len(body))}
-    head = "".join(f"{name}: {value if isinstance(value, str) else value.decode()}\r\n" for name, value in headers.items())
+    head = "".join(
+        f"{name}: {value if isinstance(value, str) else value.decode()}\r\n" for name, value in headers.items()
+    )
     return f"POST / HTTP/1.1\r\n{head}\r\n".encode() + body
 
 

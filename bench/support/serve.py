@@ -1,27 +1,42 @@
 """Serves Pillarbox for a benchmark: whole, or only as far as the parsed request.
 
-Run as a process of its own: `python -m bench.support.serve full|parsed FOLDER`. Prints one line of JSON
-when it answers: port, key and secret.
+Run as a process of its own: `python -m bench.support.serve full|parsed FOLDER`. Everything is set as it is by
+default, outside dev mode. Prints one line of JSON when it answers: port, key and secret.
 """
 
 import asyncio
 import dataclasses
 import json
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import uvloop
 
 import pillarbox.app
+from bench.support.process import started
 from bench.support.requests import SENDER
 from pillarbox.app import Listening, serve
+from pillarbox.kit import log
 from pillarbox.kit.clock import SystemClock
 from pillarbox.kit.ids import Scope
 from pillarbox.resources import credentials, identities
 from pillarbox.settings import Settings
 
 ACCOUNT = "123456789012"
+REGION = "us-east-1"
+
+
+class Served(NamedTuple):
+    """A running server and a key pair that it knows."""
+
+    pid: int
+    port: int
+    key_id: str
+    secret: str
 
 
 class NoSender:
@@ -31,20 +46,39 @@ class NoSender:
         return "0100018bcfe56800-529fa906-7b73-4059-812a-b701bf12ac77-000000"
 
 
-async def main(kind: str, folder: Path) -> None:
+@contextmanager
+def serving(kind: str, folder: Path) -> Iterator[Served]:
+    """Run a server of this kind on the data folder until the block is left."""
+    command = [sys.executable, "-m", "bench.support.serve", kind, str(folder)]
+    log_file = folder.parent / f"{folder.name}.log"
+    with started(command, log_file) as (pid, lines):
+        line = next(lines, "")
+        assert line, f"the server did not start: {log_file.read_text()[-2000:]}"
+        yield Served(pid=pid, **json.loads(line))
+
+
+async def run(kind: str, folder: Path) -> None:
+    settings = Settings(data=str(folder), port=0)
+    log.configure(as_json=settings.log_json, level=settings.log_level)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     if kind == "parsed":
-        whole = pillarbox.app.Services
-        pillarbox.app.Services = lambda **parts: dataclasses.replace(whole(**parts), sender=NoSender())  # type: ignore[misc,assignment,arg-type]
+        _leave_out_the_sender()
+    await serve(settings, stop, _announce)
 
-    async def announce(listening: Listening) -> None:
-        now = SystemClock().now()
-        await listening.store.write(identities.vouch, Scope(ACCOUNT, "us-east-1"), SENDER.partition("@")[2], now)
-        key_id, secret = await credentials.create(listening.store, listening.keyring, ACCOUNT, "bench", now)
-        print(json.dumps({"port": listening.port, "key_id": key_id, "secret": secret}), flush=True)
 
-    await serve(Settings(data=str(folder), port=0, log_level="error"), asyncio.Event(), announce)
+def _leave_out_the_sender() -> None:
+    whole: Any = pillarbox.app.Services
+    pillarbox.app.Services = lambda **parts: dataclasses.replace(whole(**parts), sender=NoSender())  # type: ignore[misc,assignment]
+
+
+async def _announce(listening: Listening) -> None:
+    now = SystemClock().now()
+    await listening.store.write(identities.vouch, Scope(ACCOUNT, REGION), SENDER.partition("@")[2], now)
+    key = await listening.store.write(credentials.create, ACCOUNT, "bench", listening.keyring, now)
+    print(json.dumps({"port": listening.port, "key_id": key.key_id, "secret": key.secret}), flush=True)
 
 
 if __name__ == "__main__":
     uvloop.install()
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
+    asyncio.run(run(sys.argv[1], Path(sys.argv[2])))

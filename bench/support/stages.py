@@ -1,0 +1,173 @@
+"""Times the stages of the road one by one, in this process, on requests as they come over the wire.
+
+What happens on the event loop is timed by the clock, one request after the other; what happens in threads
+(commits, deliveries, followers) by the processor time of the process, in groups as under load.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench.support.requests import SENDER, signed_requests
+from pillarbox.api import registry
+from pillarbox.api.call import Call, Services
+from pillarbox.delivery.route import RouteTable
+from pillarbox.delivery.scan import EicarScanner
+from pillarbox.delivery.transport.capture import CaptureTransport
+from pillarbox.delivery.worker import Site, Worker
+from pillarbox.edge.authenticate import SignedOnly, Window
+from pillarbox.events.follow import Follower
+from pillarbox.kit.clock import SystemClock
+from pillarbox.kit.ids import Scope, new_uuid
+from pillarbox.kit.secrets import Keyring
+from pillarbox.resources import credentials, identities
+from pillarbox.resources.account import Quota
+from pillarbox.sending.accept import Promise, accept, keep_promises
+from pillarbox.sending.draft import Draft
+from pillarbox.sending.envelope import read_envelope
+from pillarbox.sending.standing import Standings
+from pillarbox.stats.follow import count
+from pillarbox.store.engine import Store, open_store
+from pillarbox.wire.check import check
+from pillarbox.wire.parse import parse
+from pillarbox.wire.request import Request
+from pillarbox.wire.route import route
+from pillarbox.wire.serialize import serialize
+
+_SCOPE = Scope("123456789012", "us-east-1")
+_REQUESTS = 256
+_ROUNDS = 3
+_AT_ONCE = 64
+
+
+class Stage(NamedTuple):
+    """What one stage costs a message; `of_parsed` when the benchmark's `parsed` goes through it too."""
+
+    name: str
+    us: float
+    of_parsed: bool = False
+
+
+class _DraftTaken:
+    """Stands where the way to a promise begins, and keeps what arrives there."""
+
+    async def send(self, draft: Draft, _now: int) -> str:
+        self.draft = draft
+        return "0100018bcfe56800-529fa906-7b73-4059-812a-b701bf12ac77-000000"
+
+
+class _Watch:
+    """Adds up the time between marks."""
+
+    def __init__(self) -> None:
+        self.totals: dict[str, float] = {}
+        self.start()
+
+    def start(self) -> None:
+        self._at = time.perf_counter()
+
+    def mark(self, name: str) -> None:
+        now = time.perf_counter()
+        self.totals[name] = self.totals.get(name, 0.0) + now - self._at
+        self._at = time.perf_counter()
+
+
+async def measure(folder: Path, html: str) -> list[Stage]:
+    """Return the stages in the order of the road, the best of three times each."""
+    clock, keyring = SystemClock(), Keyring.open_file(folder / "keyring.json")
+    store = await open_store("sqlite:", folder)
+    try:
+        key = await store.write(credentials.create, _SCOPE.account, "bench", keyring, clock.now())
+        await store.write(identities.vouch, _SCOPE, SENDER.partition("@")[2], clock.now())
+        raw = signed_requests("http://127.0.0.1:8025", key.key_id, key.secret, html, _REQUESTS)
+        authenticator = SignedOnly(store, keyring, clock, Window(900, sigv3=False))
+        best: dict[str, float] = {}
+        for _ in range(_ROUNDS):
+            watch, promises = await _on_the_loop(store, authenticator, raw)
+            totals = watch.totals | await _in_threads(store, promises)
+            best = {name: min(best.get(name, seconds), seconds) for name, seconds in totals.items()}
+        return [Stage(name, seconds / _REQUESTS * 1e6, name in _OF_PARSED) for name, seconds in best.items()]
+    finally:
+        await store.close()
+
+
+_OF_PARSED = ("read the claim, find the key", "check the signature", "route, decode the form", "parse by the model")
+_OF_PARSED += ("check against the model", "draft", "serialize")
+
+
+async def _on_the_loop(store: Store, authenticator: SignedOnly, raw: list[bytes]) -> tuple[_Watch, list[Promise]]:
+    clock, watch, taken = SystemClock(), _Watch(), _DraftTaken()
+    services = Services(
+        store=store,
+        sender=taken,  # type: ignore[arg-type]
+        public_url="http://localhost",
+        quota=Quota(-1, 0, False),
+        verify_at_once=False,
+    )
+    handler = registry.load()["ses", "SendEmail"]
+    standings = Standings(store, clock, any_sender=False, sandbox=False)
+    routes = RouteTable([])
+    promises = []
+    for request in map(_read, raw):
+        now = clock.now()
+        watch.start()
+        presented = await authenticator.present(request, "query", now)
+        assert presented is not None
+        watch.mark("read the claim, find the key")
+        authenticator.prove(presented, request)
+        watch.mark("check the signature")
+        routed = route(request, "ses")
+        watch.mark("route, decode the form")
+        params = parse(routed, request)
+        watch.mark("parse by the model")
+        check(routed, params)
+        watch.mark("check against the model")
+        call = Call(_SCOPE, "bench", "127.0.0.1", new_uuid(), "http://127.0.0.1:8025", now, services)
+        result = await handler(call, params)
+        watch.mark("draft")
+        serialize(routed, result, call.request_id)
+        watch.mark("serialize")
+        envelope = read_envelope(taken.draft)
+        watch.mark("compose, read the envelope")
+        envelope, standing = await standings.of(_SCOPE, envelope)
+        watch.mark("standing")
+        promises.append(accept(taken.draft, envelope, standing, routes, None, now))
+        watch.mark("checks and promise")
+    return watch, promises
+
+
+async def _in_threads(store: Store, promises: list[Promise]) -> dict[str, float]:
+    clock = SystemClock()
+    site = Site("bench.example.com", "mta.bench.example.com")
+    worker = Worker(store, {"capture": CaptureTransport(store)}, EicarScanner(), site, clock)
+    stats = Follower("stats", store, count, clock)
+
+    async def commit() -> None:
+        for start in range(0, len(promises), _AT_ONCE):
+            await asyncio.gather(*(store.commit(keep_promises, one) for one in promises[start : start + _AT_ONCE]))
+
+    async def all_of(step: Callable[[], Awaitable[Any]]) -> None:
+        while await step():
+            pass
+
+    return {
+        f"commit, {_AT_ONCE} together": await _processor_time(commit()),
+        "deliver (capture), afterwards": await _processor_time(all_of(worker.step)),
+        "count in the statistics, afterwards": await _processor_time(all_of(stats.step)),
+    }
+
+
+async def _processor_time(work: Awaitable[None]) -> float:
+    before = time.process_time()
+    await work
+    return time.process_time() - before
+
+
+def _read(raw: bytes) -> Request:
+    head, _, body = raw.partition(b"\r\n\r\n")
+    lines = head.decode("latin-1").split("\r\n")
+    method, target, _ = lines[0].split(" ")
+    pairs = (line.partition(": ") for line in lines[1:])
+    return Request(method, target, {name.lower(): value for name, _, value in pairs}, body)

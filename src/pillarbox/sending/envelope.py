@@ -56,6 +56,9 @@ def _read_simple(draft: Draft, content: Simple) -> Envelope:
     must = {draft.sender: covering_names(sender.address)}
     if draft.return_path:
         must[draft.return_path] = covering_names(parse_mailbox(draft.return_path).address)
+    for name, value in content.headers:
+        if name.lower() == "sender":
+            must[value] = covering_names(parse_mailbox(value).address)
     recipients = [parse_mailbox(text).address for text in (*draft.to, *draft.cc, *draft.bcc)]
     headers, truncated = event_headers(composed.headers)
     return Envelope(

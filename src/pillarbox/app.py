@@ -11,25 +11,33 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import uvicorn
-from starlette.applications import Starlette
 
 from pillarbox.api import registry
 from pillarbox.api.call import Services
+from pillarbox.dashboard.app import build
 from pillarbox.delivery.route import RouteTable, Rule
 from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.transport.base import Transport
 from pillarbox.delivery.transport.capture import CaptureTransport
 from pillarbox.delivery.transport.simulator import SimulatorTransport
 from pillarbox.delivery.worker import Site, Worker
+from pillarbox.destinations.fanout import FanOut
 from pillarbox.edge.authenticate import AnySecret, Authenticator, SignedOnly, Window
 from pillarbox.edge.gateway import Gateway
 from pillarbox.edge.http import HttpEdge
 from pillarbox.events.follow import Follower
 from pillarbox.kit import log
 from pillarbox.kit.clock import Clock, SystemClock
+from pillarbox.kit.net import Outside
 from pillarbox.kit.secrets import Keyring
+from pillarbox.operate.desk import Desk
+from pillarbox.operate.socket import AdminSocket
+from pillarbox.pubsub.deliver import Deliverer
+from pillarbox.pubsub.queue_sweep import QueueSweep
+from pillarbox.pubsub.signing import Signer
 from pillarbox.resources.account import Quota
 from pillarbox.sending.accept import Sender
 from pillarbox.sending.admission import RateAdmission
@@ -70,10 +78,13 @@ async def serve(
         store = await open_store(settings.database, settings.folder)
         running.push_async_callback(store.close)
         listening = Listening(settings, port, public_url, store, keyring)
-        for part in await _parts(listening, clock):
-            await running.enter_async_context(_running(part))
-        edge = await _edge(listening, clock)
-        await running.enter_async_context(_http(edge, listener))
+        signer = await Signer.load(store, keyring, settings.sns_cert_url or public_url, clock.now())
+        running.callback(signer.close)
+        for work in await _background(listening, signer, clock, running):
+            await running.enter_async_context(_running(work))
+        await running.enter_async_context(_http(_edge(listening, signer, clock), listener))
+        desk = Desk(store, keyring, clock, public_url, settings.dev)
+        await running.enter_async_context(AdminSocket(settings.socket_path, desk).running())
         announced = announce(listening)
         if asyncio.iscoroutine(announced):
             await announced
@@ -88,16 +99,25 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _parts(listening: Listening, clock: Clock) -> list[Coroutine[Any, Any, None]]:
-    """Build what works in the background: delivery, and the followers of the event log."""
+async def _background(
+    listening: Listening, signer: Signer, clock: Clock, running: AsyncExitStack
+) -> list[Coroutine[Any, Any, None]]:
+    """Build what works in the background: delivery, the followers of the event log, and the posts that leave."""
     settings, store = listening.settings, listening.store
     site = Site(settings.service_domain, f"mta.{settings.service_domain}")
-    transports: dict[str, Transport] = {
-        transport.name: transport for transport in (CaptureTransport(store), SimulatorTransport())
-    }
-    worker = Worker(store, transports, EicarScanner(), site, clock)
-    stats = Follower("stats", store, count, clock)
-    return [worker.run(), stats.run()]
+    transports: tuple[Transport, ...] = (CaptureTransport(store), SimulatorTransport())
+    outside = Outside(
+        allow_loopback=settings.dev or settings.sns_private_addresses,
+        allow_private=settings.sns_private_addresses,
+    )
+    running.push_async_callback(outside.close)
+    return [
+        Worker(store, {transport.name: transport for transport in transports}, EicarScanner(), site, clock).run(),
+        Follower("destinations", store, FanOut(settings.service_domain, clock), clock).run(),
+        Follower("stats", store, count, clock).run(),
+        Deliverer(store, signer, outside, listening.keyring, listening.public_url, clock).run(),
+        QueueSweep(store, clock).run(),
+    ]
 
 
 def _authenticator(listening: Listening, clock: Clock) -> Authenticator:
@@ -131,13 +151,22 @@ def _services(listening: Listening, clock: Clock) -> Services:
     )
 
 
-async def _edge(listening: Listening, clock: Clock) -> HttpEdge:
+def _edge(listening: Listening, signer: Signer, clock: Clock) -> HttpEdge:
     settings = listening.settings
     gateway = Gateway(_services(listening, clock), registry.load(), _authenticator(listening, clock), clock)
+    host = urlsplit(listening.public_url).hostname
+    pages = build(
+        listening.store,
+        clock,
+        listening.keyring,
+        endpoint=listening.public_url,
+        dev=settings.dev,
+        hosts=frozenset({host} if host else ()),
+    )
     return HttpEdge(
         gateway,
-        Starlette(),
-        {},
+        pages,
+        {signer.certificate_path: signer.certificate},
         body_limit_bytes=settings.body_limit_bytes,
         in_flight_bytes=settings.bodies_in_flight_bytes,
         metrics_token=settings.metrics_token,

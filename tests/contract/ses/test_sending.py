@@ -1,0 +1,184 @@
+"""Sending in v1: what is accepted, and why the rest is not."""
+
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any
+
+import pytest
+
+from pillarbox.kit.ids import read_message_id
+from pillarbox.store import messages
+from tests.support.refused import refused
+from tests.support.server import Server
+
+MESSAGE = {"Subject": {"Data": "Hello"}, "Body": {"Text": {"Data": "You"}, "Html": {"Data": "<p>You</p>"}}}
+RAW = b"From: Jo <jo@example.com>\r\nTo: a@example.net\r\nSubject: Hello\r\n\r\nYou\r\n"
+
+
+@pytest.fixture
+def ses(server: Server):  # type: ignore[no-untyped-def]
+    """A v1 client of an account that may send from `example.com`."""
+    client = server.client("ses")
+    client.verify_domain_identity(Domain="example.com")
+    return client
+
+
+def send(client, **changes: Any) -> str:  # type: ignore[no-untyped-def]
+    """Send from jo@example.com to a@example.net; a change to None leaves a parameter out."""
+    params = {"Source": "jo@example.com", "Destination": {"ToAddresses": ["a@example.net"]}, "Message": MESSAGE}
+    params = {name: value for name, value in (params | changes).items() if value is not None}
+    return str(client.send_email(**params)["MessageId"])
+
+
+def body(server: Server, message_id: str) -> EmailMessage:
+    row = server.read(messages.get, message_id)
+    assert row is not None
+    raw = server.running.run(server.running.listening.store.body(row.body))
+    found = message_from_bytes(raw, policy=default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def count(server: Server) -> int:
+    return len(server.read(messages.newest, messages.Search(account=server.account), 100))
+
+
+def test_send_email_promises_a_message(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    message_id = send(
+        ses,
+        Source="Jo <jo@example.com>",
+        Destination={
+            "ToAddresses": ["a@example.net"],
+            "CcAddresses": ["b@example.net"],
+            "BccAddresses": ["c@example.net"],
+        },
+        ReplyToAddresses=["re@example.org"],
+    )
+    parts = read_message_id(message_id)
+    assert parts is not None
+    assert parts.region == "us-east-1"
+    found = body(server, message_id)
+    assert (found["From"], found["To"], found["Cc"], found["Bcc"]) == (
+        "Jo <jo@example.com>",
+        "a@example.net",
+        "b@example.net",
+        None,
+    )
+    assert found["Reply-To"] == "re@example.org"
+    assert [part.get_content_type() for part in found.iter_parts()] == ["text/plain", "text/html"]
+    recipients = server.read(messages.recipients_of, message_id)
+    assert [row.address for row in recipients] == ["a@example.net", "b@example.net", "c@example.net"]
+
+
+def test_send_email_keeps_tags_set_and_return_path(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    ses.create_configuration_set(ConfigurationSet={"Name": "news"})
+    message_id = send(
+        ses,
+        ConfigurationSetName="news",
+        ReturnPath="back@example.com",
+        Tags=[{"Name": "campaign", "Value": "may"}],
+    )
+    row = server.read(messages.get, message_id)
+    assert row is not None
+    assert row.configuration_set == "news"
+    assert row.operation == "SendEmail"
+    assert '"campaign":["may"]' in row.mail
+    assert "back@example.com" in row.mail
+
+
+def test_send_raw_email_takes_recipients_from_the_headers(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    message_id = ses.send_raw_email(RawMessage={"Data": RAW})["MessageId"]
+    assert [row.address for row in server.read(messages.recipients_of, message_id)] == ["a@example.net"]
+    assert body(server, message_id)["Subject"] == "Hello"
+
+
+def test_send_raw_email_destinations_and_source_win_over_the_headers(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    message_id = ses.send_raw_email(
+        Source="boss@example.com", Destinations=["z@example.net"], RawMessage={"Data": RAW}
+    )["MessageId"]
+    assert [row.address for row in server.read(messages.recipients_of, message_id)] == ["z@example.net"]
+    row = server.read(messages.get, message_id)
+    assert row is not None
+    assert row.operation == "SendRawEmail"
+    assert row.sender == "boss@example.com"
+
+
+@pytest.mark.parametrize("domain", ["example.com", "news.example.com"])
+def test_a_domain_covers_its_addresses_and_subdomains(ses, domain: str) -> None:  # type: ignore[no-untyped-def]
+    send(ses, Source=f"anybody+label@{domain}")
+
+
+def test_a_sender_that_is_not_verified_is_named(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    text = (
+        "Email address is not verified. The following identities failed the check in region US-EAST-1: jo@example.net"
+    )
+    with refused("MessageRejected", text):
+        send(ses, Source="jo@example.net")
+    with refused("MessageRejected", text):
+        ses.send_raw_email(
+            Source="jo@example.net", Destinations=["a@b.example"], RawMessage={"Data": b"Subject: x\r\n\r\n"}
+        )
+    assert count(server) == 0
+
+
+def test_an_identity_of_another_account_or_region_does_not_cover(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    for other in (server.client("ses", region="eu-west-1"), server.client("ses", account="999999999994")):
+        with refused("MessageRejected"):
+            send(other)
+
+
+def test_a_configuration_set_must_exist_and_send(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    with refused(
+        "ConfigurationSetDoesNotExist", "Configuration set <news> does not exist.", ConfigurationSetName="news"
+    ):
+        send(ses, ConfigurationSetName="news")
+    ses.create_configuration_set(ConfigurationSet={"Name": "news"})
+    ses.update_configuration_set_sending_enabled(ConfigurationSetName="news", Enabled=False)
+    with refused("ConfigurationSetSendingPausedException", ConfigurationSetName="news"):
+        send(ses, ConfigurationSetName="news")
+    assert count(server) == 0
+
+
+def test_a_paused_account_does_not_send(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    ses.update_account_sending_enabled(Enabled=False)
+    with refused("AccountSendingPausedException"):
+        send(ses)
+    with refused("AccountSendingPausedException"):
+        ses.send_raw_email(RawMessage={"Data": RAW})
+    assert count(server) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"Destination": {"ToAddresses": []}}, "There are no recipients specified"),
+        ({"Destination": {"ToAddresses": ["nobody"]}}, "Missing final '@domain'"),
+        ({"Tags": [{"Name": "a b", "Value": "c"}]}, None),
+        ({"Source": "jo"}, "Missing final '@domain'"),
+        ({"Destination": {"ToAddresses": [f"r{number}@example.net" for number in range(51)]}}, None),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(server: Server, ses, changes: dict[str, Any], text: str | None) -> None:  # type: ignore[no-untyped-def]
+    with refused("InvalidParameterValue", text):
+        send(ses, **changes)
+    assert count(server) == 0
+
+
+def test_an_arn_must_name_an_own_identity_that_covers_the_sender(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    arn = f"arn:aws:ses:us-east-1:{server.account}:identity/example.com"
+    send(ses, SourceArn=arn, ReturnPath="back@example.com", ReturnPathArn=arn)
+    ses.send_raw_email(RawMessage={"Data": RAW}, SourceArn=arn, FromArn=arn, ReturnPathArn=arn)
+
+    foreign = arn.replace(server.account, "999999999993")
+    text = f"Cross-account sending authorization is not supported: SourceArn names {foreign}."
+    with refused("InvalidParameterValue", text):
+        send(ses, SourceArn=foreign)
+    with refused("InvalidParameterValue"):
+        send(ses, SourceArn=arn.replace("example.com", "example.net"))
+    with refused("InvalidParameterValue"):
+        ses.send_raw_email(RawMessage={"Data": RAW}, FromArn=foreign)
+    ses.verify_domain_identity(Domain="example.net")
+    with refused("InvalidParameterValue"):
+        send(ses, SourceArn=arn, Source="jo@example.net")
+    assert count(server) == 2

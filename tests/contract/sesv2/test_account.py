@@ -1,0 +1,35 @@
+"""The account in v2."""
+
+from tests.support.refused import refused
+from tests.support.server import Server
+
+
+def test_get_account_of_a_new_account(server: Server) -> None:
+    found = server.client("sesv2").get_account()
+    assert found["SendingEnabled"] is True
+    assert found["ProductionAccessEnabled"] is True
+    assert found["EnforcementStatus"] == "HEALTHY"
+    assert found["SendQuota"]["Max24HourSend"] == -1.0
+    assert found["SendQuota"]["SentLast24Hours"] == 0.0
+    assert found["SendQuota"] == {
+        name: value for name, value in server.client("ses").get_send_quota().items() if name != "ResponseMetadata"
+    }
+
+
+def test_put_account_sending_attributes_pauses_v1_and_v2_in_one_region(server: Server) -> None:
+    ses = server.client("sesv2")
+    ses.create_email_identity(EmailIdentity="example.com")
+    ses.put_account_sending_attributes(SendingEnabled=False)
+
+    assert ses.get_account()["SendingEnabled"] is False
+    assert server.client("ses").get_account_sending_enabled()["Enabled"] is False
+    assert server.client("sesv2", region="eu-west-1").get_account()["SendingEnabled"] is True
+    with refused("SendingPausedException"):
+        ses.send_email(
+            FromEmailAddress="jo@example.com",
+            Destination={"ToAddresses": ["a@example.net"]},
+            Content={"Simple": {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "y"}}}},
+        )
+
+    ses.put_account_sending_attributes(SendingEnabled=True)
+    assert ses.get_account()["SendingEnabled"] is True

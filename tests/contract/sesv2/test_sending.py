@@ -1,0 +1,172 @@
+"""Sending in v2: what is accepted, and why the rest is not."""
+
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from typing import Any
+
+import pytest
+
+from pillarbox.store import messages
+from tests.support.refused import refused
+from tests.support.server import Server
+
+SIMPLE = {"Subject": {"Data": "Hello"}, "Body": {"Text": {"Data": "You"}}}
+RAW = b"From: Jo <jo@example.com>\r\nTo: a@example.net\r\nSubject: Hello\r\n\r\nYou\r\n"
+
+
+@pytest.fixture
+def ses(server: Server):  # type: ignore[no-untyped-def]
+    """A v2 client of an account that may send from `example.com`."""
+    client = server.client("sesv2")
+    client.create_email_identity(EmailIdentity="example.com")
+    return client
+
+
+def send(client, **changes: Any) -> str:  # type: ignore[no-untyped-def]
+    """Send from jo@example.com to a@example.net; a change to None leaves a parameter out."""
+    params: dict[str, Any] = {
+        "FromEmailAddress": "jo@example.com",
+        "Destination": {"ToAddresses": ["a@example.net"]},
+        "Content": {"Simple": SIMPLE},
+    }
+    params = {name: value for name, value in (params | changes).items() if value is not None}
+    return str(client.send_email(**params)["MessageId"])
+
+
+def row(server: Server, message_id: str) -> messages.MessageRow:
+    found = server.read(messages.get, message_id)
+    assert found is not None
+    return found
+
+
+def body(server: Server, message_id: str) -> EmailMessage:
+    raw = server.running.run(server.running.listening.store.body(row(server, message_id).body))
+    found = message_from_bytes(raw, policy=default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def recipients(server: Server, message_id: str) -> list[str]:
+    return [one.address for one in server.read(messages.recipients_of, message_id)]
+
+
+def count(server: Server) -> int:
+    return len(server.read(messages.newest, messages.Search(account=server.account), 100))
+
+
+def test_send_email_simple_with_headers_and_attachments(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    simple = SIMPLE | {
+        "Headers": [{"Name": "List-Unsubscribe", "Value": "<https://example.com/u>"}],
+        "Attachments": [{"FileName": "a.txt", "RawContent": b"attached", "ContentType": "text/plain"}],
+    }
+    message_id = send(ses, Content={"Simple": simple}, ReplyToAddresses=["re@example.org"])
+    found = body(server, message_id)
+    assert found["List-Unsubscribe"] == "<https://example.com/u>"
+    assert found["Reply-To"] == "re@example.org"
+    (attachment,) = found.iter_attachments()
+    assert attachment.get_filename() == "a.txt"
+    assert attachment.get_payload(decode=True).strip() == b"attached"
+
+
+def test_send_email_keeps_tags_set_and_feedback_address(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    ses.create_configuration_set(ConfigurationSetName="news")
+    message_id = send(
+        ses,
+        ConfigurationSetName="news",
+        FeedbackForwardingEmailAddress="back@example.com",
+        EmailTags=[{"Name": "campaign", "Value": "may"}],
+    )
+    found = row(server, message_id)
+    assert found.configuration_set == "news"
+    assert '"campaign":["may"]' in found.mail
+    assert '"return_path":"back@example.com"' in found.mail
+
+
+def test_send_email_raw_takes_recipients_from_the_headers_or_from_the_destination(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    content = {"Raw": {"Data": RAW}}
+    from_headers = ses.send_email(Content=content)["MessageId"]
+    given = send(
+        ses, Content=content, Destination={"ToAddresses": ["y@example.net"], "BccAddresses": ["z@example.net"]}
+    )
+    assert recipients(server, from_headers) == ["a@example.net"]
+    assert recipients(server, given) == ["y@example.net", "z@example.net"]
+
+
+def test_the_default_configuration_set_of_the_identity_applies(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    for name in ("news", "other"):
+        ses.create_configuration_set(ConfigurationSetName=name)
+    ses.put_email_identity_configuration_set_attributes(EmailIdentity="example.com", ConfigurationSetName="news")
+    assert row(server, send(ses)).configuration_set == "news"
+    assert row(server, send(ses, ConfigurationSetName="other")).configuration_set == "other"
+
+
+def test_the_refusals_of_sending_have_their_own_shapes(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    unverified = (
+        "Email address is not verified. The following identities failed the check in region US-EAST-1: jo@b.example"
+    )
+    with refused("MessageRejected", unverified):
+        send(ses, FromEmailAddress="jo@b.example")
+    with refused("NotFoundException", "Configuration set <news> does not exist.", 404):
+        send(ses, ConfigurationSetName="news")
+    ses.create_configuration_set(ConfigurationSetName="news", SendingOptions={"SendingEnabled": False})
+    with refused("SendingPausedException"):
+        send(ses, ConfigurationSetName="news")
+    with refused("BadRequestException", "There are no recipients specified"):
+        send(ses, Destination=None)
+    with refused("BadRequestException"):
+        send(ses, FromEmailAddress=None)
+    assert count(server) == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ({}, "Content must be exactly one of Simple, Raw and Template."),
+        ({"Simple": SIMPLE, "Raw": {"Data": RAW}}, "Content must be exactly one of Simple, Raw and Template."),
+        (
+            {"Template": {"TemplateName": "hello", "TemplateData": "{}"}},
+            "Content.Template is not supported: templates are not supported yet.",
+        ),
+    ],
+)
+def test_content_is_one_of_what_is_supported(server: Server, ses, content: dict[str, Any], text: str) -> None:  # type: ignore[no-untyped-def]
+    with refused("BadRequestException", text):
+        send(ses, Content=content)
+    assert count(server) == 0
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"TenantName": "t"},
+        {"ListManagementOptions": {"ContactListName": "l"}},
+        {"ConfigurationOverrides": {"Tracking": {"OpenTrackingEnabled": "ENABLED"}}},
+    ],
+)
+def test_members_that_are_not_supported_are_refused_by_name(server: Server, ses, members: dict[str, Any]) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(Exception, match=next(iter(members))) as caught:
+        send(ses, **members)
+    assert caught.value.response["Error"]["Code"] == "BadRequestException"  # type: ignore[attr-defined]
+    assert count(server) == 0
+
+
+def test_an_arn_must_name_an_own_identity_that_covers_the_sender(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    arn = f"arn:aws:ses:us-east-1:{server.account}:identity/example.com"
+    send(
+        ses,
+        FromEmailAddressIdentityArn=arn,
+        FeedbackForwardingEmailAddress="back@example.com",
+        FeedbackForwardingEmailAddressIdentityArn=arn,
+    )
+    with refused("BadRequestException"):
+        send(ses, FromEmailAddressIdentityArn=arn.replace(server.account, "999999999988"))
+    with refused("NotFoundException", status=404):
+        send(ses, FromEmailAddressIdentityArn=arn.replace("example.com", "example.net"))
+    assert count(server) == 1
+
+
+def test_an_identity_of_another_account_or_region_does_not_cover(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    for other in (server.client("sesv2", region="eu-west-1"), server.client("sesv2", account="999999999987")):
+        with refused("MessageRejected"):
+            send(other)

@@ -13,7 +13,7 @@ from pillarbox.events.record import record
 from pillarbox.events.types import Event
 from pillarbox.kit.errors import Unavailable
 from pillarbox.store.engine import Store
-from pillarbox.store.plan import Plan, Rows
+from pillarbox.store.plan import Many, Plan, Rows
 from pillarbox.store.postgres import PostgresStore, in_dialect
 from tests.unit.events.following import NOON, HandClock, drain, happening, leave_trace, traces
 
@@ -178,7 +178,7 @@ class _LosesAnswers:
 
 async def test_a_commit_whose_answer_was_lost_is_not_done_again(store: Store) -> None:
     losing = _LosesAnswers(store)
-    follower = Follower("f", losing, leave_trace, HandClock())  # type: ignore[arg-type]
+    follower = Follower("f", losing, leave_trace, HandClock())
     await store.write(record, [happening(0)])
     await drain(follower)
     await store.write(record, [happening(1)])
@@ -250,7 +250,7 @@ async def _record_by_hand(connection: Any, event: Event) -> None:
     try:
         while True:
             statement = plan.send(answer)
-            if hasattr(statement, "each"):
+            if isinstance(statement, Many):
                 await connection.executemany(in_dialect(statement.sql), statement.each)
     except StopIteration:
         return

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from pillarbox.events.types import Bounce, BouncedRecipient, Complaint, Event, Reject, Send
+from pillarbox.events.types import Bounce, BouncedRecipient, Complaint, Event, Fact, Reject, Send
 from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.stats import query
@@ -37,7 +37,8 @@ def _all_kinds(times: Iterable[Millis]) -> list[Event]:
 async def test_statistics_count_recipients_by_the_quarter_hour(store: Store) -> None:
     await _send(store, addresses=["a@x.example", "b@x.example", "success@simulator.amazonses.com"])
     bounce = Bounce("Transient", "General", [BouncedRecipient("a@x.example"), BouncedRecipient("b@x.example")], "f")
-    facts = [(Send(), NOON), (bounce, NOON + 5), (Complaint(["b@x.example"], "f"), NOON + BUCKET), (Reject(), NOON)]
+    complaint = Complaint(["b@x.example"], "f")
+    facts: list[tuple[Fact, Millis]] = [(Send(), NOON), (bounce, NOON), (complaint, NOON + BUCKET), (Reject(), NOON)]
 
     await store.write(count, [event(fact, message_id="m-1", at=at) for fact, at in facts])
 

@@ -1,5 +1,7 @@
 """Messages and their recipients are found again, and their states only move forward."""
 
+from typing import Any
+
 import pytest
 
 from pillarbox.kit.ids import Scope
@@ -36,8 +38,8 @@ async def _states(store: Store, message_id: str = "m-1") -> list[tuple[str, str,
     return [(one.address, one.state, one.changed_at) for one in found]
 
 
-async def _found(store: Store, limit: int = 10, **search: object) -> list[str]:
-    rows = await store.read(messages.newest, Search(**search), limit)  # type: ignore[arg-type]
+async def _found(store: Store, limit: int = 10, **search: Any) -> list[str]:
+    rows = await store.read(messages.newest, Search(**search), limit)
     return [row.message_id for row in rows]
 
 
@@ -119,7 +121,7 @@ async def test_the_newest_come_first_and_pages_do_not_overlap(store: Store) -> N
     ],
     ids=str,
 )
-async def test_a_search_narrows(store: Store, search: dict[str, object], expected: list[str]) -> None:
+async def test_a_search_narrows(store: Store, search: dict[str, Any], expected: list[str]) -> None:
     await _add(store, message(1, sender="Ann <ann@x.example>", subject="50% OFF"), "bob@x.example", "carl@x.example")
     await _add(store, message(2, scope=THERE, subject="Yes!", configuration_set="other"), "carl@x.example")
     await store.write(messages.move_states, [("bounced", 30, 5, "m-1", "bob@x.example", 30)])

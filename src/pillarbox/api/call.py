@@ -9,6 +9,7 @@ from typing import Any
 
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
+from pillarbox.kit.secrets import Keyring
 from pillarbox.resources.account import Quota
 from pillarbox.sending.accept import Sender
 from pillarbox.store.engine import Store
@@ -23,6 +24,7 @@ class Services:
 
     store: Store
     sender: Sender
+    keyring: Keyring
     public_url: str
     quota: Quota
     verify_at_once: bool  # dev mode: an identity is verified when it is created

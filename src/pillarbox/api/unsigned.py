@@ -11,6 +11,7 @@ from pillarbox.kit.ids import Scope
 from pillarbox.wire.faults import Fault
 
 UNSIGNED = frozenset({"ConfirmSubscription", "Unsubscribe"})
+ANONYMOUS = "anonymous"  # the user name of who follows such a link
 
 
 def scope_of(query: Mapping[str, str]) -> Scope:

@@ -13,7 +13,7 @@ from pillarbox.api.call import Call, Services
 from pillarbox.api.declined import decline
 from pillarbox.api.faults import fault_for
 from pillarbox.api.registry import Handler
-from pillarbox.api.unsigned import UNSIGNED, scope_of
+from pillarbox.api.unsigned import ANONYMOUS, UNSIGNED, scope_of
 from pillarbox.edge.authenticate import Authenticator, Caller
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import Clock
@@ -109,7 +109,7 @@ class Gateway:
         query = {name: values[0] for name, values in parse_qs(request.raw_query, max_num_fields=20).items()}
         if protocol != "query" or query.get("Action") not in UNSIGNED:
             raise auth_fault("missing_credentials", protocol)
-        return Caller(scope_of(query), "anonymous")
+        return Caller(scope_of(query), ANONYMOUS)
 
     def _refuse(self, asked: "_Asked", request: Request, fault: Fault, request_id: str) -> Response:
         query_mode = request.headers.get("x-amzn-query-mode", "").lower() == "true"

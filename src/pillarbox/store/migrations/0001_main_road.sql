@@ -164,7 +164,7 @@ CREATE TABLE notification_deliveries (
     ended_at BIGINT,
     PRIMARY KEY (notification_id, subscription)
 ) $compact;
-CREATE INDEX notification_deliveries_due ON notification_deliveries (due_at) WHERE state = 'due';
+CREATE INDEX notification_deliveries_due ON notification_deliveries (endpoint, due_at) WHERE state = 'due';
 CREATE INDEX notification_deliveries_by_state ON notification_deliveries (account, region, state, published_at);
 
 -- SQS. `queue` is the key of a queue's present life: a purge gives it a new one. Numbers grow with

@@ -1,0 +1,175 @@
+"""What a delivery row becomes: claimed with all that its attempt needs, and ended with all that follows.
+
+Plans, and the values that go in and out of them. Called by pubsub/deliver.py.
+A message for a queue, and one for a dead-letter queue, is put there in the
+transaction that ends its row.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pillarbox.kit.clock import Millis
+from pillarbox.pubsub import posts, queues, retry, subscriptions, topics
+from pillarbox.pubsub.notice_content import attributes_for_queue
+from pillarbox.pubsub.posts import Signed, Told
+from pillarbox.pubsub.publish import read_extras
+from pillarbox.pubsub.queue_names import place_of_arn
+from pillarbox.pubsub.queues import QueuedMessage
+from pillarbox.pubsub.retry import Policy
+from pillarbox.pubsub.subscription_attributes import dead_letter_queue
+from pillarbox.pubsub.subscriptions import CONFIRMED, PENDING, REMOVED, Subscription
+from pillarbox.pubsub.topics import Topic
+from pillarbox.store import notifications as stored
+from pillarbox.store import nouns
+from pillarbox.store.notifications import DeliveryRow, Ending, NotificationRow
+from pillarbox.store.plan import Plan
+
+_SENDER = "sns.amazonaws.com"
+
+# A confirmation is of use only while it can change something.
+_STATE_FOR = {
+    posts.NOTIFICATION: CONFIRMED,
+    posts.SUBSCRIPTION_CONFIRMATION: PENDING,
+    posts.UNSUBSCRIBE_CONFIRMATION: REMOVED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A claimed row with all that its attempt needs."""
+
+    row: DeliveryRow
+    told: Told
+    subscription: Subscription
+    topic: Topic
+
+    @property
+    def is_raw(self) -> bool:
+        return self.subscription.is_raw and self.told.kind == posts.NOTIFICATION
+
+    @property
+    def policy(self) -> Policy:
+        return retry.policy_of(self.subscription.attributes.get("DeliveryPolicy"), self.topic.delivery_policy)
+
+    def body(self, signed: Signed | None, public_url: str) -> str:
+        return posts.document(self.told, signed, public_url) if signed else self.told.message
+
+    def to_queue(self, arn: str, body: str) -> QueuedMessage:
+        """Return the message for a queue; only a raw one carries its attributes beside the body."""
+        place = place_of_arn(arn)
+        assert place is not None, f"{arn} was accepted as a queue"
+        attributes = attributes_for_queue(self.told.attributes) if self.is_raw else {}
+        return QueuedMessage(*place, body, attributes, _SENDER)
+
+    def to_dead_letter_queue(self, body: str) -> QueuedMessage | None:
+        """Return the message for the subscription's dead-letter queue, if it has one."""
+        policy = self.subscription.attributes.get("RedrivePolicy")
+        if not policy or self.told.kind != posts.NOTIFICATION:
+            return None
+        scope = self.row.scope
+        attributes = attributes_for_queue(self.told.attributes) if self.is_raw else {}
+        return QueuedMessage(scope, dead_letter_queue(policy, scope), body, attributes, _SENDER)
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """How an attempt ended. Without `next_at` it is over.
+
+    `message` is put into the subscriber's queue; when the queue does not take
+    it, the row is dead. `dead_letter` is put into its queue when the row is dead.
+    """
+
+    row: DeliveryRow
+    state: str
+    why: str
+    at: Millis
+    attempts: int
+    next_at: Millis | None = None
+    message: QueuedMessage | None = None
+    dead_letter: QueuedMessage | None = None
+
+
+def claim(endpoint: str, lease: str, now: Millis, until: Millis, most: int) -> Plan[tuple[list[Job], list[Finish]]]:
+    """Lease due rows of one endpoint; those that nobody wants any more end here."""
+    rows = yield from stored.claim(endpoint, lease, now, until, most)
+    told = yield from stored.told(sorted({row.notification_id for row in rows}))
+    jobs: list[Job] = []
+    gone: list[Finish] = []
+    for scope in sorted({row.scope for row in rows}):
+        here = [row for row in rows if row.scope == scope]
+        known = yield from subscriptions.by_name(scope, sorted({row.subscription for row in here}))
+        topic_names = sorted({row.topic for row in here})
+        found = yield from nouns.get_many(scope, topics.KIND, topic_names)
+        known_topics = {noun.name: topics.read(noun.document) for noun in found}
+        for row in here:
+            notification, one = told.get(row.notification_id), known.get(row.subscription)
+            topic = known_topics.get(row.topic)
+            if notification and one and topic and one.state == _STATE_FOR[notification.kind]:
+                jobs.append(Job(row, _told(row, notification), one, topic))
+            else:
+                why = _why_nobody_wants(row.topic, notification, one, topic)
+                gone.append(Finish(row, "removed", why, now, row.attempts))
+    yield from stored.end([_ending(finish) for finish in gone])
+    return jobs, gone
+
+
+def finish_together(finishes: Sequence[Finish]) -> Plan[list[Finish | None]]:
+    """End rows, with what goes into queues; None for a row whose lease was lost. For `store.commit`."""
+    holds = yield from stored.held([finish.row for finish in finishes])
+    ended: list[Finish | None] = [finish if hold else None for finish, hold in zip(finishes, holds, strict=True)]
+    for place, why in (yield from _enqueue([finish.message if finish else None for finish in ended], finishes)):
+        refused = finishes[place]
+        ended[place] = dataclasses.replace(refused, state="dead", why=why, next_at=None, message=None)
+    letters = [finish.dead_letter if finish and finish.state == "dead" else None for finish in ended]
+    for place, why in (yield from _enqueue(letters, finishes)):
+        if (dead := ended[place]) is not None:
+            ended[place] = dataclasses.replace(dead, why=f"{dead.why}; the dead-letter queue refused it, too: {why}")
+    yield from stored.end([_ending(finish) for finish in ended if finish is not None])
+    return ended
+
+
+def _enqueue(messages: Sequence[QueuedMessage | None], finishes: Sequence[Finish]) -> Plan[list[tuple[int, str]]]:
+    """Put messages into their queues; return the places of those refused, and why."""
+    places = [place for place, message in enumerate(messages) if message is not None]
+    if not places:
+        return []
+    reasons = yield from queues.enqueue_many(
+        [message for message in messages if message is not None], finishes[places[0]].at
+    )
+    return [(place, why) for place, why in zip(places, reasons, strict=True) if why is not None]
+
+
+def _ending(finish: Finish) -> Ending:
+    row = finish.row
+    over = finish.next_at is None
+    due_at = finish.at if finish.next_at is None else finish.next_at
+    ended_at = finish.at if over else None
+    return Ending(row.notification_id, row.subscription, finish.state, due_at, finish.attempts, finish.why, ended_at)
+
+
+def _why_nobody_wants(
+    topic_name: str, notification: NotificationRow | None, one: Subscription | None, topic: Topic | None
+) -> str:
+    if notification is None:
+        return "the notification is no longer kept"
+    if topic is None:
+        return f"the topic {topic_name} was deleted"
+    if one is None or one.state == REMOVED:
+        return "the subscription was removed"
+    return f"the subscription is {one.state}"
+
+
+def _told(row: DeliveryRow, notification: NotificationRow) -> Told:
+    extras = read_extras(notification.attributes)
+    return Told(
+        kind=notification.kind,
+        notification_id=notification.notification_id,
+        topic_arn=topics.arn_of(row.scope, notification.topic),
+        subscription_arn=subscriptions.arn_of(row.scope, row.subscription),
+        subject=notification.subject,
+        message=extras.by_protocol.get(row.protocol, notification.message),
+        attributes=extras.attributes,
+        published_at=notification.published_at,
+        token=notification.token,
+    )

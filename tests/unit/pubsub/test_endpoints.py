@@ -1,0 +1,64 @@
+"""Which endpoints are taken, and that passwords are not shown."""
+
+import pytest
+
+from pillarbox.kit.ids import Scope
+from pillarbox.pubsub.endpoints import endpoint_of
+from pillarbox.pubsub.refusals import InvalidParameter
+
+SCOPE = Scope("123456789012", "us-east-1")
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "login"),
+    [
+        ("https://example.com/hook?x=1", "https://example.com/hook?x=1", None),
+        ("https://me:secret@example.com/", "https://me:****@example.com/", "me:secret"),
+        ("https://me:s%40c@example.com:8443", "https://me:****@example.com:8443", "me:s@c"),
+        ("https://me:@example.com/", "https://me:****@example.com/", "me:"),
+        ("https://me@example.com/a:b@c", "https://me@example.com/a:b@c", None),
+        ("https://[2001:db8::1]:8443/", "https://[2001:db8::1]:8443/", None),
+    ],
+)
+def test_a_password_is_taken_out_of_the_url(url: str, shown: str, login: str | None) -> None:
+    assert endpoint_of("https", url, SCOPE) == (shown, login)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "endpoint", "reason"),
+    [
+        ("http", "https://example.com/", "Endpoint must match the specified protocol"),
+        ("https", "http://example.com/", "Endpoint must match the specified protocol"),
+        ("https", "", "Endpoint"),
+        ("https", "https:///path", "HTTP(S) endpoint"),
+        ("https", "https://example.com:0/", "HTTP(S) endpoint"),
+        ("https", "https://example.com:99999/", "HTTP(S) endpoint"),
+        ("https", "https://[::1/", "HTTP(S) endpoint"),
+        ("https", "https://example.com/a b", "HTTP(S) endpoint"),
+        ("https", "https://example.com/\r\nX: y", "HTTP(S) endpoint"),
+        ("https", "https://exämple.com/", "HTTP(S) endpoint"),
+        ("sqs", "http://localhost/123456789012/q", "SQS endpoint ARN"),
+        ("sqs", "arn:aws:sns:us-east-1:123456789012:q", "SQS endpoint ARN"),
+        (
+            "sqs",
+            "arn:aws:sqs:us-east-1:123456789012:q.fifo",
+            "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics",
+        ),
+        (
+            "sqs",
+            "arn:aws:sqs:us-east-1:210987654321:q",
+            "Endpoint Reason: queues of other accounts cannot be subscribed on this server",
+        ),
+        ("email", "me@example.com", "Protocol Reason: email is not offered by this server; http, https and sqs are"),
+        ("test-protocol", "x", "Amazon SNS does not support this protocol string: test-protocol"),
+    ],
+)
+def test_an_endpoint_that_cannot_be_reached_is_refused_by_name(protocol: str, endpoint: str, reason: str) -> None:
+    with pytest.raises(InvalidParameter) as refused:
+        endpoint_of(protocol, endpoint, SCOPE)
+    assert refused.value.reason == reason
+
+
+def test_a_queue_of_the_account_may_be_in_another_region() -> None:
+    arn = "arn:aws:sqs:eu-west-1:123456789012:q"
+    assert endpoint_of("sqs", arn, SCOPE) == (arn, None)

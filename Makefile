@@ -42,6 +42,7 @@ types: $(VENV)/.dev
 # Write the pages that are printed from the code.
 docs: $(VENV)/.dev
 	$(BIN)/python -m pillarbox.api.coverage > docs/coverage.md
+	$(BIN)/python -m pillarbox.store.schema > docs/schema.sql
 
 # Long kills, fuzz and fills.
 campaign: setup

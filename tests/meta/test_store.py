@@ -2,24 +2,14 @@
 
 from pathlib import Path
 
-import apsw
-
-from pillarbox.store.migrate import POSTGRES, SQLITE, migrate_sqlite, steps
+from pillarbox.store.migrate import POSTGRES, SQLITE, steps
+from pillarbox.store.schema import schema
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schema.sql"
 
 
-def _schema() -> str:
-    connection = apsw.Connection(":memory:")
-    migrate_sqlite(connection)
-    rows = connection.execute(
-        "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY name"
-    )
-    return "\n\n".join(row[0] + ";" for row in rows) + "\n"
-
-
 def test_the_documented_schema_is_what_the_migrations_make() -> None:
-    assert SCHEMA.read_text() == _schema(), "run `make docs`"
+    assert SCHEMA.read_text() == schema(), "run `make docs`"
 
 
 def test_both_dialects_have_the_same_steps() -> None:

@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,13 +21,12 @@ class Postgres:
 
     @classmethod
     @contextmanager
-    def started(cls, folder: Path) -> Iterator["Postgres"]:
+    def started(cls) -> Iterator["Postgres"]:
+        # Not below pytest's own folder, which every pytest of the same user closes to others.
+        folder = Path(tempfile.mkdtemp(prefix="pillarbox-postgres-"))
         server = cls(folder, _binaries())
         if os.getuid() == 0:
             shutil.chown(folder, "postgres", "postgres")
-            for parent in folder.parents:
-                if parent.stat().st_uid == 0 and parent != Path("/") and parent.is_relative_to("/tmp"):
-                    parent.chmod(parent.stat().st_mode | 0o011)
         data = folder / "data"
         server._run("initdb", "-D", str(data), "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync")
         options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c max_connections=200"
@@ -35,6 +35,7 @@ class Postgres:
             yield server
         finally:
             server._run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
+            shutil.rmtree(folder, ignore_errors=True)
 
     def new_database(self) -> str:
         name = f"test_{next(self._numbers)}"

@@ -12,8 +12,18 @@ import msgspec
 from pillarbox.delivery.classify import BounceClass, bounce_class, delay_type, enhanced_status
 from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused
 from pillarbox.delivery.retry import expires_at, next_attempt_at
-from pillarbox.events.record import record
-from pillarbox.events.types import Bounce, BouncedRecipient, Complaint, Delivery, DeliveryDelay, Event, Fact, Reject
+from pillarbox.events.record import record, record_once
+from pillarbox.events.types import (
+    Bounce,
+    BouncedRecipient,
+    Complaint,
+    Delivery,
+    DeliveryDelay,
+    Event,
+    Fact,
+    Kind,
+    Reject,
+)
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import new_message_id
 from pillarbox.store import outgoing
@@ -71,7 +81,8 @@ def close(row: OutgoingRow, outcomes: Mapping[str, Outcome], reporting_mta: str,
 
 def reject(row: OutgoingRow, reason: str, now: Millis) -> Closed:
     """The mail is never delivered to anybody, for what it carries."""
-    return Closed(_closing(row, [], None, reason), (_event(row, "reject", Reject(reason), now),))
+    event = Event(f"{row.message_id}/reject", row.scope, row.message_id, now, now, Reject(reason))
+    return Closed(_closing(row, [], None, reason), (event,))
 
 
 def close_attempts(group: Sequence[Closed]) -> Plan[list[bool]]:
@@ -80,8 +91,11 @@ def close_attempts(group: Sequence[Closed]) -> Plan[list[bool]]:
     for closed in group:
         held.append((yield from outgoing.close(closed.closing)))
     events = [event for closed, mine in zip(group, held, strict=True) if mine for event in closed.events]
-    if events:
-        yield from record(events)
+    for event in events:
+        if event.kind is Kind.REJECT:  # one for the message, however many ways its recipients go
+            yield from record_once(event, event.event_id)
+    if attempted := [event for event in events if event.kind is not Kind.REJECT]:
+        yield from record(attempted)
     return held
 
 

@@ -7,8 +7,8 @@ made. The simulator's domain never goes anywhere else.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pillarbox.delivery.transport import simulator
 from pillarbox.kit.ids import Scope
+from pillarbox.kit.simulated import DOMAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,6 @@ class RouteTable:
         return transport, f"{scope.account}/{scope.region}/{transport}"
 
     def _transport(self, scope: Scope, configuration_set: str | None, domain: str) -> str:
-        if domain == simulator.DOMAIN:
+        if domain == DOMAIN:
             return "simulator"
         return next((rule.transport for rule in self._rules if rule.fits(scope, configuration_set, domain)), "capture")

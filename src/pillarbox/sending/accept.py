@@ -18,9 +18,10 @@ from pillarbox.kit import metrics
 from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.ids import Scope, new_message_id
+from pillarbox.kit.simulated import is_simulated
 from pillarbox.sending.draft import Draft, Raw
 from pillarbox.sending.envelope import Envelope, read_envelope
-from pillarbox.sending.policy import CHECKS, DailyQuotaExceeded, RateExceeded, Standing, is_simulator
+from pillarbox.sending.policy import CHECKS, DailyQuotaExceeded, RateExceeded, Standing
 from pillarbox.sending.standing import Standings
 from pillarbox.store import messages, outgoing
 from pillarbox.store.engine import Store
@@ -123,7 +124,7 @@ def accept(
         recipients=recipients,
         outgoing=_outgoing(message_id, scope, configuration_set, addresses, route, now),
         sent=Event(f"{message_id}/send", scope, message_id, now, now, Send()),
-        quota_recipients=sum(not is_simulator(address) for address in addresses),
+        quota_recipients=sum(not is_simulated(address) for address in addresses),
         daily_limit=daily_limit,
     )
 

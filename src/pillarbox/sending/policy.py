@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from pillarbox.kit.errors import Invalid, Refusal
 from pillarbox.kit.ids import Scope
+from pillarbox.kit.simulated import is_simulated
 from pillarbox.resources.configuration_sets import ConfigurationSetMissing
 
 MOST_RECIPIENTS = 50
@@ -19,7 +20,6 @@ _TAG_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _TAG_VALUE = re.compile(r"[A-Za-z0-9_\-.@]+")
 # https://docs.aws.amazon.com/ses/latest/dg/event-publishing-send-email.html
 _RESERVED_TAGS = ("ses:feedback-id-a", "ses:feedback-id-b")
-_SIMULATOR = "simulator.amazonses.com"
 
 
 class InvalidMessage(Invalid):
@@ -139,7 +139,7 @@ def sandboxed_recipients_are_verified(prepared: Prepared, standing: Standing) ->
     failed = [
         address
         for address in prepared.recipients
-        if not is_simulator(address) and standing.verified.isdisjoint(standing.recipient_covers[address])
+        if not is_simulated(address) and standing.verified.isdisjoint(standing.recipient_covers[address])
     ]
     return _not_verified(failed, prepared.scope) if failed else None
 
@@ -153,10 +153,6 @@ CHECKS: tuple[Check, ...] = (
     senders_are_verified,
     sandboxed_recipients_are_verified,
 )
-
-
-def is_simulator(address: str) -> bool:
-    return address.rpartition("@")[2].lower() == _SIMULATOR
 
 
 def _why_not_tag(name: str, value: str) -> str | None:

@@ -15,6 +15,7 @@ import msgspec
 
 from pillarbox.events.types import Bounce, Complaint, Delivery, Event, Fact, Kind, MailFacts, recipients_of
 from pillarbox.kit.clock import MINUTE, Millis
+from pillarbox.kit.simulated import is_simulated
 from pillarbox.store.messages import MessageRow
 
 # The interval of GetSendStatistics.
@@ -25,7 +26,6 @@ ACCOUNT = "account"
 CONFIGURATION_SET = "configuration-set"
 IDENTITY = "identity"
 
-_SIMULATOR = "@simulator.amazonses.com"
 _CAPTURE = "capture"
 _ON_ACCOUNT_LIST = "OnAccountSuppressionList"
 
@@ -140,6 +140,6 @@ def _bounce_name(fact: Bounce) -> Name:
 
 
 def _split(addresses: list[str], name: Name, simulator: Name) -> Iterator[tuple[Name, int]]:
-    simulated = sum(address.lower().endswith(_SIMULATOR) for address in addresses)
+    simulated = sum(is_simulated(address) for address in addresses)
     yield name, len(addresses) - simulated
     yield simulator, simulated

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from pillarbox.kit.clock import SECOND, Millis
 from pillarbox.kit.headers import list_headers, splice, split
+from pillarbox.kit.ids import message_id_header
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -42,8 +43,7 @@ def without_private_headers(raw: bytes, _: TransformFacts) -> bytes:
 
 
 def with_message_id(raw: bytes, facts: TransformFacts) -> bytes:
-    host = "email" if facts.region == "us-east-1" else facts.region
-    return _with_header(raw, "Message-ID", f"<{facts.message_id}@{host}.{facts.service_domain}>")
+    return _with_header(raw, "Message-ID", message_id_header(facts.message_id, facts.region, facts.service_domain))
 
 
 def with_date(raw: bytes, facts: TransformFacts) -> bytes:

@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from pillarbox.delivery.outcome import Delivered, Outcome, Refused
 from pillarbox.delivery.transport.base import Attempt
 
-DOMAIN = "simulator.amazonses.com"
-
 _ACCEPTED = "250 2.6.0 Message received"
 _FATES: Mapping[str, Outcome] = {
     "success": Delivered(_ACCEPTED),

@@ -1,0 +1,205 @@
+CREATE TABLE bodies (
+    body_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    account TEXT NOT NULL,
+    kept_at BIGINT NOT NULL,
+    content BLOB NOT NULL
+);
+
+CREATE TABLE captures (
+    message_id TEXT NOT NULL,
+    part BIGINT NOT NULL,
+    account TEXT NOT NULL,
+    captured_at BIGINT NOT NULL,
+    sender TEXT NOT NULL,
+    recipients TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (message_id, part)
+);
+
+CREATE TABLE counters (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    dimension TEXT NOT NULL,
+    member TEXT NOT NULL,
+    name TEXT NOT NULL,
+    bucket_at BIGINT NOT NULL,
+    total BIGINT NOT NULL,
+    PRIMARY KEY (account, region, dimension, member, name, bucket_at)
+) WITHOUT ROWID;
+
+CREATE TABLE credentials (
+    key_id TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    user_name TEXT NOT NULL,
+    secret BLOB NOT NULL,
+    status TEXT NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+CREATE TABLE cursors (
+    follower TEXT NOT NULL,
+    shard BIGINT NOT NULL,
+    tx BIGINT NOT NULL,
+    seq BIGINT NOT NULL,
+    lease TEXT NOT NULL,
+    leased_until BIGINT NOT NULL,
+    PRIMARY KEY (follower, shard)
+) WITHOUT ROWID;
+
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    tx BIGINT NOT NULL DEFAULT 0,
+    event_id TEXT NOT NULL,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    shard BIGINT NOT NULL,
+    message_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    happened_at BIGINT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    fact TEXT NOT NULL
+);
+
+CREATE INDEX events_by_message ON events (message_id, seq);
+
+CREATE INDEX events_in_order ON events (tx, seq);
+
+CREATE TABLE messages (
+    message_id TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    send_id TEXT NOT NULL,
+    accepted_at BIGINT NOT NULL,
+    operation TEXT NOT NULL,
+    configuration_set TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    size BIGINT NOT NULL,
+    recipient_count BIGINT NOT NULL,
+    mail TEXT NOT NULL,
+    body TEXT NOT NULL
+);
+
+CREATE INDEX messages_by_time ON messages (account, region, accepted_at, message_id);
+
+CREATE TABLE notification_deliveries (
+    notification_id TEXT NOT NULL,
+    subscription TEXT NOT NULL,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    protocol TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    state TEXT NOT NULL,
+    published_at BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    attempts BIGINT NOT NULL,
+    lease TEXT NOT NULL,
+    why TEXT NOT NULL,
+    ended_at BIGINT,
+    PRIMARY KEY (notification_id, subscription)
+) WITHOUT ROWID;
+
+CREATE INDEX notification_deliveries_by_state ON notification_deliveries (account, region, state, published_at);
+
+CREATE INDEX notification_deliveries_due ON notification_deliveries (endpoint, due_at) WHERE state = 'due';
+
+CREATE TABLE notifications (
+    notification_id TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT,
+    message TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    token TEXT,
+    published_at BIGINT NOT NULL
+);
+
+CREATE INDEX notifications_by_time ON notifications (account, published_at);
+
+CREATE TABLE nouns (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    parent TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    document TEXT NOT NULL,
+    PRIMARY KEY (account, region, kind, name)
+) WITHOUT ROWID;
+
+CREATE INDEX nouns_by_parent ON nouns (account, region, kind, parent, name);
+
+CREATE TABLE outgoing (
+    message_id TEXT NOT NULL,
+    part BIGINT NOT NULL,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    transport TEXT NOT NULL,
+    recipients TEXT NOT NULL,
+    accepted_at BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    attempts BIGINT NOT NULL,
+    lease TEXT NOT NULL,
+    why TEXT NOT NULL,
+    PRIMARY KEY (message_id, part)
+) WITHOUT ROWID;
+
+CREATE INDEX outgoing_by_lane ON outgoing (lane, due_at);
+
+CREATE TABLE queue_messages (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    queue TEXT NOT NULL,
+    account TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    sent_at BIGINT NOT NULL,
+    visible_at BIGINT NOT NULL,
+    first_received_at BIGINT,
+    receive_count BIGINT NOT NULL,
+    sender_id TEXT NOT NULL,
+    system TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    body TEXT NOT NULL
+);
+
+CREATE INDEX queue_messages_visible ON queue_messages (queue, visible_at, number, sent_at, receive_count);
+
+CREATE TABLE quota_use (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    bucket_at BIGINT NOT NULL,
+    recipients BIGINT NOT NULL,
+    PRIMARY KEY (account, region, bucket_at)
+) WITHOUT ROWID;
+
+CREATE TABLE recipients (
+    message_id TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    address TEXT NOT NULL,
+    accepted_at BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    rank BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL,
+    PRIMARY KEY (message_id, number)
+) WITHOUT ROWID;
+
+CREATE INDEX recipients_by_address ON recipients (account, region, address, accepted_at);
+
+CREATE TABLE sealed_secrets (
+    name TEXT PRIMARY KEY,
+    secret BLOB NOT NULL,
+    created_at BIGINT NOT NULL
+);
+
+CREATE TABLE seen (
+    account TEXT NOT NULL,
+    fact_key TEXT NOT NULL,
+    recorded_at BIGINT NOT NULL,
+    PRIMARY KEY (account, fact_key)
+) WITHOUT ROWID;

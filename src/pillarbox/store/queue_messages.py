@@ -79,17 +79,20 @@ def next_visible_at(queue: str, now: Millis) -> Plan[Millis | None]:
     return None if found is None else int(found)
 
 
-def show_at(queue: str, number: int, visible_at: Millis, now: Millis) -> Plan[bool]:
-    """Change when a hidden message becomes visible, and say whether there was such a message."""
+def show_at(queue: str, number: int, visible_at: Millis, now: Millis, sent_after: Millis = 0) -> Plan[bool]:
+    """Change when a hidden message (sent after then) becomes visible, and say whether there was such a message."""
     rows = yield Rows(
-        "UPDATE queue_messages SET visible_at = ? WHERE number = ? AND queue = ? AND visible_at > ? RETURNING number",
-        (visible_at, number, queue, now),
+        "UPDATE queue_messages SET visible_at = ? WHERE number = ? AND queue = ? AND visible_at > ? AND sent_at > ?"
+        " RETURNING number",
+        (visible_at, number, queue, now, sent_after),
     )
     return bool(rows)
 
 
-def exists(queue: str, number: int) -> Plan[bool]:
-    rows = yield Rows("SELECT 1 FROM queue_messages WHERE number = ? AND queue = ?", (number, queue))
+def exists(queue: str, number: int, sent_after: Millis = 0) -> Plan[bool]:
+    rows = yield Rows(
+        "SELECT 1 FROM queue_messages WHERE number = ? AND queue = ? AND sent_at > ?", (number, queue, sent_after)
+    )
     return first(rows) is not None
 
 

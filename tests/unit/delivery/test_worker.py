@@ -175,6 +175,7 @@ async def test_an_unfinished_attempt_is_made_again_when_its_lease_ends(
     while not dead.attempts:
         await asyncio.sleep(0)
 
+    transport.outcomes = [{"a@example.net": Deferred("busy", "451 4.3.2 busy")}]
     living = worker_of(kept, transport, clock)
     assert not await living.step()
     clock.at = NOON + LEASE
@@ -182,7 +183,8 @@ async def test_an_unfinished_attempt_is_made_again_when_its_lease_ends(
     dead.stalled.set()
     await abandoned
 
-    assert await kinds(kept, message_id) == ["Send", "Delivery"], "the one whose lease ended records nothing"
+    assert await kinds(kept, message_id) == ["Send", "DeliveryDelay"], "the one whose lease ended records nothing"
+    assert len(await kept.read(outgoing.of_message, message_id)) == 1, "and closes nothing"
 
 
 async def test_a_row_whose_transport_is_gone_waits_and_says_why(

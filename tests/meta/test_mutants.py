@@ -1,0 +1,92 @@
+"""Each promise is guarded: break it in a copy of the source, and the named test turns red."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A promise, the line that keeps it, what it is broken into, and the test that must notice."""
+
+    promise: str
+    file: str
+    line: str
+    broken: str
+    test: str
+
+
+MUTANTS = [
+    Mutant(
+        "a commit is on disk before the answer",
+        "store/sqlite.py",
+        '"FULL" if self._synchronous else "OFF"',
+        '"OFF"',
+        "tests/faults/test_power_cut.py::test_a_power_cut_loses_nothing_that_was_acknowledged",
+    ),
+    Mutant(
+        "a body is on disk before the answer",
+        "store/sqlite.py",
+        "            self._segments.sync()\n",
+        "",
+        "tests/faults/test_power_cut.py::test_a_power_cut_loses_nothing_that_was_acknowledged",
+    ),
+    Mutant(
+        "a signature is verified",
+        "edge/authenticate.py",
+        "        presented.signature.prove(request, presented.secret)\n",
+        "        del presented, request\n",
+        "tests/contract/test_gate.py::test_a_wrong_secret",
+    ),
+    Mutant(
+        "what was deferred is tried again",
+        "delivery/retry.py",
+        "    return due_at if due_at <= first_at + GIVE_UP_AFTER else None\n",
+        "    return None\n",
+        "tests/unit/delivery/test_worker.py::test_a_deferral_waits_its_time_and_keeps_only_those_left",
+    ),
+    Mutant(
+        "a worker that lost its lease records nothing",
+        "store/outgoing.py",
+        '"DELETE FROM outgoing WHERE message_id = ? AND part = ? AND lease = ? RETURNING part"',
+        "\"DELETE FROM outgoing WHERE message_id = ? AND part = ? AND ? != '' RETURNING part\"",
+        "tests/unit/delivery/test_worker.py::test_an_unfinished_attempt_is_made_again_when_its_lease_ends",
+    ),
+    Mutant(
+        "one bad request does not undo its neighbours",
+        "store/sqlite.py",
+        "                for asked in together:\n                    self._run_alone(asked)\n                continue\n",
+        "                raise\n",
+        "tests/unit/store/test_engine.py::test_one_bad_item_does_not_undo_its_neighbours",
+    ),
+    Mutant(
+        "the quota is judged with the write",
+        "sending/accept.py",
+        "        left[scope] -= promise.quota_recipients\n",
+        "",
+        "tests/unit/sending/test_accept.py::test_promises_kept_together_share_the_quota",
+    ),
+]
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.promise)
+def test_a_broken_promise_turns_its_test_red(tmp_path: Path, mutant: Mutant) -> None:
+    shutil.copytree(ROOT / "src" / "pillarbox", tmp_path / "pillarbox", ignore=shutil.ignore_patterns("__pycache__"))
+    broken = tmp_path / "pillarbox" / mutant.file
+    text = broken.read_text()
+    assert mutant.line in text, f"{mutant.file} no longer has the line that keeps the promise"
+    broken.write_text(text.replace(mutant.line, mutant.broken))
+
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", mutant.test]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False)
+
+    # 1 is "tests ran and some failed"; anything else would be a fault of the harness.
+    assert done.returncode == 1, done.stdout[-2000:]

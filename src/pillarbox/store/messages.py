@@ -134,11 +134,27 @@ def newest(search: Search, limit: int) -> Plan[list[MessageRow]]:
     return [MessageRow(*row) for row in rows]
 
 
+def scopes() -> Plan[list[Scope]]:
+    """Return every account and region that has messages, by stepping from one to the next."""
+    found: list[Scope] = []
+    last = ("", "")
+    while rows := (
+        yield Rows(
+            "SELECT account, region FROM messages WHERE (account, region) > (?, ?) ORDER BY account, region LIMIT 1",
+            last,
+        )
+    ):
+        last = Scope(*rows[0])
+        found.append(last)
+    return found
+
+
 def use_quota(uses: Sequence[tuple[str, str, Millis, int]]) -> Plan[None]:
     """Count accepted recipients (account, region, accepted_at, recipients)."""
     yield Many(
         "INSERT INTO quota_use (account, region, bucket_at, recipients) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (account, region, bucket_at) DO UPDATE SET recipients = quota_use.recipients + excluded.recipients",
+        " ON CONFLICT (account, region, bucket_at)"
+        " DO UPDATE SET recipients = quota_use.recipients + excluded.recipients",
         [(account, region, at - at % _QUOTA_BUCKET, count) for account, region, at, count in uses],
     )
 

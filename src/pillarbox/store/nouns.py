@@ -101,3 +101,17 @@ def list_children(scope: Scope, kind: str, parent: str, after: str, limit: int) 
 def count(scope: Scope, kind: str) -> Plan[int]:
     rows = yield Rows(f"SELECT count(*) FROM nouns WHERE {_HERE}", (*scope, kind))
     return int(rows[0][0])
+
+
+def scopes() -> Plan[list[Scope]]:
+    """Return every account and region that owns anything, by stepping from one to the next."""
+    found: list[Scope] = []
+    last = ("", "")
+    while rows := (
+        yield Rows(
+            "SELECT account, region FROM nouns WHERE (account, region) > (?, ?) ORDER BY account, region LIMIT 1", last
+        )
+    ):
+        last = Scope(*rows[0])
+        found.append(last)
+    return found

@@ -1,0 +1,1 @@
+"""Clients and subscribers in JavaScript, with the packages that they need."""

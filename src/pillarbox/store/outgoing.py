@@ -149,3 +149,15 @@ def captures_of(message_id: str) -> Plan[list[CaptureRow]]:
         (message_id,),
     )
     return [CaptureRow(*row) for row in rows]
+
+
+def captures_of_many(message_ids: Sequence[str]) -> Plan[dict[str, list[str]]]:
+    """Return the recipients (JSON lists) of what was captured of each message (at most some hundred are asked for)."""
+    if not message_ids:
+        return {}
+    marks = ", ".join("?" * len(message_ids))
+    rows = yield Rows(f"SELECT message_id, recipients FROM captures WHERE message_id IN ({marks})", tuple(message_ids))
+    found: dict[str, list[str]] = {}
+    for message_id, recipients in rows:
+        found.setdefault(message_id, []).append(recipients)
+    return found

@@ -1,0 +1,72 @@
+"""The command line: which command is where, and how each ends.
+
+Run as `pillarbox` or `python -m pillarbox`. Every module of commands/ is
+imported only when its command is used, so that each starts at once. An error
+is one line that says what to do, and exit code 1.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from pillarbox.commands.reach import EXPECTED
+from pillarbox.settings import SettingsError
+
+_FAMILIES = {
+    "keys": ("Access keys that SDKs sign with.", {"create": "create", "list": "list_", "revoke": "revoke"}),
+    "identities": ("Senders that mail may come from.", {"list": "list_", "vouch": "vouch"}),
+    "dead_letters": ("Notifications that could not be delivered.", {"list": "list_", "replay": "replay"}),
+}
+_COMMANDS = {
+    "serve": ("serve:serve", "Run the server until it is interrupted."),
+    "messages": ("messages:messages", "List messages, newest first."),
+    "history": ("messages:history", "Show what has become of one message."),
+    "tail": ("messages:tail", "Print events as they happen."),
+    "where": ("where:where", "Show where in the source an AWS operation is done."),
+    "demo": ("demo:demo", "Play the stories that Pillarbox is made for against a server in dev mode."),
+}
+
+
+def build() -> App:
+    """Return the whole command line."""
+    app = App(name="pillarbox", help="The self-hosted Amazon SES.", version=_version, help_format="plaintext")
+    for name, (place, text) in _COMMANDS.items():
+        app.command(f"pillarbox.commands.{place}", name=name, help=text)
+    for module, (text, commands) in _FAMILIES.items():
+        family = App(name=module.replace("_", "-"), help=text)
+        for name, function in commands.items():
+            family.command(f"pillarbox.commands.{module}:{function}", name=name)
+        app.command(family)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        build()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        return _fail(f"{' '.join(str(error).split())} See `pillarbox --help`.")
+    except (SettingsError, *EXPECTED) as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read us has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _fail(reason: str) -> int:
+    print(f"pillarbox: {reason}", file=sys.stderr)
+    return 1
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("pillarbox")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

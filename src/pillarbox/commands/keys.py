@@ -1,0 +1,53 @@
+"""`pillarbox keys`: access keys that SDKs sign with."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from pillarbox.commands.printing import moment, say, say_json, table
+from pillarbox.commands.reach import HERE, Place, ask
+from pillarbox.operate.keys import FIRST_ACCOUNT, FIRST_USER, Key, KeyPair
+from pillarbox.operate.requests import CreateKey, ListKeys, RevokeKey
+
+_Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+
+
+def create(*, account: str = FIRST_ACCOUNT, user: str = FIRST_USER, json: _Json = False, place: Place = HERE) -> None:
+    """Make an access key pair; its secret is shown this once.
+
+    Parameters
+    ----------
+    account
+        The 12 digits of the account that the key belongs to.
+    user
+        The name of who will use it.
+    """
+    pair = ask(place, CreateKey(account, user), KeyPair)
+    if json:
+        say_json(pair)
+        return
+    say(f"AWS_ACCESS_KEY_ID={pair.key_id}")
+    say(f"AWS_SECRET_ACCESS_KEY={pair.secret}")
+    say(f"# account {pair.account}, user {pair.user_name}; the secret is not shown again")
+
+
+def list_(*, json: _Json = False, place: Place = HERE) -> None:
+    """List the access keys, without their secrets."""
+    keys = ask(place, ListKeys(), list[Key])
+    if json:
+        say_json(keys)
+        return
+    headings = ("KEY ID", "ACCOUNT", "USER", "STATUS", "MADE (UTC)")
+    say(table(headings, [(key.key_id, key.account, key.user_name, key.status, moment(key.created_at)) for key in keys]))
+
+
+def revoke(key_id: str, /, *, place: Place = HERE) -> None:
+    """End an access key for good.
+
+    Parameters
+    ----------
+    key_id
+        The key, as `pillarbox keys list` shows it.
+    """
+    ask(place, RevokeKey(key_id), type(None))
+    say(f"{key_id} is revoked: requests signed with it are refused from now on")

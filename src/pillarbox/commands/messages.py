@@ -1,0 +1,181 @@
+"""`pillarbox messages`, `history` and `tail`: what was sent and what became of it."""
+
+import re
+from typing import Annotated
+
+import msgspec
+from cyclopts import Parameter
+
+from pillarbox.commands.printing import cut, moment, plain, say, say_json, style, table
+from pillarbox.commands.reach import HERE, CommandError, Place, ask, client_of_server
+from pillarbox.kit.clock import DAY, HOUR, MINUTE, SECOND, Millis, SystemClock, parse_iso
+from pillarbox.operate.history import History
+from pillarbox.operate.messages import Page, Recipient, Summary, Wanted
+from pillarbox.operate.requests import ListMessages, ShowHistory
+from pillarbox.operate.story import join
+from pillarbox.operate.tail import Told
+
+_Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+_UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
+_COLOURS = {
+    "sent": "blue",
+    "delayed": "yellow",
+    "delivered": "green",
+    "bounced": "red",
+    "rejected": "red",
+    "rendering-failed": "red",
+    "complained": "magenta",
+}
+_KIND_COLOURS = {
+    "Send": "blue",
+    "Delivery": "green",
+    "DeliveryDelay": "yellow",
+    "Bounce": "red",
+    "Reject": "red",
+    "Rendering Failure": "red",
+    "Complaint": "magenta",
+}
+
+
+def messages(
+    *,
+    to: str = "",
+    from_: Annotated[str, Parameter(name="--from")] = "",
+    subject: str = "",
+    status: str = "",
+    since: str = "",
+    account: str = "",
+    limit: int = 20,
+    json: _Json = False,
+    place: Place = HERE,
+) -> None:
+    """List messages, newest first.
+
+    Parameters
+    ----------
+    to
+        Only to recipients whose address contains this.
+    from_
+        Only from senders that contain this.
+    subject
+        Only subjects that contain this.
+    status
+        Only with a recipient in this state: sent, delayed, delivered, bounced, rejected, complained.
+    since
+        Only since a time (2026-01-31T12:00:00Z) or for so long (30m, 12h, 7d).
+    account
+        Only of this account.
+    limit
+        At most so many.
+    """
+    begin = read_since(since, SystemClock().now()) if since else 0
+    wanted = Wanted(account, to, from_, subject, status, begin, limit=limit)
+    page = ask(place, ListMessages(wanted), Page)
+    if json:
+        say_json(page.messages)
+        return
+    if not page.messages:
+        say("no messages" + (" fit" if wanted != Wanted(limit=limit) else " yet"))
+        return
+    headings = ("TIME (UTC)", "FROM", "TO", "STATUS", "MESSAGE ID", "SUBJECT")
+    say(table(headings, [_line(message) for message in page.messages]))
+    if page.next:
+        say(style(f"older messages are left out: --limit is {limit}", "dim"))
+
+
+def history(message_id: str, /, *, json: _Json = False, place: Place = HERE) -> None:
+    """Show what has become of one message.
+
+    Parameters
+    ----------
+    message_id
+        The MessageId that the send was answered with.
+    """
+    found = ask(place, ShowHistory(message_id), History)
+    if json:
+        say_json(found)
+    else:
+        say(timeline(found))
+
+
+def tail(*, account: str = "", json: _Json = False, place: Place = HERE) -> None:
+    """Print events as they happen, until interrupted.
+
+    Parameters
+    ----------
+    account
+        Only of this account.
+    """
+    for told in client_of_server(place).tail(account):
+        say(msgspec.json.encode(told).decode() if json else _event_line(told))
+
+
+def read_since(text: str, now: Millis) -> Millis:
+    """Return the time meant by `2h` (so long ago) or by a time in ISO 8601."""
+    if found := re.fullmatch(r"(\d{1,6})([smhd])", text):
+        return now - int(found[1]) * _UNITS[found[2]]
+    try:
+        return parse_iso(text)
+    except ValueError:
+        raise CommandError(f"--since {text!r} is neither a time like 2026-01-31T12:00:00Z nor a span like 2h") from None
+
+
+def timeline(found: History) -> str:
+    """Return a history as a person reads it."""
+    message = found.message
+    how = f"{message.operation}" + (
+        f", configuration set {message.configuration_set}" if message.configuration_set else ""
+    )
+    lines = [
+        f"{style('Message', 'bold')}   {message.message_id}",
+        f"  from     {plain(message.sender)}",
+        f"  subject  {plain(message.subject)}",
+        f"  accepted {moment(message.accepted_at)} UTC by {plain(how)} from {plain(found.source_ip)}",
+        f"  account  {message.account} in {message.region}, user {plain(found.caller)}",
+        "",
+        style("Recipients", "bold"),
+    ]
+    width = max((len(one.address) for one in message.recipients), default=0)
+    lines += [f"  {plain(one.address).ljust(width)}  {_status(one)}" for one in message.recipients]
+    lines += ["", style("Timeline", "bold")]
+    for one in found.moments:
+        kind = style(one.kind.ljust(17), _KIND_COLOURS.get(one.kind, "blue"))
+        lines.append(f"  {moment(one.happened_at, millis=True)}  {kind}  {plain(one.story)}")
+        if one.said:
+            lines.append(" " * 46 + style(f"“{plain(one.said)}”", "dim"))
+    if found.waiting:
+        lines += ["", style("Still waiting", "bold")]
+        lines += [f"  {plain(join(one.recipients))}: {plain(one.why)}" for one in found.waiting]
+    return "\n".join(lines)
+
+
+def _line(message: Summary) -> tuple[str, ...]:
+    addresses = [recipient.address for recipient in message.recipients]
+    to = addresses[0] + (f" +{len(addresses) - 1}" if len(addresses) > 1 else "") if addresses else "-"
+    return (
+        moment(message.accepted_at),
+        cut(message.sender, 36),
+        cut(to, 40),
+        _statuses(message.recipients),
+        message.message_id,
+        message.subject,
+    )
+
+
+def _statuses(recipients: list[Recipient]) -> str:
+    counts: dict[str, int] = {}
+    for one in recipients:
+        word = "captured" if one.captured and one.status == "delivered" else one.status
+        counts[word] = counts.get(word, 0) + 1
+    return ", ".join(word if count == 1 == len(recipients) else f"{count} {word}" for word, count in counts.items())
+
+
+def _status(recipient: Recipient) -> str:
+    note = " (captured, not sent)" if recipient.captured else ""
+    return style(recipient.status, _COLOURS.get(recipient.status, "blue")) + note
+
+
+def _event_line(told: Told) -> str:
+    kind = style(told.kind.ljust(17), _KIND_COLOURS.get(told.kind, "blue"))
+    said = style(f"  “{plain(told.said)}”", "dim") if told.said else ""
+    return f"{moment(told.at, millis=True)[11:]}  {told.message_id}  {kind}  {plain(told.story)}{said}"

@@ -1,0 +1,82 @@
+"""How a command gets its answer: from the running server, or from the store where none runs.
+
+Touches the admin socket, or opens the store. Called by every command but `serve`.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from cyclopts import Parameter
+
+from pillarbox.kit.errors import Refusal, Unavailable
+from pillarbox.operate.client import Client, NoServer
+from pillarbox.operate.requests import CreateKey, Request, Status, Vouch
+from pillarbox.settings import Settings, from_process
+
+T = TypeVar("T")
+# What an operator may want before the server has ever started.
+_MAY_BEGIN = (CreateKey, Vouch)
+
+
+class CommandError(Exception):
+    """The command cannot do what it was asked; the message is one line that says what to do."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Place:
+    """Which server or store a command is about."""
+
+    data: Annotated[str | None, Parameter(help="The data folder.", env_var="PILLARBOX_DATA")] = None
+    config: Annotated[Path | None, Parameter(help="A settings file (TOML); see docs/settings.md.")] = None
+
+    def settings(self) -> Settings:
+        return from_process(self.config, data=self.data)
+
+
+HERE = Place()
+
+
+def ask(place: Place, request: Request, kind: type[T]) -> T:
+    """Return the answer to a request; raise Refusal or Unavailable with the reason."""
+    settings = place.settings()
+    try:
+        return Client(settings.socket_path).ask(request, kind)
+    except NoServer:
+        answered: T = asyncio.run(_ask_the_store(settings, request))
+        return answered
+
+
+def client_of_server(place: Place) -> Client:
+    """Return a client whose server answers, or raise what to do about it."""
+    settings = place.settings()
+    client = Client(settings.socket_path)
+    try:
+        client.ask(Status(), dict)
+    except NoServer:
+        raise CommandError(
+            f"no server runs on {settings.folder}: start one with `pillarbox serve --data {settings.folder}`"
+        ) from None
+    return client
+
+
+async def _ask_the_store(settings: Settings, request: Request) -> Any:
+    from pillarbox.kit.clock import SystemClock
+    from pillarbox.kit.secrets import Keyring
+    from pillarbox.operate.desk import Desk
+    from pillarbox.operate.requests import answer
+    from pillarbox.store.engine import open_store
+
+    if not settings.folder.is_dir() and settings.database == "sqlite:" and not isinstance(request, _MAY_BEGIN):
+        raise CommandError(f"there is no Pillarbox data in {settings.folder}: name its folder with --data")
+    keyring = Keyring.open_file(settings.keyring_path)
+    store = await open_store(settings.database, settings.folder)
+    try:
+        return await answer(Desk(store, keyring, SystemClock()), request)
+    finally:
+        await store.close()
+
+
+EXPECTED = (CommandError, Refusal, Unavailable)

@@ -1,0 +1,125 @@
+"""`pillarbox serve`: runs the server until it is told to stop.
+
+Touches signals and standard output. What it prints when the server is ready
+is all that a newcomer needs for a first message.
+"""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from pillarbox.commands.printing import say, style
+from pillarbox.commands.reach import CommandError
+from pillarbox.operate.snippet import NOT_LOOKED_AT, boto3_snippet
+from pillarbox.settings import Settings, from_process
+
+if TYPE_CHECKING:
+    from pillarbox.app import Listening
+    from pillarbox.operate.keys import KeyPair
+
+_SHOWN_ONCE = "the secret of your access key"
+
+
+def serve(
+    *,
+    data: str | None = None,
+    port: int | None = None,
+    host: str | None = None,
+    dev: Annotated[bool | None, Parameter(negative="")] = None,
+    any_sender: Annotated[bool | None, Parameter(negative="")] = None,
+    public_url: str | None = None,
+    database: str | None = None,
+    config: Path | None = None,
+    log_json: Annotated[bool | None, Parameter(negative="")] = None,
+    log_level: str | None = None,
+) -> None:
+    """Run the server until it is interrupted.
+
+    Every setting can also stand in the file given by --config, or in the environment as PILLARBOX_NAME; see
+    docs/settings.md.
+
+    Parameters
+    ----------
+    data
+        The data folder.
+    port
+        The port of all three faces: AWS APIs, SNS pages and dashboard.
+    host
+        The address to listen on.
+    dev
+        Development: any secret will do, identities are verified at once, nothing is enforced; loopback only.
+    any_sender
+        With --dev: mail may be sent from senders that were never created.
+    public_url
+        The URL under which others reach this server.
+    database
+        `sqlite:` (in the data folder) or `postgresql://…`.
+    config
+        A settings file (TOML).
+    log_json
+        Log in JSON, for machines.
+    log_level
+        debug, info, warning or error.
+    """
+    flags = dict(locals())
+    file = flags.pop("config")
+    settings = from_process(file, **flags)
+    try:
+        _run(settings)
+    except OSError as error:
+        raise CommandError(f"cannot serve on {settings.host}:{settings.port}: {error.strerror or error}") from None
+
+
+def welcome(settings: Settings, public_url: str, pair: "KeyPair | None", key_id: str | None) -> str:
+    """Return what is printed when the server is ready; `pair` is there at the first start only."""
+    pages = f"{public_url}/ui/"
+    lines = ["", f"{style('Pillarbox', 'bold')} is ready{' in DEV MODE' if settings.dev else ''}.", ""]
+    if settings.dev:
+        lines += [
+            "  Dev mode: any secret is accepted, senders are verified as soon as they are created, limits are not",
+            "  enforced, and no mail leaves this machine: what is sent is kept for you to look at. Only this machine",
+            "  can connect. To leave dev mode, start again without --dev.",
+            "",
+        ]
+    lines += [f"  endpoint    {public_url}", f"  messages    {pages}"]
+    if pair:
+        lines += [f"  access key  {pair.key_id}", f"  secret      {pair.secret}   (not shown again)"]
+    elif key_id:
+        lines += [f"  access key  {key_id}   (another one: pillarbox keys create)"]
+    else:
+        lines += ["  access key  none is active; make one with: pillarbox keys create"]
+    secret = pair.secret if pair else NOT_LOOKED_AT if settings.dev else _SHOWN_ONCE
+    snippet = boto3_snippet(public_url, pair.key_id if pair else key_id or "your access key", secret, dev=settings.dev)
+    lines += ["", "  Send a first message with Python (pip install boto3):", "", *snippet.splitlines(), ""]
+    return "\n".join(lines)
+
+
+def _run(settings: Settings) -> None:
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    from pillarbox.app import serve as serve_until
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, stop.set)
+    await serve_until(settings, stop, _announce)
+
+
+async def _announce(listening: "Listening") -> None:
+    from pillarbox.kit.clock import SystemClock
+    from pillarbox.operate import keys
+    from pillarbox.operate.desk import Desk
+
+    desk = Desk(listening.store, listening.keyring, SystemClock(), listening.public_url, listening.settings.dev)
+    pair = await keys.create_first(desk)
+    active = [key.key_id for key in await keys.list_all(desk) if key.status == "active"]
+    say(welcome(listening.settings, listening.public_url, pair, active[0] if active else None))

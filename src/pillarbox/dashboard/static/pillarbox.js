@@ -1,0 +1,9 @@
+// Copy buttons: data-copy names an element whose text is copied, data-copy-text is the text itself.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy], [data-copy-text]");
+  if (!button) return;
+  const text = button.dataset.copyText ?? document.querySelector(button.dataset.copy).textContent;
+  await navigator.clipboard.writeText(text);
+  button.textContent = "Copied";
+  setTimeout(() => { button.textContent = "Copy"; }, 1500);
+});

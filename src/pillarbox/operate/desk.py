@@ -1,0 +1,22 @@
+"""What an operator's request works on: the parts of a server, running or not.
+
+Built by app.py for the admin socket, and by the command line when no server
+runs. `endpoint` is then empty.
+"""
+
+from dataclasses import dataclass
+
+from pillarbox.kit.clock import Clock
+from pillarbox.kit.secrets import Keyring
+from pillarbox.store.engine import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """`endpoint` is the URL that SDKs are pointed at; `dev` says whether any secret will do there."""
+
+    store: Store
+    keyring: Keyring
+    clock: Clock
+    endpoint: str = ""
+    dev: bool = False

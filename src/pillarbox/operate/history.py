@@ -1,0 +1,139 @@
+"""What has become of one message: its facts, recipients, events and what still waits.
+
+Touches the store (reads). Called by the dashboard, `pillarbox history` and
+`pillarbox demo`.
+"""
+
+import msgspec
+
+from pillarbox.events.follow import event_of
+from pillarbox.events.types import MailFacts, recipients_of
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.errors import NotFound
+from pillarbox.operate.messages import Summary, summary_of
+from pillarbox.operate.story import span, tell
+from pillarbox.store import events, messages, outgoing
+from pillarbox.store.engine import Store
+from pillarbox.store.events import EventRow
+from pillarbox.store.outgoing import CaptureRow, OutgoingRow
+from pillarbox.store.plan import Plan
+
+_read_list = msgspec.json.Decoder(list[str]).decode
+_read_mail = msgspec.json.Decoder(MailFacts).decode
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """One event: when it happened, to whom, why (`story`), and what the far side `said`.
+
+    `recipients` is None when the event is about the whole message.
+    """
+
+    event_id: str
+    kind: str
+    happened_at: Millis
+    recorded_at: Millis
+    recipients: list[str] | None
+    story: str
+    said: str | None
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """Recipients that are still in the delivery queue; `why` says what they wait for and until when."""
+
+    recipients: list[str]
+    transport: str
+    attempts: int
+    due_at: Millis
+    why: str
+
+
+class Captured(msgspec.Struct, frozen=True):
+    """Mail that was kept instead of being sent, as it would have left."""
+
+    recipients: list[str]
+    captured_at: Millis
+    sender: str
+    body: str
+
+
+class History(msgspec.Struct, frozen=True):
+    """All that is known of one message. `body` refers to the bytes as they were promised."""
+
+    message: Summary
+    source_ip: str
+    caller: str
+    return_path: str
+    tags: dict[str, list[str]]
+    moments: list[Moment]
+    waiting: list[Waiting]
+    captured: list[Captured]
+    body: str
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether more is to be expected without anybody's doing."""
+        return bool(self.waiting)
+
+
+async def of(store: Store, message_id: str, now: Millis, account: str = "") -> History:
+    """Return the history of a message (of `account`, if one is given), or raise NotFound."""
+    history = await store.read(_history, message_id, now)
+    if history is None or account not in ("", history.message.account):
+        raise NotFound(f"there is no message {message_id}")
+    return history
+
+
+def moment_of(row: EventRow) -> Moment:
+    event = event_of(row)
+    story = tell(event)
+    return Moment(
+        event.event_id,
+        event.kind.value,
+        event.happened_at,
+        event.recorded_at,
+        recipients_of(event.fact),
+        story.sentence,
+        story.said,
+    )
+
+
+def why_waiting(row: OutgoingRow, now: Millis) -> str:
+    """Say what an outgoing row waits for."""
+    left = max(0, row.due_at - now)
+    last = f" Last time: {row.why}." if row.why else ""
+    if row.lease:
+        return f"Attempt {row.attempts + 1} is being made; it is made again in {span(left)} if no answer comes.{last}"
+    if not row.attempts:
+        return "Not tried yet: it is due now." if not left else f"Not tried yet: due in {span(left)}."
+    tries = "once" if row.attempts == 1 else f"{row.attempts} times"
+    when = f"in {span(left)}" if left else "now"
+    return f"Tried {tries}; the next attempt is due {when}.{last}"
+
+
+def _history(message_id: str, now: Millis) -> Plan[History | None]:
+    row = yield from messages.get(message_id)
+    if row is None:
+        return None
+    captures = [_captured(one) for one in (yield from outgoing.captures_of(message_id))]
+    kept = frozenset(address for one in captures for address in one.recipients)
+    recipients = yield from messages.recipients_of(message_id)
+    mail = _read_mail(row.mail)
+    return History(
+        message=summary_of(row, recipients, kept),
+        source_ip=mail.source_ip,
+        caller=mail.caller_identity,
+        return_path=mail.return_path,
+        tags=mail.tags,
+        moments=[moment_of(event) for event in (yield from events.of_message(message_id))],
+        waiting=[_waiting(one, now) for one in (yield from outgoing.of_message(message_id))],
+        captured=captures,
+        body=row.body,
+    )
+
+
+def _waiting(row: OutgoingRow, now: Millis) -> Waiting:
+    return Waiting(_read_list(row.recipients), row.transport, row.attempts, row.due_at, why_waiting(row, now))
+
+
+def _captured(row: CaptureRow) -> Captured:
+    return Captured(_read_list(row.recipients), row.captured_at, row.sender, row.body)

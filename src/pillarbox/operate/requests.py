@@ -1,0 +1,130 @@
+"""The requests of operators, each a value that can be sent to a running server.
+
+Pure but for `answer`, which works on a `Desk`. The admin socket answers with
+it, and so does the command line where no server runs.
+"""
+
+from typing import Any
+
+import msgspec
+
+from pillarbox.operate import dead_letters, history, identities, keys, messages
+from pillarbox.operate.desk import Desk
+from pillarbox.operate.messages import Wanted
+
+
+class _Request(msgspec.Struct, frozen=True, tag_field="request"):
+    """A request names itself in the field `request`."""
+
+
+class Status(_Request, frozen=True, tag="status"):
+    """Where the server listens and whether it is in dev mode; answered by `ServerStatus`."""
+
+
+class CreateKey(_Request, frozen=True, tag="keys.create"):
+    """Answered by `keys.KeyPair`."""
+
+    account: str
+    user_name: str
+
+
+class ListKeys(_Request, frozen=True, tag="keys.list"):
+    """Answered by a list of `keys.Key`."""
+
+
+class RevokeKey(_Request, frozen=True, tag="keys.revoke"):
+    """Answered by None."""
+
+    key_id: str
+
+
+class ListIdentities(_Request, frozen=True, tag="identities.list"):
+    """Answered by a list of `identities.Sender`."""
+
+    account: str = ""
+    region: str = ""
+
+
+class Vouch(_Request, frozen=True, tag="identities.vouch"):
+    """Answered by `identities.Sender`."""
+
+    name: str
+    account: str
+    region: str
+
+
+class ListMessages(_Request, frozen=True, tag="messages"):
+    """Answered by `messages.Page`."""
+
+    wanted: Wanted
+
+
+class ShowHistory(_Request, frozen=True, tag="history"):
+    """Answered by `history.History`."""
+
+    message_id: str
+
+
+class ListDeadLetters(_Request, frozen=True, tag="dead-letters.list"):
+    """Answered by a list of `dead_letters.DeadLetter`."""
+
+    account: str = ""
+    topic: str = ""
+    most: int = 100
+
+
+class ReplayDeadLetters(_Request, frozen=True, tag="dead-letters.replay"):
+    """Without an id: all that fit. Answered by how many."""
+
+    notification_id: str = ""
+    account: str = ""
+    topic: str = ""
+
+
+Request = (
+    Status
+    | CreateKey
+    | ListKeys
+    | RevokeKey
+    | ListIdentities
+    | Vouch
+    | ListMessages
+    | ShowHistory
+    | ListDeadLetters
+    | ReplayDeadLetters
+)
+
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(Request).decode
+
+
+class ServerStatus(msgspec.Struct, frozen=True):
+    """`endpoint` is empty when no server runs."""
+
+    endpoint: str
+    dev: bool
+
+
+async def answer(desk: Desk, request: Request) -> Any:
+    """Do what is asked and return a value that JSON can carry, or raise a Refusal."""
+    match request:
+        case Status():
+            return ServerStatus(desk.endpoint, desk.dev)
+        case CreateKey(account, user_name):
+            return await keys.create(desk, account, user_name)
+        case ListKeys():
+            return await keys.list_all(desk)
+        case RevokeKey(key_id):
+            return await keys.revoke(desk, key_id)
+        case ListIdentities(account, region):
+            return await identities.list_all(desk, account, region)
+        case Vouch(name, account, region):
+            return await identities.vouch(desk, name, account, region)
+        case ListMessages(wanted):
+            return await messages.page(desk.store, wanted)
+        case ShowHistory(message_id):
+            return await history.of(desk.store, message_id, desk.clock.now())
+        case ListDeadLetters(account, topic, most):
+            return await dead_letters.list_all(desk, account, topic, most)
+        case ReplayDeadLetters(notification_id, account, topic):
+            return await dead_letters.replay(desk, notification_id, account, topic)

@@ -1,0 +1,50 @@
+"""The pages over a real store, asked in this process."""
+
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from pillarbox.dashboard.app import build
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.secrets import Keyring
+from pillarbox.store.sqlite import SqliteStore
+from tests.support.asgi import Answer, get
+from tests.support.filled import NOON, Mailroom
+
+
+class HandClock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.at: Millis = NOON + 2_000
+
+    def now(self) -> Millis:
+        return self.at
+
+
+class Dashboard:
+    """The pages, and the mailroom that fills their store."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self.store = store
+        self.room = Mailroom(store)
+        self.clock = HandClock()
+        self.keyring = Keyring({"1": bytes(32)})
+        self.application = self.built(dev=True)
+
+    def built(self, *, dev: bool, hosts: frozenset[str] = frozenset()) -> object:
+        self.application = build(
+            self.store, self.clock, self.keyring, endpoint="http://localhost:8025", dev=dev, hosts=hosts
+        )
+        return self.application
+
+    async def get(self, target: str, headers: Mapping[str, str] | None = None, **more: str) -> Answer:
+        return await get(self.application, target, headers, **more)
+
+
+@pytest.fixture
+async def dashboard(tmp_path: Path) -> AsyncIterator[Dashboard]:
+    store = await SqliteStore.open(tmp_path)
+    yield Dashboard(store)
+    await store.close()

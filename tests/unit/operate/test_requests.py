@@ -1,0 +1,98 @@
+"""What operators ask for, as the admin socket and the command line ask for it."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.errors import Invalid, NotFound
+from pillarbox.kit.ids import Scope
+from pillarbox.kit.secrets import Keyring
+from pillarbox.operate import keys, requests
+from pillarbox.operate.desk import Desk
+from pillarbox.operate.requests import answer
+from pillarbox.operate.tail import Tail
+from pillarbox.resources import credentials, identities
+from pillarbox.store.engine import Store
+from pillarbox.store.sqlite import SqliteStore
+from tests.support.filled import NOON, Mailroom
+
+
+class StoppedClock:
+    def now(self) -> Millis:
+        return NOON
+
+
+@pytest.fixture
+def desk(store: Store) -> Desk:
+    return Desk(store, Keyring({"1": bytes(32)}), StoppedClock(), "http://localhost:8025", dev=True)
+
+
+async def test_a_key_signs_until_it_is_revoked(desk: Desk) -> None:
+    pair = await answer(desk, requests.CreateKey("123456789012", "ada"))
+    assert await desk.store.read(credentials.load_secret, pair.key_id, desk.keyring) == pair.secret
+    [key] = await answer(desk, requests.ListKeys())
+    assert (key.key_id, key.user_name, key.status, key.created_at) == (pair.key_id, "ada", "active", NOON)
+    assert await answer(desk, requests.RevokeKey(pair.key_id)) is None
+    assert await desk.store.read(credentials.load_secret, pair.key_id, desk.keyring) is None
+    [key] = await answer(desk, requests.ListKeys())
+    assert key.status == "revoked"
+
+
+async def test_the_first_key_is_made_once(desk: Desk) -> None:
+    first = await keys.create_first(desk)
+    assert first is not None and first.account == keys.FIRST_ACCOUNT
+    assert await keys.create_first(desk) is None
+
+
+async def test_an_account_that_is_none_is_refused(desk: Desk) -> None:
+    with pytest.raises(Invalid):
+        await answer(desk, requests.CreateKey("me", "ada"))
+    with pytest.raises(NotFound):
+        await answer(desk, requests.RevokeKey("AKIANOSUCHKEY"))
+
+
+async def test_an_identity_is_verified_on_the_operators_word(desk: Desk) -> None:
+    scope = Scope("123456789012", "eu-west-1")
+    await desk.store.write(identities.verify_domain, scope, "example.org", NOON, False)
+    await answer(desk, requests.Vouch("example.com", *scope))
+    listed = await answer(desk, requests.ListIdentities())
+    assert [(one.name, one.region, one.status, one.verified_by) for one in listed] == [
+        ("example.com", "eu-west-1", "Success", "operator"),
+        ("example.org", "eu-west-1", "Pending", ""),
+    ]
+    assert await answer(desk, requests.ListIdentities(region="us-east-1")) == []
+
+
+async def test_requests_and_answers_travel_as_json(desk: Desk) -> None:
+    message_id = await Mailroom(desk.store).accept("ada@example.net")
+    request = requests.ShowHistory(message_id)
+    assert requests.decode(requests.encode(request)) == request
+    found = await answer(desk, request)
+    assert msgspec.json.decode(requests.encode(found), type=type(found)) == found
+    with pytest.raises(msgspec.ValidationError):
+        requests.decode(b'{"request": "drop everything"}')
+
+
+async def test_replaying_without_dead_letters_says_so(desk: Desk) -> None:
+    assert await answer(desk, requests.ListDeadLetters()) == []
+    with pytest.raises(NotFound):
+        await answer(desk, requests.ReplayDeadLetters())
+
+
+async def test_a_tail_tells_what_is_recorded_from_now_on(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path)
+    try:
+        room = Mailroom(store)
+        await room.accept(subject="before")
+        following = await Tail(store).follow("123456789012")
+        message_id = await room.accept("ada@example.net")
+        await room.accept(scope=Scope("210987654321", "us-east-1"))
+        await room.deliver(message_id)
+        heard = [await asyncio.wait_for(anext(following), 5) for _ in range(2)]
+        assert [(one.kind, one.message_id) for one in heard] == [("Send", message_id), ("Delivery", message_id)]
+        assert heard[1].recipients == ["ada@example.net"]
+    finally:
+        await store.close()

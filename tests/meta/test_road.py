@@ -10,8 +10,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import pytest
-
 from tests.support.server import RunningServer
 
 SRC = Path(__file__).parents[2] / "src" / "pillarbox"

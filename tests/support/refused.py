@@ -1,6 +1,6 @@
 """What a client is told when it is refused."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,3 +20,12 @@ def refused(code: str, message: str | None = None, status: int = 400, **members:
         assert response["Error"]["Message"] == message
     told = response["Error"] | response
     assert {name: told.get(name) for name in members} == members
+
+
+def refusal_of(operation: Callable[..., Any], **params: Any) -> tuple[str, str, int]:
+    """Return code, message and HTTP status of the error that a call is answered with."""
+    with pytest.raises(ClientError) as caught:
+        operation(**params)
+    response = caught.value.response
+    error = response["Error"]
+    return error["Code"], error["Message"], response["ResponseMetadata"]["HTTPStatusCode"]

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.x509.oid import NameOID
 
+from pillarbox.kit import metrics
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.secrets import Keyring
 from pillarbox.pubsub.posts import Signed
@@ -30,6 +31,11 @@ _COMMON_NAME = "sns.pillarbox"
 _LIFE = timedelta(days=20 * 365)
 _THREADS = 2
 _REMEMBERED = 512
+
+SIGNATURES = metrics.counter(
+    "notification_signatures_total",
+    doc="RSA signatures made: one for each notification and version that some subscriber wants signed.",
+)
 
 # SHA-1 is what version 1 is, and what most consumers verify.
 _HASHES = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303
@@ -72,6 +78,7 @@ class Signer:
         if made is None:
             loop = asyncio.get_running_loop()
             made = self._made[place] = loop.run_in_executor(self._threads, self._sign, octets, version)
+            SIGNATURES.inc()
             if len(self._made) > _REMEMBERED:
                 self._made.popitem(last=False)
         # Shielded, so that one who stops waiting takes nothing from the others.

@@ -86,7 +86,7 @@ async def test_an_attribute_that_is_wrong_is_refused(store: Store) -> None:
         with pytest.raises(InvalidParameter) as refused:
             await store.write(topics.set_attribute, HERE, "events", name, value, NOON)
         assert refused.value.reason == reason
-        assert await refusal(store, "others", **{name: value}) == f"Attributes Reason: {reason}"
+        assert await refusal(store, "others", None, **{name: value}) == f"Attributes Reason: {reason}"
 
 
 async def test_an_attribute_is_set_and_brought_back_to_its_default(store: Store) -> None:

@@ -1,0 +1,102 @@
+"""Topics, as boto3 sees them."""
+
+import json
+
+import pytest
+
+from tests.support.refused import refusal_of
+from tests.support.server import Server
+
+
+def test_create_topic_returns_the_arn_and_is_idempotent(server: Server) -> None:
+    sns = server.client("sns")
+    arn = f"arn:aws:sns:us-east-1:{server.account}:events"
+    for _ in range(2):
+        assert sns.create_topic(Name="events", Attributes={"DisplayName": "Events"})["TopicArn"] == arn
+    assert refusal_of(sns.create_topic, Name="events", Attributes={"DisplayName": "Other"}) == (
+        "InvalidParameter",
+        "Invalid parameter: Attributes Reason: Topic already exists with different attributes",
+        400,
+    )
+    assert refusal_of(sns.create_topic, Name="events", Tags=[{"Key": "k", "Value": "v"}]) == (
+        "InvalidParameter",
+        "Invalid parameter: Tags Reason: Topic already exists with different tags",
+        400,
+    )
+
+
+@pytest.mark.parametrize("name", ["a b", "events.fifo", "x" * 257])
+def test_create_topic_refuses_names_that_no_standard_topic_has(server: Server, name: str) -> None:
+    code, text, status = refusal_of(server.client("sns").create_topic, Name=name)
+    assert (code, text, status) == ("InvalidParameter", "Invalid parameter: Topic Name", 400)
+
+
+def test_create_topic_declines_fifo_topics_by_name(server: Server) -> None:
+    code, text, _ = refusal_of(server.client("sns").create_topic, Name="e.fifo", Attributes={"FifoTopic": "true"})
+    assert code == "InvalidParameter"
+    assert "FIFO topics are not offered" in text
+
+
+def test_get_topic_attributes_has_the_members_of_aws(server: Server) -> None:
+    sns = server.client("sns")
+    arn = sns.create_topic(Name="events")["TopicArn"]
+    attributes = sns.get_topic_attributes(TopicArn=arn)["Attributes"]
+    assert json.loads(attributes.pop("Policy"))["Statement"][0]["Resource"] == arn
+    assert json.loads(attributes.pop("EffectiveDeliveryPolicy"))["http"]["disableSubscriptionOverrides"] is False
+    assert attributes == {
+        "TopicArn": arn,
+        "Owner": server.account,
+        "DisplayName": "",
+        "SubscriptionsConfirmed": "0",
+        "SubscriptionsPending": "0",
+        "SubscriptionsDeleted": "0",
+    }
+
+
+def test_set_topic_attributes(server: Server) -> None:
+    sns = server.client("sns")
+    arn = sns.create_topic(Name="events")["TopicArn"]
+    sns.set_topic_attributes(TopicArn=arn, AttributeName="SignatureVersion", AttributeValue="2")
+    assert sns.get_topic_attributes(TopicArn=arn)["Attributes"]["SignatureVersion"] == "2"
+    assert refusal_of(sns.set_topic_attributes, TopicArn=arn, AttributeName="Nonsense", AttributeValue="x") == (
+        "InvalidParameter",
+        "Invalid parameter: AttributeName",
+        400,
+    )
+
+
+def test_a_topic_that_is_not_there_is_not_found_and_yet_can_be_deleted(server: Server) -> None:
+    sns = server.client("sns")
+    arn = sns.create_topic(Name="events")["TopicArn"]
+    for _ in range(2):
+        sns.delete_topic(TopicArn=arn)
+    assert refusal_of(sns.get_topic_attributes, TopicArn=arn) == ("NotFound", "Topic does not exist", 404)
+
+
+def test_a_malformed_arn_is_refusal_of(server: Server) -> None:
+    assert refusal_of(server.client("sns").get_topic_attributes, TopicArn="randomarn") == (
+        "InvalidParameter",
+        "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not 1",
+        400,
+    )
+
+
+def test_list_topics_comes_in_pages_of_a_hundred(server: Server) -> None:
+    sns = server.client("sns")
+    made = {sns.create_topic(Name=f"events-{number:03}")["TopicArn"] for number in range(101)}
+    first = sns.list_topics()
+    assert len(first["Topics"]) == 100
+    second = sns.list_topics(NextToken=first["NextToken"])
+    assert "NextToken" not in second
+    assert {topic["TopicArn"] for topic in first["Topics"] + second["Topics"]} == made
+    code, text, _ = refusal_of(sns.list_topics, NextToken="§")
+    assert (code, text) == ("InvalidParameter", "Invalid parameter: NextToken")
+
+
+def test_topics_of_others_are_not_seen(server: Server) -> None:
+    arn = server.client("sns").create_topic(Name="events")["TopicArn"]
+    other = server.client("sns", account="999999999999")
+    assert other.list_topics()["Topics"] == []
+    code, _, status = refusal_of(other.get_topic_attributes, TopicArn=arn)
+    assert (code, status) == ("AuthorizationError", 403)
+    assert server.client("sns", region="eu-west-1").list_topics()["Topics"] == []

@@ -227,3 +227,13 @@ def test_list_subscriptions_comes_in_pages_of_a_hundred(server: Server, topic: s
         assert len(first["Subscriptions"]) == 100
         assert len({one["Endpoint"] for one in first["Subscriptions"] + second["Subscriptions"]}) == 101
         assert "NextToken" not in second
+
+
+def test_the_certificate_is_served_without_a_signature(server: Server, topic: str, subscriber: Subscriber) -> None:
+    confirmed(server, topic, subscriber)
+    url = subscriber.posts[0].body["SigningCertURL"]
+    assert url.startswith(f"{server.endpoint}/SimpleNotificationService-")
+    status, text = follow(url)
+    assert status == 200
+    assert text.startswith("-----BEGIN CERTIFICATE-----")
+    assert "PRIVATE" not in text

@@ -19,7 +19,7 @@ from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.ids import Scope, new_message_id
 from pillarbox.kit.simulated import is_simulated
-from pillarbox.sending.draft import Draft, Raw
+from pillarbox.sending.draft import Draft, Raw, Templated
 from pillarbox.sending.envelope import Envelope, read_envelope
 from pillarbox.sending.policy import CHECKS, DailyQuotaExceeded, RateExceeded, Standing
 from pillarbox.sending.standing import Standings
@@ -71,7 +71,7 @@ class Promise:
     body: bytes
     recipients: tuple[RecipientRow, ...]
     outgoing: tuple[OutgoingRow, ...]
-    sent: Event
+    events: tuple[Event, ...]
     quota_recipients: int
     daily_limit: int | None
 
@@ -98,6 +98,7 @@ def accept(
         headers_truncated=envelope.headers_truncated,
         tags=_tags(draft, envelope),
         return_path=envelope.return_path,
+        templated=envelope.templated,
     )
     message = MessageRow(
         message_id,
@@ -122,11 +123,19 @@ def accept(
         message=message,
         body=envelope.prepared.raw,
         recipients=recipients,
-        outgoing=_outgoing(message_id, scope, configuration_set, addresses, route, now),
-        sent=Event(f"{message_id}/send", scope, message_id, now, now, Send()),
+        outgoing=() if envelope.failure else _outgoing(message_id, scope, configuration_set, addresses, route, now),
+        events=_events(message_id, scope, envelope, now),
         quota_recipients=sum(not is_simulated(address) for address in addresses),
         daily_limit=daily_limit,
     )
+
+
+def _events(message_id: str, scope: Scope, envelope: Envelope, now: Millis) -> tuple[Event, ...]:
+    """The call is accepted in any case; a template that could not be filled is told right after."""
+    sent = Event(f"{message_id}/send", scope, message_id, now, now, Send())
+    if envelope.failure is None:
+        return (sent,)
+    return (sent, Event(f"{message_id}/rendering-failure", scope, message_id, now, now, envelope.failure))
 
 
 def _tags(draft: Draft, envelope: Envelope) -> dict[str, list[str]]:
@@ -169,7 +178,7 @@ def keep_promises(promises: Sequence[Promise]) -> Plan[list[Refusal | None]]:
             [recipient for promise in kept for recipient in promise.recipients],
         )
         yield from outgoing.add([row for promise in kept for row in promise.outgoing])
-        yield from record([promise.sent for promise in kept])
+        yield from record([event for promise in kept for event in promise.events])
         yield from messages.use_quota(_quota_uses(kept))
     return verdicts
 
@@ -247,5 +256,8 @@ def _weight(draft: Draft) -> int:
     content = draft.content
     if isinstance(content, Raw):
         return len(content.data)
-    texts = (content.text, content.html)
-    return sum(len(text.data) for text in texts if text) + sum(len(part.content) for part in content.attachments)
+    attached = sum(len(part.content) for part in content.attachments)
+    if isinstance(content, Templated):
+        # What a template makes of its data may be far longer than both.
+        return attached + 8 * (len(content.text or "") + len(content.html or "") + len(content.data))
+    return attached + sum(len(text.data) for text in (content.text, content.html) if text)

@@ -54,6 +54,22 @@ class Raw:
 
 
 @dataclass(slots=True, frozen=True)
+class Templated:
+    """A template and the data to fill it with.
+
+    `name` is empty for a template that came with the call; `data` is JSON text as given.
+    """
+
+    name: str
+    subject: str
+    text: str | None
+    html: str | None
+    data: str
+    headers: tuple[tuple[str, str], ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+
+
+@dataclass(slots=True, frozen=True)
 class Draft:
     """One message that somebody asks us to send.
 
@@ -66,7 +82,7 @@ class Draft:
     operation: str
     caller_identity: str
     source_ip: str
-    content: Simple | Raw
+    content: Simple | Raw | Templated
     size_limit: int
     sender: str | None = None
     to: tuple[str, ...] = ()

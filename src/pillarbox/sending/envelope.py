@@ -6,13 +6,16 @@ promise and the events need; nothing later parses the message again.
 
 from dataclasses import dataclass, replace
 
+from pillarbox.events.types import RenderingFailure
 from pillarbox.kit.addresses import Mailbox, parse_mailbox, parse_mailbox_list
 from pillarbox.kit.headers import event_headers
 from pillarbox.resources.identity_names import covering_names
 from pillarbox.sending.compose import compose
-from pillarbox.sending.draft import Draft, Raw, Simple
+from pillarbox.sending.draft import Draft, Raw, Simple, Templated, Text
 from pillarbox.sending.policy import InvalidMessage, Prepared
 from pillarbox.sending.raw import RawFacts, read_raw
+from pillarbox.sending.render import Rendered, TemplateParts, render
+from pillarbox.sending.render import RenderingFailure as NotRendered
 
 
 @dataclass(slots=True, frozen=True)
@@ -31,6 +34,8 @@ class Envelope:
     subject: str
     headers: tuple[tuple[str, str], ...]
     headers_truncated: bool
+    templated: bool = False
+    failure: RenderingFailure | None = None
 
     def identity_among(self, verified: frozenset[str]) -> str | None:
         """Return the most specific verified identity that the sender speaks for."""
@@ -45,6 +50,8 @@ def read_envelope(draft: Draft) -> Envelope:
     """Return the draft's message and envelope, or raise what is wrong with them."""
     if isinstance(draft.content, Raw):
         return _read_raw(draft, draft.content)
+    if isinstance(draft.content, Templated):
+        return _fill_in(draft, draft.content)
     return _read_simple(draft, draft.content)
 
 
@@ -70,6 +77,31 @@ def _read_simple(draft: Draft, content: Simple) -> Envelope:
         subject=content.subject.data,
         headers=tuple(headers),
         headers_truncated=truncated,
+    )
+
+
+def _fill_in(draft: Draft, content: Templated) -> Envelope:
+    """Render a template. One that its data does not fill is no reason to refuse the call: it is told as an event.
+
+    https://docs.aws.amazon.com/ses/latest/dg/send-personalized-email-api.html
+    """
+    parts = TemplateParts(content.name, content.subject, content.text, content.html)
+    try:
+        rendered = render(parts, content.data)
+    except NotRendered as error:
+        failure = RenderingFailure(content.name, error.message)
+        shown = _simple_of(content, Rendered(content.subject, content.text, content.html))
+        return replace(_read_simple(draft, shown), templated=True, failure=failure)
+    return replace(_read_simple(draft, _simple_of(content, rendered)), templated=True)
+
+
+def _simple_of(content: Templated, rendered: Rendered) -> Simple:
+    return Simple(
+        subject=Text(rendered.subject, "UTF-8"),
+        text=None if rendered.text is None else Text(rendered.text, "UTF-8"),
+        html=None if rendered.html is None else Text(rendered.html, "UTF-8"),
+        headers=content.headers,
+        attachments=content.attachments,
     )
 
 

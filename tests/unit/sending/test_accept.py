@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from pillarbox.delivery.route import RouteTable
+from pillarbox.events.types import Kind, RenderingFailure
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.ids import Scope, read_message_id
 from pillarbox.sending.accept import accept, keep_promises
 from pillarbox.sending.admission import RateAdmission
-from pillarbox.sending.draft import Draft, Raw
+from pillarbox.sending.draft import Draft, Raw, Templated
 from pillarbox.sending.envelope import header_tags, read_envelope
 from pillarbox.sending.policy import (
     AccountPaused,
@@ -21,6 +22,7 @@ from pillarbox.sending.policy import (
     NotVerified,
     Standing,
 )
+from pillarbox.sending.render import InvalidTemplateData
 from pillarbox.store import events, messages, outgoing
 from pillarbox.store.engine import Store
 from pillarbox.store.sqlite import SqliteStore
@@ -233,3 +235,34 @@ def test_admission_is_open_where_no_rate_is_set() -> None:
     admission = RateAdmission(lambda _: None)
 
     assert all(admission.admits(SCOPE, 50, NOON) for _ in range(1000))
+
+
+def templated(data: str, text: str = "Dear {{name}},") -> Draft:
+    return replace(draft(), content=Templated("welcome", "Hello {{name}}", text, None, data))
+
+
+def test_a_template_is_filled_in_when_the_send_is_accepted() -> None:
+    made = promise(templated('{"name": "Ada"}'), NOON)
+
+    assert made.message.subject == "Hello Ada"
+    assert b"\r\nDear Ada,\r\n" in made.body
+    assert [event.kind for event in made.events] == [Kind.SEND]
+    assert '"templated":true' in made.message.mail
+
+
+def test_a_template_without_its_data_is_accepted_and_told_as_a_failure() -> None:
+    made = promise(templated("{}"), NOON)
+
+    assert [event.kind for event in made.events] == [Kind.SEND, Kind.RENDERING_FAILURE]
+    assert made.events[1].fact == RenderingFailure("welcome", "Attribute 'name' is not present in the rendering data.")
+    assert made.outgoing == ()
+
+
+def test_data_that_is_no_json_object_is_refused_at_once() -> None:
+    with pytest.raises(InvalidTemplateData):
+        read_envelope(templated("[1]"))
+
+
+def test_template_data_cannot_add_a_header() -> None:
+    with pytest.raises(Refusal):
+        read_envelope(templated('{"name": "Ada\\r\\nBcc: victim@example.org"}', text="x"))

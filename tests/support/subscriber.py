@@ -1,4 +1,4 @@
-"""An HTTP subscriber as people write them: confirms, keeps what it is sent, and can be told to fail."""
+"""An HTTP subscriber as people write them: confirms, keeps what it is sent, and can be told to fail or to stall."""
 
 import json
 import threading
@@ -21,12 +21,16 @@ class Post:
 
 @dataclass
 class Subscriber:
-    """Every post in its order of arrival. `answers` are the statuses to give first; then it is 200."""
+    """Every post in its order of arrival. `answers` are the statuses to give first; then it is 200.
+
+    While `gate` is not set, posts are taken in and get no answer.
+    """
 
     url: str = ""
     posts: list[Post] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)  # those in notifications; set-up texts are passed over
     answers: list[int] = field(default_factory=list)
+    gate: threading.Event = field(default_factory=threading.Event)
     arrived: threading.Condition = field(default_factory=threading.Condition)
 
     def wait_for(self, condition: Any, seconds: float = 30.0) -> None:
@@ -42,6 +46,7 @@ class Subscriber:
     @contextmanager
     def listening(cls) -> Iterator["Subscriber"]:
         subscriber = cls()
+        subscriber.gate.set()
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -58,6 +63,7 @@ class Subscriber:
                     if body["Type"] == "Notification" and body["Message"].startswith("{"):
                         subscriber.events.append(json.loads(body["Message"]))
                     subscriber.arrived.notify_all()
+                subscriber.gate.wait()
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -67,11 +73,12 @@ class Subscriber:
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         subscriber.url = f"http://127.0.0.1:{server.server_address[1]}/mail_events"
         try:
             yield subscriber
         finally:
+            subscriber.gate.set()
             server.shutdown()
             server.server_close()

@@ -7,7 +7,7 @@ import http.client
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
@@ -37,8 +37,9 @@ class Client:
 
     def ask(self, request: Request, kind: type[T]) -> T:
         """Return the answer, or raise Refusal with the server's reason or Unavailable."""
-        response = self._send(_Connection(self._path, _PATIENCE_SECONDS), "POST", "/", encode(request))
-        body = response.read()
+        with closing(_Connection(self._path, _PATIENCE_SECONDS)) as connection:
+            response = self._send(connection, "POST", "/", encode(request))
+            body = response.read()
         if response.status == 200:
             return msgspec.json.decode(body, type=kind)
         reason = msgspec.json.decode(body, type=dict[str, str])["error"]
@@ -46,10 +47,11 @@ class Client:
 
     def tail(self, account: str = "") -> Iterator[Told]:
         """Yield events as they are recorded, until the server ends."""
-        response = self._send(_Connection(self._path), "GET", f"/tail?account={quote(account)}", None)
-        assert response.readline() == b"\n"
-        while line := response.readline():
-            yield msgspec.json.decode(line, type=Told)
+        with closing(_Connection(self._path)) as connection:
+            response = self._send(connection, "GET", f"/tail?account={quote(account)}", None)
+            assert response.readline() == b"\n"
+            while line := response.readline():
+                yield msgspec.json.decode(line, type=Told)
 
     def _send(
         self, connection: "_Connection", method: str, target: str, body: bytes | None

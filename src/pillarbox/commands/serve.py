@@ -5,6 +5,7 @@ is all that a newcomer needs for a first message.
 """
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -70,7 +71,9 @@ def serve(
     try:
         _run(settings)
     except OSError as error:
-        raise CommandError(f"cannot serve on {settings.host}:{settings.port}: {error.strerror or error}") from None
+        raise CommandError(_why_not(settings, error)) from None
+    except OverflowError:
+        raise CommandError(f"settings: a port is at most 65535, not {settings.port}") from None
 
 
 def welcome(settings: Settings, public_url: str, pair: "KeyPair | None", key_id: str | None) -> str:
@@ -84,7 +87,8 @@ def welcome(settings: Settings, public_url: str, pair: "KeyPair | None", key_id:
             "  can connect. To leave dev mode, start again without --dev.",
             "",
         ]
-    lines += [f"  endpoint    {public_url}", f"  messages    {pages}"]
+    sign_in = "" if settings.dev else "   (sign in with an access key and its secret)"
+    lines += [f"  endpoint    {public_url}", f"  messages    {pages}{sign_in}"]
     if pair:
         lines += [f"  access key  {pair.key_id}", f"  secret      {pair.secret}   (not shown again)"]
     elif key_id:
@@ -95,6 +99,13 @@ def welcome(settings: Settings, public_url: str, pair: "KeyPair | None", key_id:
     snippet = boto3_snippet(public_url, pair.key_id if pair else key_id or "your access key", secret, dev=settings.dev)
     lines += ["", "  Send a first message with Python (pip install boto3):", "", *snippet.splitlines(), ""]
     return "\n".join(lines)
+
+
+def _why_not(settings: Settings, error: OSError) -> str:
+    if error.filename:
+        return f"cannot serve from {settings.folder}: {error.filename}: {error.strerror}"
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return f"cannot listen on {settings.host}:{settings.port}: {reason}; choose another with --host and --port"
 
 
 def _run(settings: Settings) -> None:

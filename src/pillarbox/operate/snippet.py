@@ -19,7 +19,7 @@ ses = boto3.client(
 {verify}
 sent = ses.send_email(
     Source="{sender}",
-    Destination={{"ToAddresses": ["success@simulator.amazonses.com", "you@example.net"]}},
+    Destination={{"ToAddresses": ["you@example.net", "bounce@simulator.amazonses.com"]}},
     Message={{
         "Subject": {{"Data": "Hello from Pillarbox"}},
         "Body": {{

@@ -9,7 +9,7 @@ from tests.support.server import Server
 from tests.support.sqs_form import ask
 
 PREFIX = "AWS.SimpleQueueService."
-ENTRY_OF = {
+ENTRY_OF: dict[str, dict[str, Any]] = {
     "send_message_batch": {"MessageBody": "x"},
     "delete_message_batch": {"ReceiptHandle": "x"},
     "change_message_visibility_batch": {"ReceiptHandle": "x", "VisibilityTimeout": 1},
@@ -67,25 +67,21 @@ def test_ten_messages_go_and_come_at_once(sqs: Any, url: str) -> None:
 
 def test_batches_in_the_query_protocol(server: Server, sqs: Any, url: str) -> None:
     entry = "SendMessageBatchRequestEntry__{}__{}"
-    sent = ask(
-        server,
-        "SendMessageBatch",
-        QueueUrl=url,
-        **{
-            entry.format(1, "Id"): "a",
-            entry.format(1, "MessageBody"): "x",
-            entry.format(2, "Id"): "b",
-            entry.format(2, "MessageBody"): "y",
-            entry.format(2, "DelaySeconds"): 901,
-        },
-    )
+    entries = {
+        entry.format(1, "Id"): "a",
+        entry.format(1, "MessageBody"): "x",
+        entry.format(2, "Id"): "b",
+        entry.format(2, "MessageBody"): "y",
+        entry.format(2, "DelaySeconds"): "901",
+    }
+    sent = ask(server, "SendMessageBatch", QueueUrl=url, **entries)
     assert sent.texts("SendMessageBatchResultEntry/Id") == ["a"]
     assert sent.texts("BatchResultErrorEntry/Id") == ["b"]
     assert sent.text("BatchResultErrorEntry/SenderFault") == "true"
 
     handle = sqs.receive_message(QueueUrl=url)["Messages"][0]["ReceiptHandle"]
     change = "ChangeMessageVisibilityBatchRequestEntry__1__"
-    named = {change + "Id": "c", change + "ReceiptHandle": handle, change + "VisibilityTimeout": 60}
+    named = {change + "Id": "c", change + "ReceiptHandle": handle, change + "VisibilityTimeout": "60"}
     changed = ask(server, "ChangeMessageVisibilityBatch", QueueUrl=url, **named)
     assert changed.texts("ChangeMessageVisibilityBatchResultEntry/Id") == ["c"]
     delete = "DeleteMessageBatchRequestEntry__1__"

@@ -222,7 +222,7 @@ def test_a_long_poll_ends_as_soon_as_a_message_comes(sqs: Any, url: str, server:
     other = server.client("sqs")
 
     def wait() -> None:
-        bodies.extend(message["Body"] for message in other.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"])
+        bodies.extend(message["Body"] for message in received(other, url, WaitTimeSeconds=20))
 
     receiver = threading.Thread(target=wait)
     receiver.start()

@@ -44,6 +44,7 @@ from pillarbox.sending.admission import RateAdmission
 from pillarbox.sending.standing import Standings
 from pillarbox.settings import Settings
 from pillarbox.stats.follow import count
+from pillarbox.store import leases
 from pillarbox.store.engine import Store, open_store
 
 _STOPPING_SECONDS = 10
@@ -78,6 +79,8 @@ async def serve(
         store = await open_store(settings.database, settings.folder)
         running.push_async_callback(store.close)
         listening = Listening(settings, port, public_url, store, keyring)
+        if store.is_ours_alone:
+            await store.write(leases.end_all, clock.now())
         signer = await Signer.load(store, keyring, settings.sns_cert_url or public_url, clock.now())
         running.callback(signer.close)
         for work in await _background(listening, signer, clock, running):
@@ -145,7 +148,9 @@ def _services(listening: Listening, clock: Clock) -> Services:
     return Services(
         store=store,
         sender=sender,
+        keyring=listening.keyring,
         public_url=listening.public_url,
+        service_domain=settings.service_domain,
         verify_at_once=settings.dev,
         quota=quota,
     )

@@ -1,16 +1,20 @@
 """`kill -9` at a random moment under load loses nothing that was promised."""
 
+import http.client
 import os
 import random
 import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.credentials import Credentials
 
 from tests.support.child import Child
 from tests.support.subscriber import Subscriber
@@ -50,28 +54,45 @@ def set_up(endpoint: str, subscriber: Subscriber) -> None:
     subscriber.wait_for(lambda seen: seen.posts)
 
 
+SEND = urlencode(
+    {
+        "Action": "SendEmail",
+        "Version": "2010-12-01",
+        "Source": "a@example.com",
+        "Destination.ToAddresses.member.1": "someone@example.net",
+        "Message.Subject.Data": "x",
+        "Message.Body.Text.Data": "y",
+        "ConfigurationSetName": "all",
+    }
+).encode()
+
+
 class Load:
     """Sends as fast as answers come, until the server is gone; knows what was acknowledged."""
 
     def __init__(self, endpoint: str) -> None:
         self.acknowledged: list[str] = []
+        request = AWSRequest("POST", endpoint + "/", {"Content-Type": "application/x-www-form-urlencoded"}, SEND)
+        SigV4Auth(Credentials("123456789012", "any"), "ses", "us-east-1").add_auth(request)
+        self._headers = {name: str(value) for name, value in request.headers.items()}
         self._threads = [threading.Thread(target=self._send, args=(endpoint,)) for _ in range(SENDERS)]
         for thread in self._threads:
             thread.start()
 
     def _send(self, endpoint: str) -> None:
-        ses = client("ses", endpoint)
-        while True:
-            try:
-                answer = ses.send_email(
-                    Source="a@example.com",
-                    Destination={"ToAddresses": ["someone@example.net"]},
-                    Message={"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "y"}}},
-                    ConfigurationSetName="all",
-                )
-            except (BotoCoreError, ClientError):
-                return
-            self.acknowledged.append(answer["MessageId"])
+        address = urlsplit(endpoint)
+        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=10)
+        try:
+            while True:
+                connection.request("POST", "/", SEND, self._headers)
+                answer = connection.getresponse()
+                text = answer.read().decode()
+                assert answer.status == 200, text
+                self.acknowledged.append(text.partition("<MessageId>")[2].partition("</MessageId>")[0])
+        except (OSError, http.client.HTTPException):
+            return
+        finally:
+            connection.close()
 
     def join(self) -> list[str]:
         for thread in self._threads:

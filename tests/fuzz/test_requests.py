@@ -25,10 +25,11 @@ ACTIONS = sorted(
     for name in service.operations
 )
 TARGETS = sorted(
-    (operation.method, operation.uri.partition("?")[0])
-    for operation in load().service("sesv2").operations.values()
+    (operation.method, operation.uri.partition("?")[0]) for operation in load().service("sesv2").operations.values()
 )
-TEXT = st.text(max_size=40) | st.sampled_from(["a@example.com", "true", "-1", "99999999999", "\r\nBcc: x", "=?utf-8?B?"])
+TEXT = st.text(max_size=40) | st.sampled_from(
+    ["a@example.com", "true", "-1", "99999999999", "\r\nBcc: x", "=?utf-8?B?"]
+)
 KEYS = st.sampled_from(
     [
         "Source",

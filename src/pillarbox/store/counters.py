@@ -54,4 +54,3 @@ def series(scope: Scope, dimension: str, member: str, since: Millis, until: Mill
         (*scope, dimension, member, since, until),
     )
     return [CounterRow(*row) for row in rows]
-

@@ -42,6 +42,11 @@ class Store(Protocol):
         """Call `wake` (on the loop) after a commit that touched `topic` (a hint: rows are the truth)."""
         ...
 
+    @property
+    def is_ours_alone(self) -> bool:
+        """Whether no other process can work on this store while this one does."""
+        ...
+
     async def close(self) -> None: ...
 
 

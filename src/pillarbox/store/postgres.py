@@ -81,6 +81,10 @@ class PostgresStore:
             raise Unavailable(f"the body {reference} is no longer kept")
         return bytes(body)
 
+    @property
+    def is_ours_alone(self) -> bool:
+        return False
+
     def listen(self, topic: str, wake: Callable[[], None]) -> None:
         self._listeners.setdefault(topic, []).append(wake)
 

@@ -90,6 +90,10 @@ class SqliteStore:
     async def body(self, reference: str) -> bytes:
         return await self._loop.run_in_executor(self._readers, self._segments.read, reference)
 
+    @property
+    def is_ours_alone(self) -> bool:
+        return True  # by the lock of the folder
+
     def listen(self, topic: str, wake: Callable[[], None]) -> None:
         self._listeners.setdefault(topic, []).append(wake)
 

@@ -185,7 +185,7 @@ def test_raw_mail_without_any_header_is_sent_when_the_call_names_both_sides() ->
 
 
 def test_raw_mail_without_a_sender_is_refused() -> None:
-    with pytest.raises(InvalidMessage, match="Missing required header 'From'."):
+    with pytest.raises(InvalidMessage, match="Missing required header 'From'"):
         read_envelope(raw_draft(content=Raw(b"Subject: x\r\n\r\ny", ("a@example.net",))))
 
 

@@ -1,0 +1,20 @@
+"""Leases that nobody alive can hold.
+
+A plan. Called by app.py when it opens a store that no other process works on:
+whatever is leased there was leased by a process that is gone, and waits for
+no lease to end.
+"""
+
+from pillarbox.kit.clock import Millis
+from pillarbox.store.plan import Plan, Rows
+
+
+def end_all(now: Millis) -> Plan[int]:
+    """Make every leased row due now and every cursor free; return how many rows there were."""
+    outgoing = yield Rows("UPDATE outgoing SET due_at = ?, lease = '' WHERE lease <> '' RETURNING part", (now,))
+    posts = yield Rows(
+        "UPDATE notification_deliveries SET due_at = ?, lease = '' WHERE state = 'due' AND lease <> '' RETURNING state",
+        (now,),
+    )
+    yield Rows("UPDATE cursors SET lease = '', leased_until = 0 WHERE lease <> ''")
+    return len(outgoing) + len(posts)

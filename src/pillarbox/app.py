@@ -75,7 +75,7 @@ async def serve(
         running.callback(listener.close)
         port: int = listener.getsockname()[1]
         public_url = settings.public_url.rstrip("/") or f"http://localhost:{port}"
-        keyring = Keyring.open_file(settings.keyring_path)
+        keyring = _open_folder(settings)
         store = await open_store(settings.database, settings.folder)
         running.push_async_callback(store.close)
         listening = Listening(settings, port, public_url, store, keyring)
@@ -92,6 +92,12 @@ async def serve(
         if asyncio.iscoroutine(announced):
             await announced
         await stop.wait()
+
+
+def _open_folder(settings: Settings) -> Keyring:
+    """Make the data folder, which holds the keyring and the admin socket whatever the store is."""
+    settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Keyring.open_file(settings.keyring_path)
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -14,14 +14,12 @@ from cyclopts import Parameter
 
 from pillarbox.commands.printing import say, style
 from pillarbox.commands.reach import CommandError
-from pillarbox.operate.snippet import NOT_LOOKED_AT, boto3_snippet
+from pillarbox.operate.snippet import NOT_LOOKED_AT, NOT_SHOWN_AGAIN, boto3_snippet
 from pillarbox.settings import Settings, from_process
 
 if TYPE_CHECKING:
     from pillarbox.app import Listening
     from pillarbox.operate.keys import KeyPair
-
-_SHOWN_ONCE = "the secret of your access key"
 
 
 def serve(
@@ -95,7 +93,7 @@ def welcome(settings: Settings, public_url: str, pair: "KeyPair | None", key_id:
         lines += [f"  access key  {key_id}   (another one: pillarbox keys create)"]
     else:
         lines += ["  access key  none is active; make one with: pillarbox keys create"]
-    secret = pair.secret if pair else NOT_LOOKED_AT if settings.dev else _SHOWN_ONCE
+    secret = pair.secret if pair else NOT_LOOKED_AT if settings.dev else NOT_SHOWN_AGAIN
     snippet = boto3_snippet(public_url, pair.key_id if pair else key_id or "your access key", secret, dev=settings.dev)
     lines += ["", "  Send a first message with Python (pip install boto3):", "", *snippet.splitlines(), ""]
     return "\n".join(lines)

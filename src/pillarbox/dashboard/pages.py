@@ -26,7 +26,7 @@ from pillarbox.kit.errors import Unavailable
 from pillarbox.operate import history, messages
 from pillarbox.operate.history import History
 from pillarbox.operate.messages import STATES, Wanted
-from pillarbox.operate.snippet import NOT_LOOKED_AT, boto3_snippet
+from pillarbox.operate.snippet import NOT_LOOKED_AT, NOT_SHOWN_AGAIN, boto3_snippet
 from pillarbox.store.engine import Store
 
 _HERE = Path(__file__).parent
@@ -130,7 +130,7 @@ class Pages:
         return Live(Markup(outside.render(inside=Markup(inside), seen=seen, refresh=refresh)), seen)  # noqa: S704
 
     def _snippet(self, viewer: Viewer) -> str:
-        secret = NOT_LOOKED_AT if self._look.dev else "the secret of your access key"
+        secret = NOT_LOOKED_AT if self._look.dev else NOT_SHOWN_AGAIN
         return boto3_snippet(self._look.endpoint, viewer.key_id, secret, dev=self._look.dev)
 
     async def _history(self, request: Request, viewer: Viewer) -> History:

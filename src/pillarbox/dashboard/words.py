@@ -34,7 +34,7 @@ def clock_time(at: Millis) -> str:
 
 
 def after(at: Millis, start: Millis) -> str:
-    """Return how long after the start a time is: `+0.4 s`."""
+    """Return how long after the start a time is: `+420 ms`."""
     return f"+{span(at - start)}" if at >= start else ""
 
 

@@ -69,11 +69,6 @@ class History(msgspec.Struct, frozen=True):
     captured: list[Captured]
     body: str
 
-    @property
-    def is_open(self) -> bool:
-        """Say whether more is to be expected without anybody's doing."""
-        return bool(self.waiting)
-
 
 async def of(store: Store, message_id: str, now: Millis, account: str = "") -> History:
     """Return the history of a message (of `account`, if one is given), or raise NotFound."""

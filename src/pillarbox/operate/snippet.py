@@ -5,6 +5,7 @@ Pure. Shown when the server starts and where the list of messages is empty.
 
 SENDER = "hello@example.com"
 NOT_LOOKED_AT = "any secret works in dev mode"
+NOT_SHOWN_AGAIN = "the secret of your access key"
 
 _SNIPPET = """\
 import boto3

@@ -93,7 +93,9 @@ def join(addresses: Sequence[str]) -> str:
 
 
 def span(milliseconds: Millis) -> str:
-    """Return a length of time as people say it: `0.4 s`, `3 min`, `2 h 5 min`."""
+    """Return a length of time as people say it: `40 ms`, `3 min`, `2 h 5 min`."""
+    if milliseconds < SECOND:
+        return f"{milliseconds} ms"
     if milliseconds < MINUTE:
         seconds = milliseconds / SECOND
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"

@@ -25,7 +25,7 @@ def test_a_time_is_told_as_it_is_best_understood(passed: Millis, words: str) -> 
 def test_times_are_told_to_the_millisecond() -> None:
     assert full_time(NOON + 7) == "2027-01-15 12:00:00.007 UTC"
     assert clock_time(NOON + 7) == "12:00:00.007"
-    assert after(NOON + 420, NOON) == "+0.4 s"
+    assert after(NOON + 420, NOON) == "+420 ms"
 
 
 @pytest.mark.parametrize(("count", "words"), [(10, "10 bytes"), (2_048, "2.0 KB"), (3 * 1024 * 1024, "3.0 MB")])

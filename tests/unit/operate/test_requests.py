@@ -15,7 +15,9 @@ from pillarbox.operate.desk import Desk
 from pillarbox.operate.requests import answer
 from pillarbox.operate.tail import Tail
 from pillarbox.resources import credentials, identities
+from pillarbox.store import notifications
 from pillarbox.store.engine import Store
+from pillarbox.store.notifications import DeliveryRow
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.filled import NOON, Mailroom
 
@@ -80,6 +82,31 @@ async def test_replaying_without_dead_letters_says_so(desk: Desk) -> None:
     assert await answer(desk, requests.ListDeadLetters()) == []
     with pytest.raises(NotFound):
         await answer(desk, requests.ReplayDeadLetters())
+
+
+def dead_delivery(number: int, scope: Scope, topic: str) -> DeliveryRow:
+    endpoint, subscription = "http://shop.example/events", f"{topic}:{number}"
+    ends = ("dead", NOON + number, NOON, 50, "", "the endpoint answered 500", NOON)
+    return DeliveryRow(f"n{number}", subscription, *scope, topic, "http", endpoint, *ends)
+
+
+async def test_dead_letters_are_listed_newest_first_and_replayed(desk: Desk) -> None:
+    here, elsewhere = Scope("123456789012", "us-east-1"), Scope("210987654321", "us-east-1")
+    for scope in (here, elsewhere):
+        await desk.store.write(identities.vouch, scope, "example.com", NOON)
+    rows = [dead_delivery(1, here, "a"), dead_delivery(2, here, "b"), dead_delivery(3, elsewhere, "c")]
+    await desk.store.write(notifications.add, [], rows)
+
+    listed = await answer(desk, requests.ListDeadLetters())
+    assert [one.notification_id for one in listed] == ["n3", "n2", "n1"]
+    assert (listed[0].account, listed[0].why) == ("210987654321", "the endpoint answered 500")
+    assert [one.topic for one in await answer(desk, requests.ListDeadLetters(topic="b"))] == ["b"]
+    assert len(await answer(desk, requests.ListDeadLetters(most=2))) == 2
+
+    assert await answer(desk, requests.ReplayDeadLetters("n1")) == 1
+    assert await answer(desk, requests.ReplayDeadLetters(account="123456789012")) == 1
+    assert [one.notification_id for one in await answer(desk, requests.ListDeadLetters())] == ["n3"]
+    assert await desk.store.read(notifications.count_due) == 2
 
 
 async def test_a_tail_tells_what_is_recorded_from_now_on(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_addresses_are_joined_as_in_speech(addresses: list[str], words: str) -> 
 @pytest.mark.parametrize(
     ("milliseconds", "words"),
     [
-        (4, "0.0 s"),
+        (4, "4 ms"),
         (1_240, "1.2 s"),
         (59 * SECOND, "59 s"),
         (3 * MINUTE, "3 min"),

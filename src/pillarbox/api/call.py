@@ -26,6 +26,7 @@ class Services:
     sender: Sender
     keyring: Keyring
     public_url: str
+    service_domain: str  # of our Message-IDs
     quota: Quota
     verify_at_once: bool  # dev mode: an identity is verified when it is created
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from pillarbox.wire.faults import Fault
 
-TEMPLATES = "Templates are not supported yet."
+BULK = "Sending to many destinations in one call is not supported yet."
 CUSTOM_VERIFICATION = "Custom verification mail is not supported yet."
 DKIM = "DKIM signing is not supported yet."
 MAIL_FROM = "A MAIL FROM domain of your own is not supported yet."
@@ -39,10 +39,7 @@ ROLES = "Temporary credentials are not supported: sign with an access key."
 
 _BY_SERVICE: Mapping[str, Mapping[str, str]] = {
     "ses": {
-        TEMPLATES: """
-            CreateTemplate DeleteTemplate GetTemplate ListTemplates SendBulkTemplatedEmail SendTemplatedEmail
-            TestRenderTemplate UpdateTemplate
-        """,
+        BULK: "SendBulkTemplatedEmail",
         CUSTOM_VERIFICATION: """
             CreateCustomVerificationEmailTemplate DeleteCustomVerificationEmailTemplate
             GetCustomVerificationEmailTemplate ListCustomVerificationEmailTemplates SendCustomVerificationEmail
@@ -64,10 +61,7 @@ _BY_SERVICE: Mapping[str, Mapping[str, str]] = {
         """,
     },
     "sesv2": {
-        TEMPLATES: """
-            CreateEmailTemplate DeleteEmailTemplate GetEmailTemplate ListEmailTemplates SendBulkEmail
-            TestRenderEmailTemplate UpdateEmailTemplate
-        """,
+        BULK: "SendBulkEmail",
         CUSTOM_VERIFICATION: """
             CreateCustomVerificationEmailTemplate DeleteCustomVerificationEmailTemplate
             GetCustomVerificationEmailTemplate ListCustomVerificationEmailTemplates SendCustomVerificationEmail

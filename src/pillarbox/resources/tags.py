@@ -23,6 +23,7 @@ LONGEST_VALUE = 256
 _KINDS: Mapping[str, tuple[str, Callable[[str], str]]] = {
     "identity": ("identity", canonical),
     "configuration-set": ("configuration-set", str),
+    "template": ("template", str),
 }
 
 

@@ -75,6 +75,12 @@ def compose(
     for name, texts in (("To", to), ("Cc", cc), ("Reply-To", reply_to)):
         if texts:
             headers.append((name, _addresses(texts)))
+    return compose_unaddressed(simple, headers)
+
+
+def compose_unaddressed(simple: Simple, first: Sequence[tuple[str, str]]) -> Composed:
+    """Make a message whose other headers come first, as they are."""
+    headers = [*first]
     headers.append(("Subject", encode_text(simple.subject.data, simple.subject.charset, "Subject").strip()))
     if simple.headers:
         headers += _custom_headers(simple.headers)

@@ -90,12 +90,13 @@ def _fill_in(draft: Draft, content: Templated) -> Envelope:
         rendered = render(parts, content.data)
     except NotRendered as error:
         failure = RenderingFailure(content.name, error.message)
-        shown = _simple_of(content, Rendered(content.subject, content.text, content.html))
+        shown = simple_of(content, Rendered(content.subject, content.text, content.html))
         return replace(_read_simple(draft, shown), templated=True, failure=failure)
-    return replace(_read_simple(draft, _simple_of(content, rendered)), templated=True)
+    return replace(_read_simple(draft, simple_of(content, rendered)), templated=True)
 
 
-def _simple_of(content: Templated, rendered: Rendered) -> Simple:
+def simple_of(content: Templated, rendered: Rendered) -> Simple:
+    """Return the parts of the message that a rendered template stands for."""
     return Simple(
         subject=Text(rendered.subject, "UTF-8"),
         text=None if rendered.text is None else Text(rendered.text, "UTF-8"),

@@ -8,11 +8,17 @@ from typing import Any
 import pytest
 
 from pillarbox.kit.ids import read_message_id
-from pillarbox.store import messages
+from pillarbox.store import events, messages, outgoing
 from tests.support.refused import refused
 from tests.support.server import Server
 
 MESSAGE = {"Subject": {"Data": "Hello"}, "Body": {"Text": {"Data": "You"}, "Html": {"Data": "<p>You</p>"}}}
+HELLO = {
+    "TemplateName": "hello",
+    "SubjectPart": "Hello, {{name}}",
+    "TextPart": "Hi {{name}}",
+    "HtmlPart": "<p>Hi {{name}}</p>",
+}
 RAW = b"From: Jo <jo@example.com>\r\nTo: a@example.net\r\nSubject: Hello\r\n\r\nYou\r\n"
 
 
@@ -29,6 +35,29 @@ def send(client, **changes: Any) -> str:  # type: ignore[no-untyped-def]
     params = {"Source": "jo@example.com", "Destination": {"ToAddresses": ["a@example.net"]}, "Message": MESSAGE}
     params = {name: value for name, value in (params | changes).items() if value is not None}
     return str(client.send_email(**params)["MessageId"])
+
+
+def send_templated(client, data: str, **changes: Any) -> str:  # type: ignore[no-untyped-def]
+    """Send the template `hello` from jo@example.com to a@example.net."""
+    params = {
+        "Source": "jo@example.com",
+        "Destination": {"ToAddresses": ["a@example.net"]},
+        "Template": "hello",
+        "TemplateData": data,
+    }
+    return str(client.send_templated_email(**params | changes)["MessageId"])
+
+
+def delivered(server: Server, message_id: str) -> EmailMessage:
+    """Return the one copy that was captured of a message."""
+    (capture,) = server.read(outgoing.captures_of, message_id)
+    found = message_from_bytes(server.running.run(server.running.listening.store.body(capture.body)), policy=default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def told(server: Server, message_id: str) -> list[str]:
+    return [event.kind for event in server.read(events.of_message, message_id)]
 
 
 def body(server: Server, message_id: str) -> EmailMessage:
@@ -182,3 +211,73 @@ def test_an_arn_must_name_an_own_identity_that_covers_the_sender(server: Server,
     with refused("InvalidParameterValue"):
         send(ses, SourceArn=arn, Source="jo@example.net")
     assert count(server) == 2
+
+
+def test_send_templated_email_delivers_what_the_template_makes_of_the_data(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    ses.create_template(Template=HELLO)
+    message_id = send_templated(
+        ses,
+        '{"name": "Zoë <3"}',
+        Destination={"ToAddresses": ["a@example.net"], "CcAddresses": ["b@example.net"]},
+        ReplyToAddresses=["re@example.org"],
+        ReturnPath="back@example.com",
+        Tags=[{"Name": "campaign", "Value": "may"}],
+    )
+    server.settle()
+    found = delivered(server, message_id)
+    assert (found["From"], found["To"], found["Cc"]) == ("jo@example.com", "a@example.net", "b@example.net")
+    assert (found["Subject"], found["Reply-To"]) == ("Hello, Zoë <3", "re@example.org")
+    assert found.get_content_type() == "multipart/alternative"
+    assert [part.get_content().strip() for part in found.iter_parts()] == ["Hi Zoë <3", "<p>Hi Zoë <3</p>"]
+    row = server.read(messages.get, message_id)
+    assert row is not None
+    assert (row.operation, row.recipient_count) == ("SendTemplatedEmail", 2)
+    assert '"campaign":["may"]' in row.mail
+    assert "back@example.com" in row.mail
+    assert told(server, message_id) == ["Send", "Delivery"]
+
+
+def test_send_templated_email_with_data_that_lacks_an_attribute_is_told_as_an_event(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    ses.create_template(Template=HELLO)
+    message_id = send_templated(ses, "{}")
+    server.settle()
+    assert told(server, message_id) == ["Send", "Rendering Failure"]
+    fact = server.read(events.of_message, message_id)[1].fact
+    assert "Attribute 'name' is not present in the rendering data." in fact
+    assert "hello" in fact
+    assert server.read(outgoing.captures_of, message_id) == []
+
+
+@pytest.mark.parametrize("data", ["", "{", "[]", "null", '"name"'])
+def test_template_data_that_is_no_json_object_is_refused_at_once(server: Server, ses, data: str) -> None:  # type: ignore[no-untyped-def]
+    ses.create_template(Template=HELLO)
+    with refused("InvalidParameterValue"):
+        send_templated(ses, data)
+    assert count(server) == 0
+
+
+def test_send_templated_email_names_a_template_that_is_there(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    arn = f"arn:aws:ses:us-east-1:{server.account}:template/hello"
+    for changes in ({}, {"TemplateArn": arn}):
+        with refused("TemplateDoesNotExist", "Template hello does not exist.", TemplateName="hello"):
+            send_templated(ses, "{}", **changes)
+    ses.create_template(Template=HELLO)
+    send_templated(ses, "{}", TemplateArn=arn)
+    for wrong in (arn + "2", arn.replace(server.account, "999999999980"), "hello"):
+        with refused("InvalidParameterValue"):
+            send_templated(ses, "{}", TemplateArn=wrong)
+    assert count(server) == 1
+
+
+def test_send_templated_email_is_refused_for_the_reasons_of_every_send(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    ses.create_template(Template=HELLO)
+    for data in ("{}", '{"name": "Jo"}'):
+        with refused("MessageRejected"):
+            send_templated(ses, data, Source="jo@b.example")
+        with refused("ConfigurationSetDoesNotExist"):
+            send_templated(ses, data, ConfigurationSetName="news")
+        with refused("InvalidParameterValue", "There are no recipients specified"):
+            send_templated(ses, data, Destination={"ToAddresses": []})
+        with refused("InvalidParameterValue"):
+            send_templated(ses, data, SourceArn="arn:aws:ses:us-east-1:999999999979:identity/example.com")
+    assert count(server) == 0

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from pillarbox.store import messages
+from pillarbox.store import events, messages, outgoing
 from tests.support.refused import refused
 from tests.support.server import Server
 
 SIMPLE = {"Subject": {"Data": "Hello"}, "Body": {"Text": {"Data": "You"}}}
+TEMPLATE = {"Subject": "Hello, {{name}}", "Text": "Hi {{name}}"}
 RAW = b"From: Jo <jo@example.com>\r\nTo: a@example.net\r\nSubject: Hello\r\n\r\nYou\r\n"
 
 
@@ -49,6 +50,22 @@ def body(server: Server, message_id: str) -> EmailMessage:
 
 def recipients(server: Server, message_id: str) -> list[str]:
     return [one.address for one in server.read(messages.recipients_of, message_id)]
+
+
+def send_template(client, **template: Any) -> str:  # type: ignore[no-untyped-def]
+    return send(client, Content={"Template": template})
+
+
+def delivered(server: Server, message_id: str) -> EmailMessage:
+    """Return the one copy that was captured of a message."""
+    (capture,) = server.read(outgoing.captures_of, message_id)
+    found = message_from_bytes(server.running.run(server.running.listening.store.body(capture.body)), policy=default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def told(server: Server, message_id: str) -> list[str]:
+    return [event.kind for event in server.read(events.of_message, message_id)]
 
 
 def count(server: Server) -> int:
@@ -125,12 +142,26 @@ def test_the_refusals_of_sending_have_their_own_shapes(server: Server, ses) -> N
         ({}, "Content must be exactly one of Simple, Raw and Template."),
         ({"Simple": SIMPLE, "Raw": {"Data": RAW}}, "Content must be exactly one of Simple, Raw and Template."),
         (
-            {"Template": {"TemplateName": "hello", "TemplateData": "{}"}},
-            "Content.Template is not supported: templates are not supported yet.",
+            {"Template": {"TemplateName": "hello", "TemplateContent": TEMPLATE}},
+            "Template must be either a stored one (TemplateName or TemplateArn) or TemplateContent.",
         ),
+        (
+            {"Template": {"TemplateData": "{}"}},
+            "Template must be either a stored one (TemplateName or TemplateArn) or TemplateContent.",
+        ),
+        ({"Template": {"TemplateContent": {"Text": "Hi"}}}, "The subject must be specified."),
+        (
+            {"Template": {"TemplateContent": {"Subject": "Hi"}}},
+            "The text part or the HTML part must be specified.",
+        ),
+        ({"Template": {"TemplateContent": {"Subject": "Hi", "Text": "{{#if a}}"}}}, None),
+        ({"Template": {"TemplateContent": TEMPLATE, "TemplateData": "[]"}}, None),
+        ({"Template": {"TemplateContent": TEMPLATE, "TemplateData": "{"}}, None),
     ],
 )
-def test_content_is_one_of_what_is_supported(server: Server, ses, content: dict[str, Any], text: str) -> None:  # type: ignore[no-untyped-def]
+def test_content_is_one_thing_that_a_message_can_be_made_of(  # type: ignore[no-untyped-def]
+    server: Server, ses, content: dict[str, Any], text: str | None
+) -> None:
     with refused("BadRequestException", text):
         send(ses, Content=content)
     assert count(server) == 0
@@ -170,3 +201,76 @@ def test_an_identity_of_another_account_or_region_does_not_cover(server: Server,
     for other in (server.client("sesv2", region="eu-west-1"), server.client("sesv2", account="999999999987")):
         with refused("MessageRejected"):
             send(other)
+
+
+def test_send_email_with_a_stored_template_by_name_arn_or_both(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    arn = f"arn:aws:ses:us-east-1:{server.account}:template/hello"
+    ses.create_email_template(TemplateName="hello", TemplateContent=TEMPLATE)
+    for named in ({"TemplateName": "hello"}, {"TemplateArn": arn}, {"TemplateName": "hello", "TemplateArn": arn}):
+        message_id = send_template(ses, TemplateData='{"name": "Jo"}', **named)
+        server.settle()
+        found = delivered(server, message_id)
+        assert (found["Subject"], found.get_content().strip()) == ("Hello, Jo", "Hi Jo")
+        assert row(server, message_id).operation == "SendEmail"
+        assert told(server, message_id) == ["Send", "Delivery"]
+
+
+def test_send_email_with_a_template_that_comes_with_the_call(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    message_id = send_template(
+        ses,
+        TemplateContent={"Subject": "Hello, {{name}}", "Html": "<p>{{name}}</p>"},
+        TemplateData='{"name": "Jo & Co"}',
+    )
+    server.settle()
+    found = delivered(server, message_id)
+    assert (found["Subject"], found.get_content_type()) == ("Hello, Jo & Co", "text/html")
+    assert found.get_content().strip() == "<p>Jo & Co</p>"
+    assert ses.list_email_templates()["TemplatesMetadata"] == []
+
+
+def test_send_email_with_a_template_that_needs_no_data(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    message_id = send_template(ses, TemplateContent={"Subject": "Hello", "Text": "{{! nothing }}Hi"})
+    server.settle()
+    assert delivered(server, message_id).get_content().strip() == "Hi"
+
+
+def test_send_email_with_a_template_carries_headers_and_attachments(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    message_id = send_template(
+        ses,
+        TemplateContent=TEMPLATE,
+        TemplateData='{"name": "Jo"}',
+        Headers=[{"Name": "List-Unsubscribe", "Value": "<https://example.com/u>"}],
+        Attachments=[{"FileName": "a.txt", "RawContent": b"attached {{name}}", "ContentType": "text/plain"}],
+    )
+    server.settle()
+    found = delivered(server, message_id)
+    assert found["List-Unsubscribe"] == "<https://example.com/u>"
+    text, attachment = found.iter_parts()
+    assert text.get_content().strip() == "Hi Jo"
+    assert attachment.get_filename() == "a.txt"
+    assert attachment.get_payload(decode=True).strip() == b"attached {{name}}"
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_a_template_that_its_data_does_not_fill_is_told_as_an_event(server: Server, ses, stored: bool) -> None:  # type: ignore[no-untyped-def]
+    if stored:
+        ses.create_email_template(TemplateName="hello", TemplateContent=TEMPLATE)
+    template: dict[str, Any] = {"TemplateName": "hello"} if stored else {"TemplateContent": TEMPLATE}
+    message_id = send_template(ses, TemplateData='{"nome": "Jo"}', **template)
+    server.settle()
+    assert told(server, message_id) == ["Send", "Rendering Failure"]
+    fact = server.read(events.of_message, message_id)[1].fact
+    assert "Attribute 'name' is not present in the rendering data." in fact
+    assert server.read(outgoing.captures_of, message_id) == []
+
+
+def test_a_template_that_is_not_there_is_named(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    arn = f"arn:aws:ses:us-east-1:{server.account}:template/hello"
+    for template in ({"TemplateName": "hello"}, {"TemplateArn": arn}):
+        with refused("NotFoundException", "Template hello does not exist.", 404):
+            send_template(ses, TemplateData="{}", **template)
+    with refused("BadRequestException"):
+        send_template(ses, TemplateArn=arn.replace(server.account, "999999999978"))
+    with refused("BadRequestException"):
+        send_template(ses, TemplateArn=arn, TemplateName="other")
+    assert count(server) == 0

@@ -8,14 +8,15 @@ from tests.support.server import Server
 
 @pytest.fixture
 def ses(server: Server):  # type: ignore[no-untyped-def]
-    """A v2 client of an account with an identity and a configuration set."""
+    """A v2 client of an account with an identity, a configuration set and a template."""
     client = server.client("sesv2")
     client.create_email_identity(EmailIdentity="jo@example.com")
     client.create_configuration_set(ConfigurationSetName="news")
+    client.create_email_template(TemplateName="hello", TemplateContent={"Subject": "Hello", "Text": "You"})
     return client
 
 
-@pytest.mark.parametrize("resource", ["identity/jo@example.com", "configuration-set/news"])
+@pytest.mark.parametrize("resource", ["identity/jo@example.com", "configuration-set/news", "template/hello"])
 def test_tag_resource_list_tags_for_resource_and_untag_resource(server: Server, ses, resource: str) -> None:  # type: ignore[no-untyped-def]
     arn = f"arn:aws:ses:us-east-1:{server.account}:{resource}"
     ses.tag_resource(ResourceArn=arn, Tags=[{"Key": "team", "Value": "red"}, {"Key": "a/b", "Value": ""}])

@@ -8,7 +8,8 @@ https://docs.aws.amazon.com/ses/latest/APIReference/CommonErrors.html
 from pillarbox.api.faults import Shape
 from pillarbox.kit.errors import Duplicate, Invalid, LimitReached, NotFound
 from pillarbox.resources import configuration_sets, event_destinations
-from pillarbox.sending import policy
+from pillarbox.resources.templates import TemplateMissing
+from pillarbox.sending import policy, templates
 
 SHAPE_FOR: dict[type[BaseException], Shape] = {
     Invalid: ("InvalidParameterValue", 400),
@@ -23,6 +24,10 @@ SHAPE_FOR: dict[type[BaseException], Shape] = {
     event_destinations.InvalidSnsDestination: "InvalidSNSDestinationException",
     event_destinations.UnsupportedCloudWatch: "InvalidCloudWatchDestinationException",
     event_destinations.UnsupportedFirehose: "InvalidFirehoseDestinationException",
+    TemplateMissing: "TemplateDoesNotExistException",
+    templates.InvalidTemplate: "InvalidTemplateException",
+    templates.InvalidRendering: "InvalidRenderingParameterException",
+    templates.MissingRenderingAttribute: "MissingRenderingAttributeException",
     policy.MessageRejected: "MessageRejected",
     policy.ConfigurationSetPaused: "ConfigurationSetSendingPausedException",
     policy.AccountPaused: "AccountSendingPausedException",

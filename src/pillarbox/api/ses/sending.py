@@ -1,4 +1,4 @@
-"""Sending in v1: a message that we compose, or one that the caller made.
+"""Sending in v1: a message that we compose, one of a template, or one that the caller made.
 
 Translation into a Draft; what may be sent is decided in sending/.
 https://docs.aws.amazon.com/ses/latest/APIReference/API_SendEmail.html
@@ -6,25 +6,23 @@ https://docs.aws.amazon.com/ses/latest/APIReference/API_SendEmail.html
 
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
-from pillarbox.resources import sending_authorization
-from pillarbox.sending.draft import V1_SIZE_LIMIT, Draft, Raw, Simple, Text
+from pillarbox.resources import sending_authorization, templates
+from pillarbox.sending.draft import V1_SIZE_LIMIT, Draft, Raw, Simple, Templated, Text
+from pillarbox.sending.templates import templated
 
 
 @operation("ses", "SendEmail")
 async def send_email(call: Call, params: Params) -> Result:
     await _check_arns(call, params, {"SourceArn": params["Source"], "ReturnPathArn": params.get("ReturnPath")})
-    destination = params["Destination"]
-    draft = _draft(
-        call,
-        params,
-        "SendEmail",
-        _simple(params["Message"]),
-        to=tuple(destination.get("ToAddresses", ())),
-        cc=tuple(destination.get("CcAddresses", ())),
-        bcc=tuple(destination.get("BccAddresses", ())),
-        reply_to=tuple(params.get("ReplyToAddresses", ())),
-        return_path=params.get("ReturnPath"),
-    )
+    draft = _addressed(call, params, "SendEmail", _simple(params["Message"]))
+    return {"MessageId": await call.services.sender.send(draft, call.now)}
+
+
+@operation("ses", "SendTemplatedEmail")
+async def send_templated_email(call: Call, params: Params) -> Result:
+    await _check_arns(call, params, {"SourceArn": params["Source"], "ReturnPathArn": params.get("ReturnPath")})
+    template = await call.store.read(templates.named, call.scope, params["Template"], params.get("TemplateArn"))
+    draft = _addressed(call, params, "SendTemplatedEmail", templated(template, params["TemplateData"]))
     return {"MessageId": await call.services.sender.send(draft, call.now)}
 
 
@@ -36,11 +34,26 @@ async def send_raw_email(call: Call, params: Params) -> Result:
     return {"MessageId": await call.services.sender.send(draft, call.now)}
 
 
+def _addressed(call: Call, params: Params, operation_name: str, content: Simple | Templated) -> Draft:
+    destination = params["Destination"]
+    return _draft(
+        call,
+        params,
+        operation_name,
+        content,
+        to=tuple(destination.get("ToAddresses", ())),
+        cc=tuple(destination.get("CcAddresses", ())),
+        bcc=tuple(destination.get("BccAddresses", ())),
+        reply_to=tuple(params.get("ReplyToAddresses", ())),
+        return_path=params.get("ReturnPath"),
+    )
+
+
 def _draft(
     call: Call,
     params: Params,
     operation_name: str,
-    content: Simple | Raw,
+    content: Simple | Raw | Templated,
     *,
     to: tuple[str, ...] = (),
     cc: tuple[str, ...] = (),

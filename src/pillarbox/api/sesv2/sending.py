@@ -1,4 +1,4 @@
-"""Sending in v2: a message that we compose, or one that the caller made.
+"""Sending in v2: a message that we compose, one of a template, or one that the caller made.
 
 Translation into a Draft; what may be sent is decided in sending/.
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
@@ -6,10 +6,12 @@ https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
 
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
-from pillarbox.resources import sending_authorization
-from pillarbox.resources.unsupported import Unsupported, refuse_members
-from pillarbox.sending.draft import V2_SIZE_LIMIT, Attachment, Draft, Raw, Simple, Text
+from pillarbox.resources import sending_authorization, templates
+from pillarbox.resources.templates import Template
+from pillarbox.resources.unsupported import refuse_members
+from pillarbox.sending.draft import V2_SIZE_LIMIT, Attachment, Draft, Raw, Simple, Templated, Text
 from pillarbox.sending.policy import InvalidMessage
+from pillarbox.sending.templates import templated
 
 _UNSUPPORTED = {
     "EndpointId": "there are no multi-region endpoints.",
@@ -31,17 +33,18 @@ async def send_email(call: Call, params: Params) -> Result:
     )
     if claimed:
         await call.store.read(sending_authorization.check, call.scope, claimed)
-    return {"MessageId": await call.services.sender.send(_draft(call, params), call.now)}
+    draft = _draft(call, params, await _content(call, params["Content"]))
+    return {"MessageId": await call.services.sender.send(draft, call.now)}
 
 
-def _draft(call: Call, params: Params) -> Draft:
+def _draft(call: Call, params: Params, content: Simple | Raw | Templated) -> Draft:
     destination, tags = params.get("Destination", {}), params.get("EmailTags")
     return Draft(
         scope=call.scope,
         operation="SendEmail",
         caller_identity=call.user_name,
         source_ip=call.source_ip,
-        content=_content(params["Content"]),
+        content=content,
         size_limit=V2_SIZE_LIMIT,
         sender=params.get("FromEmailAddress"),
         to=tuple(destination.get("ToAddresses", ())),
@@ -54,12 +57,23 @@ def _draft(call: Call, params: Params) -> Draft:
     )
 
 
-def _content(content: Params) -> Simple | Raw:
+async def _content(call: Call, content: Params) -> Simple | Raw | Templated:
     if len(content) != 1:
         raise InvalidMessage("Content must be exactly one of Simple, Raw and Template.")
     if "Template" in content:
-        raise Unsupported("Content.Template is not supported: templates are not supported yet.")
+        given = content["Template"]
+        data = given.get("TemplateData", "{}")
+        return templated(await _template(call, given), data, _headers(given), _attachments(given))
     return Raw(content["Raw"]["Data"]) if "Raw" in content else _simple(content["Simple"])
+
+
+async def _template(call: Call, given: Params) -> Template:
+    content, name, arn = given.get("TemplateContent"), given.get("TemplateName"), given.get("TemplateArn")
+    if (content is None) == (name is None and arn is None):
+        raise InvalidMessage("Template must be either a stored one (TemplateName or TemplateArn) or TemplateContent.")
+    if content is None:
+        return await call.store.read(templates.named, call.scope, name, arn)
+    return templates.unstored(content.get("Subject", ""), content.get("Text"), content.get("Html"))
 
 
 def _simple(message: Params) -> Simple:
@@ -68,9 +82,17 @@ def _simple(message: Params) -> Simple:
         subject=_text(message["Subject"]),
         text=_text(body["Text"]) if "Text" in body else None,
         html=_text(body["Html"]) if "Html" in body else None,
-        headers=tuple((header["Name"], header["Value"]) for header in message.get("Headers", ())),
-        attachments=tuple(_attachment(one) for one in message.get("Attachments", ())),
+        headers=_headers(message),
+        attachments=_attachments(message),
     )
+
+
+def _headers(content: Params) -> tuple[tuple[str, str], ...]:
+    return tuple((header["Name"], header["Value"]) for header in content.get("Headers", ()))
+
+
+def _attachments(content: Params) -> tuple[Attachment, ...]:
+    return tuple(_attachment(one) for one in content.get("Attachments", ()))
 
 
 def _attachment(one: Params) -> Attachment:

@@ -1,6 +1,6 @@
 """Fixtures that every kind of test shares."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,21 @@ from tests.support.postgres import Postgres
 
 if TYPE_CHECKING:
     from tests.support.server import RunningServer, Server
+
+
+SKIPS = Path(__file__).parent / "meta" / "skips.txt"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skipped test is a failed one, unless it is listed with its reason."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        listed = [line.partition(": ") for line in SKIPS.read_text().splitlines() if not line.startswith("#")]
+        if not any(item.nodeid.startswith(name) and reason for name, _, reason in listed if name):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} was skipped, and tests/meta/skips.txt gives no reason: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from pillarbox.operate.tail import Told
 _Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 _UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _COLOURS = {
-    "sent": "blue",
+    "accepted": "blue",
     "delayed": "yellow",
     "delivered": "green",
     "bounced": "red",
@@ -60,7 +60,7 @@ def messages(
     subject
         Only subjects that contain this.
     status
-        Only with a recipient in this state: sent, delayed, delivered, bounced, rejected, complained.
+        Only with a recipient in this state: accepted, delayed, delivered, bounced, rejected, complained.
     since
         Only since a time (2026-01-31T12:00:00Z) or for so long (30m, 12h, 7d).
     account

@@ -201,7 +201,7 @@ def recipients_of(fact: Fact) -> list[str] | None:
 STATE_AFTER: Mapping[Kind, tuple[str, int]] = {
     # The state a recipient is in after an event, and its rank: a fact that comes late never moves a
     # recipient back to a lower rank (a complaint may arrive before its delivery).
-    Kind.SEND: ("sent", 0),
+    Kind.SEND: ("accepted", 0),
     Kind.DELIVERY_DELAY: ("delayed", 10),
     Kind.DELIVERY: ("delivered", 20),
     Kind.BOUNCE: ("bounced", 30),

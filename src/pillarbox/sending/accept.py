@@ -116,7 +116,7 @@ def accept(
         "",
     )
     recipients = tuple(
-        RecipientRow(message_id, number, *scope, address, now, "sent", 0, now)
+        RecipientRow(message_id, number, *scope, address, now, "accepted", 0, now)
         for number, address in enumerate(addresses)
     )
     return Promise(

@@ -90,7 +90,9 @@ def _fill_in(draft: Draft, content: Templated) -> Envelope:
         rendered = render(parts, content.data)
     except NotRendered as error:
         failure = RenderingFailure(content.name, error.message)
-        shown = simple_of(content, Rendered(content.subject, content.text, content.html))
+        # Kept for people to look at, as it was written: a line break in the subject would be no header.
+        subject = " ".join(content.subject.split())
+        shown = simple_of(content, Rendered(subject, content.text, content.html))
         return replace(_read_simple(draft, shown), templated=True, failure=failure)
     return replace(_read_simple(draft, simple_of(content, rendered)), templated=True)
 

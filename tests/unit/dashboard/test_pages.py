@@ -165,7 +165,7 @@ async def test_the_list_is_json_too(dashboard: Dashboard, target: str, headers: 
     assert answer.headers["content-type"] == "application/json"
     [message] = json.loads(answer.body)["messages"]
     assert (message["message_id"], message["subject"], message["accepted_at"]) == (sent, "Invoice", NOON)
-    assert message["recipients"][0]["status"] == "sent"
+    assert message["recipients"][0]["status"] == "accepted"
 
 
 async def test_a_message_is_json_too(dashboard: Dashboard) -> None:

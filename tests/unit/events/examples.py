@@ -123,6 +123,6 @@ def recipients(row: MessageRow) -> list[RecipientRow]:
     """Return a message's recipients as they are when it has just been accepted."""
     facts = msgspec.json.decode(row.mail, type=MailFacts)
     return [
-        RecipientRow(row.message_id, number, *row.scope, address, row.accepted_at, "sent", 0, row.accepted_at)
+        RecipientRow(row.message_id, number, *row.scope, address, row.accepted_at, "accepted", 0, row.accepted_at)
         for number, address in enumerate(facts.recipients)
     ]

@@ -74,7 +74,7 @@ async def test_a_complaint_that_comes_before_its_delivery_stays(accepted: Store)
         ([KINDS["rendering-failure"]], "rendering-failed"),
         ([_delivered(BOB), KINDS["open"], KINDS["click"], KINDS["subscription"]], "delivered"),
         ([KINDS["delivery-delay"]], "delayed"),
-        ([KINDS["send"]], "sent"),
+        ([KINDS["send"]], "accepted"),
     ],
 )
 async def test_a_late_fact_moves_nothing_back(accepted: Store, facts: list[Fact], state: str) -> None:

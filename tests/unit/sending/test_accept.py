@@ -266,3 +266,9 @@ def test_data_that_is_no_json_object_is_refused_at_once() -> None:
 def test_template_data_cannot_add_a_header() -> None:
     with pytest.raises(Refusal):
         read_envelope(templated('{"name": "Ada\\r\\nBcc: victim@example.org"}', text="x"))
+
+
+def test_a_template_that_cannot_be_filled_is_told_of_however_it_is_written() -> None:
+    asked = replace(draft(), content=Templated("welcome", "Hello {{\nname\n}}", "x", None, "{}"))
+
+    assert [event.kind for event in promise(asked, NOON).events] == [Kind.SEND, Kind.RENDERING_FAILURE]

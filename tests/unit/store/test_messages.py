@@ -24,7 +24,7 @@ def message(number: int, *, scope: Scope = HERE, at: int | None = None, **change
 
 def recipients(row: MessageRow, *addresses: str) -> list[RecipientRow]:
     return [
-        RecipientRow(row.message_id, number, *row.scope, address, row.accepted_at, "sent", 0, row.accepted_at)
+        RecipientRow(row.message_id, number, *row.scope, address, row.accepted_at, "accepted", 0, row.accepted_at)
         for number, address in enumerate(addresses)
     ]
 
@@ -75,7 +75,7 @@ async def test_a_state_moves_to_a_higher_rank_only(store: Store) -> None:
         [("delayed", 10, 60, "m-1", "a@x.example", 10), ("delivered", 20, 70, "m-1", "a@x.example", 20)],
     )
 
-    assert await _states(store) == [("a@x.example", "delivered", 50), ("b@x.example", "sent", 1)]
+    assert await _states(store) == [("a@x.example", "delivered", 50), ("b@x.example", "accepted", 1)]
 
 
 async def test_a_whole_message_moves_where_it_still_can(store: Store) -> None:
@@ -86,7 +86,7 @@ async def test_a_whole_message_moves_where_it_still_can(store: Store) -> None:
     await store.write(messages.move_whole_messages, [("rejected", 30, 60, "m-1", 30)])
 
     assert await _states(store) == [("a@x.example", "complained", 50), ("b@x.example", "rejected", 60)]
-    assert await _states(store, "m-2") == [("a@x.example", "sent", 2)]
+    assert await _states(store, "m-2") == [("a@x.example", "accepted", 2)]
 
 
 async def test_the_newest_come_first_and_pages_do_not_overlap(store: Store) -> None:
@@ -114,7 +114,7 @@ async def test_the_newest_come_first_and_pages_do_not_overlap(store: Store) -> N
         ({"recipient": "x.example"}, ["m-2", "m-1"]),
         ({"state": "bounced"}, ["m-1"]),
         ({"state": "bounced", "recipient": "carl"}, []),
-        ({"state": "sent", "recipient": "carl", "since": 2}, ["m-2"]),
+        ({"state": "accepted", "recipient": "carl", "since": 2}, ["m-2"]),
         ({"since": 2}, ["m-2"]),
         ({"since": 2, "recipient": "bob"}, []),
         ({"recipient": "bob", "sender": "ann", "subject": "off", "since": 1, "state": "bounced"}, ["m-1"]),

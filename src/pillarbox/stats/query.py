@@ -48,4 +48,3 @@ def totals(
 ) -> Plan[dict[str, int]]:
     """Return the sums by `fold.Name` over the intervals that begin from that of `since` to before `until`."""
     return (yield from counters.totals(scope, dimension, member, bucket_of(since), until))
-

@@ -1,0 +1,29 @@
+"""What the README shows works when pasted."""
+
+import re
+from pathlib import Path
+
+from pillarbox.store import events
+from tests.support.server import Server
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def test_the_first_mail_is_sent_and_has_a_history(server: Server) -> None:
+    (snippet,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    names: dict[str, object] = {}
+
+    exec(snippet.replace("http://localhost:8025", server.endpoint), names)
+    server.settle()
+
+    sent = names["sent"]
+    assert isinstance(sent, dict)
+    told = server.read(events.of_message, sent["MessageId"])
+    assert sorted(event.kind for event in told) == ["Bounce", "Delivery", "Send"]
+
+
+def test_the_readme_shows_things_in_the_order_that_a_newcomer_needs() -> None:
+    marks = ["# Pillarbox", "make run", "![", "boto3.client", "pillarbox history", "docs/life-of-a-message.md"]
+    places = [README.index(mark) for mark in marks]
+
+    assert places == sorted(places)

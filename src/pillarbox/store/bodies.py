@@ -7,11 +7,14 @@ Dropping a day's bodies is unlinking one file. A reference is
 is noticed rather than delivered.
 """
 
+import contextlib
 import os
 import struct
 import time
 import zlib
 from collections.abc import Sequence
+from io import FileIO
+from itertools import groupby
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +22,7 @@ from pillarbox.kit.errors import Unavailable
 
 _HEADER = struct.Struct(">4sII")
 _MAGIC = b"PBX1"
+_UNREADABLE = (Unavailable, OSError, struct.error)
 
 
 class Disk(Protocol):
@@ -95,16 +99,24 @@ class Segments:
 
     def read(self, reference: str) -> bytes:
         """Return a body; Unavailable when it was dropped or does not match its CRC."""
-        day, offset, length = reference.split(":")
+        with self._open(_day_of(reference)) as file:
+            return _read(file, reference)
+
+    def read_many(self, references: Sequence[str]) -> dict[str, bytes]:
+        """Return those of several bodies that are there and whole; a file is opened once for all that are in it."""
+        found: dict[str, bytes] = {}
+        for day, of_day in groupby(sorted(references), _day_of):
+            with contextlib.suppress(*_UNREADABLE), self._open(day) as file:
+                for reference in of_day:
+                    with contextlib.suppress(*_UNREADABLE):
+                        found[reference] = _read(file, reference)
+        return found
+
+    def _open(self, day: str) -> FileIO:
         try:
-            with open(self._folder / f"{day}.seg", "rb", buffering=0) as file:
-                record = os.pread(file.fileno(), _HEADER.size + int(length), int(offset))
+            return FileIO(self._folder / f"{day}.seg")
         except FileNotFoundError:
             raise Unavailable(f"the bodies of {day} are no longer kept") from None
-        body = record[_HEADER.size :]
-        if len(body) != int(length) or _HEADER.unpack_from(record) != (_MAGIC, len(body), zlib.crc32(body)):
-            raise Unavailable(f"the body {reference} is damaged on disk")
-        return body
 
     def close(self) -> None:
         for day in list(self._handles):
@@ -123,3 +135,16 @@ class Segments:
         os.close(self._handles.pop(day))
         self._ends.pop(day, None)
         self._unsynced.discard(day)
+
+
+def _day_of(reference: str) -> str:
+    return reference.partition(":")[0]
+
+
+def _read(file: FileIO, reference: str) -> bytes:
+    _, offset, length = reference.split(":")
+    record = os.pread(file.fileno(), _HEADER.size + int(length), int(offset))
+    body = record[_HEADER.size :]
+    if len(body) != int(length) or _HEADER.unpack_from(record) != (_MAGIC, len(body), zlib.crc32(body)):
+        raise Unavailable(f"the body {reference} is damaged on disk")
+    return body

@@ -38,6 +38,10 @@ class Store(Protocol):
         """Return a body that `Keep` put away."""
         ...
 
+    async def bodies(self, references: Sequence[str]) -> dict[str, bytes]:
+        """Return those of several bodies that are there and whole."""
+        ...
+
     def listen(self, topic: str, wake: Callable[[], None]) -> None:
         """Call `wake` (on the loop) after a commit that touched `topic` (a hint: rows are the truth)."""
         ...

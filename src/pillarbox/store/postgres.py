@@ -85,6 +85,11 @@ class PostgresStore:
     def is_ours_alone(self) -> bool:
         return False
 
+    async def bodies(self, references: Sequence[str]) -> dict[str, bytes]:
+        numbers = [int(reference[3:]) for reference in references]
+        rows = await self._pool.fetch("SELECT body_id, content FROM bodies WHERE body_id = ANY($1::bigint[])", numbers)
+        return {f"pg:{row[0]}": bytes(row[1]) for row in rows}
+
     def listen(self, topic: str, wake: Callable[[], None]) -> None:
         self._listeners.setdefault(topic, []).append(wake)
 

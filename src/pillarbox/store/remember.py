@@ -6,6 +6,7 @@ its topic was touched, and after a second in any case, since a hint from
 another process may be lost.
 """
 
+import asyncio
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -26,7 +27,7 @@ class Remembering:
         self._store = store
         self._clock = clock
         self._kept: dict[tuple[Any, ...], tuple[Any, Millis]] = {}
-        self._generation = 0
+        self._asking: dict[tuple[Any, ...], asyncio.Task[Any]] = {}  # those who ask at the same time share one answer
         store.listen(topic, self._forget)
 
     async def read(self, planner: Callable[..., Plan[T]], *args: Any) -> T:
@@ -36,14 +37,24 @@ class Remembering:
         kept = self._kept.get(question)
         if kept is not None and now - kept[1] < _KEEP:
             return kept[0]  # type: ignore[no-any-return]
-        generation = self._generation
-        answer = await self._store.read(planner, *args)
-        if generation == self._generation:  # else it may be older than what has changed meanwhile
+        asking = self._asking.get(question)
+        if asking is None:
+            asking = self._asking[question] = asyncio.create_task(self._ask(question, now))
+        return await asyncio.shield(asking)
+
+    async def _ask(self, question: tuple[Any, ...], now: Millis) -> Any:
+        planner, *args = question
+        asking = self._asking
+        try:
+            answer = await self._store.read(planner, *args)
+        finally:
+            asking.pop(question, None)
+        if asking is self._asking:  # else it may be older than what has changed meanwhile
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
             self._kept[question] = (answer, now)
         return answer
 
     def _forget(self) -> None:
-        self._generation += 1
+        self._asking = {}
         self._kept.clear()

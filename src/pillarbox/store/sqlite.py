@@ -10,10 +10,12 @@ import asyncio
 import fcntl
 import os
 import queue
+import re
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +30,9 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 _MOST_IN_A_GROUP = 512
+# Few sizes, so that the prepared statements stay in the cache (which takes them up to 16 KB).
+_ROWS_AT_ONCE = (128, 32, 8, 2)
+_INSERTION = re.compile(r"(?P<before>INSERT INTO [^?]* VALUES )(?P<row>\((?:\?, )*\?\))(?P<after>[^?]*)")
 _READERS = 2
 
 
@@ -93,6 +98,9 @@ class SqliteStore:
     @property
     def is_ours_alone(self) -> bool:
         return True  # by the lock of the folder
+
+    async def bodies(self, references: Sequence[str]) -> dict[str, bytes]:
+        return await self._loop.run_in_executor(self._readers, self._segments.read_many, references)
 
     def listen(self, topic: str, wake: Callable[[], None]) -> None:
         self._listeners.setdefault(topic, []).append(wake)
@@ -211,7 +219,7 @@ class SqliteStore:
                 if isinstance(statement, Rows):
                     answer = connection.execute(statement.sql, tuple(statement.args)).fetchall()
                 elif isinstance(statement, Many):
-                    connection.executemany(statement.sql, statement.each)
+                    _execute_many(connection, statement.sql, statement.each)
                 elif isinstance(statement, Keep):
                     answer = self._segments.append(statement.bodies, statement.at)
                 elif isinstance(statement, Touch):
@@ -232,7 +240,7 @@ class SqliteStore:
                 wake()
 
     def _connect(self, flags: int = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE) -> apsw.Connection:
-        connection = apsw.Connection(self._path, flags=flags, vfs=self._vfs)
+        connection = apsw.Connection(self._path, flags=flags, vfs=self._vfs, statementcachesize=400)
         connection.set_busy_timeout(10_000)
         if not flags & apsw.SQLITE_OPEN_READONLY:
             connection.pragma("journal_mode", "WAL")
@@ -241,6 +249,24 @@ class SqliteStore:
         connection.pragma("cache_size", -65_536)
         connection.pragma("temp_store", "MEMORY")
         return connection
+
+
+def _execute_many(connection: apsw.Connection, sql: str, each: Sequence[Sequence[Any]]) -> None:
+    """Run a statement for each tuple of arguments; insertions of several rows run as one statement.
+
+    SQLite is left and entered again between two statements, and each time this
+    thread may have to wait for its turn behind the event loop.
+    """
+    at = 0
+    if found := _INSERTION.fullmatch(sql):
+        for count in _ROWS_AT_ONCE:
+            while len(each) - at >= count:
+                rows = ", ".join([found["row"]] * count)
+                values = tuple(chain.from_iterable(each[at : at + count]))
+                connection.execute(f"{found['before']}{rows}{found['after']}", values)
+                at += count
+    if at < len(each):
+        connection.executemany(sql, each[at:])
 
 
 def _lock(folder: Path) -> int:

@@ -7,9 +7,10 @@ from pathlib import Path
 import apsw
 import pytest
 
+from pillarbox.kit.clock import DAY
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import Scope
-from pillarbox.store import nouns
+from pillarbox.store import messages, nouns
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Keep, Many, Plan, Rows, Touch
 from pillarbox.store.sqlite import SqliteStore
@@ -76,6 +77,32 @@ async def test_bodies_come_back_as_they_were(store: Store) -> None:
     references = await store.write(keep)
 
     assert [await store.body(reference) for reference in references] == bodies
+
+
+async def test_of_several_bodies_those_that_are_there_come_back(store: Store) -> None:
+    def keep(body: bytes, at: int) -> Plan[list[str]]:
+        references: list[str] = yield Keep([body], SCOPE.account, at)
+        return references
+
+    [one] = await store.write(keep, b"one", 1_790_000_000_000)
+    [other] = await store.write(keep, b"other", 1_790_000_000_000 + 3 * DAY)
+    gone = "pg:999999" if one.startswith("pg:") else "2001-01-01:0:3"
+
+    assert await store.bodies([other, one, gone]) == {one: b"one", other: b"other"}
+    assert await store.bodies([]) == {}
+
+
+async def test_many_rows_are_all_written_and_a_repeated_key_adds_up(store: Store) -> None:
+    def use(count: int) -> Plan[None]:
+        yield from messages.use_quota([(f"{number % 100:012}", "r", 0, 1) for number in range(count)])
+
+    def total() -> Plan[tuple[int, int]]:
+        rows = yield Rows("SELECT sum(recipients), count(*) FROM quota_use")
+        return (int(rows[0][0]), int(rows[0][1]))
+
+    await store.write(use, 301)
+
+    assert await store.read(total) == (301, 100)
 
 
 async def test_listeners_are_woken_after_the_commit(store: Store) -> None:

@@ -10,13 +10,15 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
 from pillarbox.delivery.close import Closed, close, close_attempts, reject
-from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused
+from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused, Suppressed
 from pillarbox.delivery.pace import share
 from pillarbox.delivery.scan import Scanner
+from pillarbox.delivery.suppression import HeldBack, held_back
 from pillarbox.delivery.transform.headers import TransformFacts
 from pillarbox.delivery.transform.pipeline import transform
 from pillarbox.delivery.transport.base import Attempt, Transport
@@ -29,6 +31,7 @@ from pillarbox.store import messages, outgoing
 from pillarbox.store.engine import Store
 from pillarbox.store.messages import MessageRow
 from pillarbox.store.outgoing import OutgoingRow
+from pillarbox.store.plan import Plan
 
 LEASE: Millis = 60 * SECOND
 _AT_ONCE = 128
@@ -38,7 +41,7 @@ _LARGE = 128 * 1024
 OUTCOMES = metrics.counter(
     "delivery_outcomes_total",
     labels=("account", "transport", "outcome"),
-    doc="Recipients by what an attempt made of them: delivered, deferred, refused or rejected.",
+    doc="Recipients by what became of them: delivered, deferred, refused, rejected or suppressed.",
 )
 IN_FLIGHT = metrics.gauge("delivery_attempts_in_flight", doc="Attempts that are being made at this moment.")
 
@@ -52,6 +55,22 @@ class Site:
 
     service_domain: str
     reporting_mta: str
+
+
+class _Claimed(NamedTuple):
+    """A row whose attempt is ours to make; `given` is there when the message is small."""
+
+    row: OutgoingRow
+    message: MessageRow
+    given: bytes | None
+
+
+class Claimed(NamedTuple):
+    """A row that is ours to attempt, its message, and those of its recipients that must not be reached."""
+
+    row: OutgoingRow
+    message: MessageRow
+    held_back: HeldBack
 
 
 class Worker:
@@ -83,8 +102,8 @@ class Worker:
                 except Unavailable as error:
                     self._log.error("cannot claim", why=str(error))
                     claimed = []
-                for row, message in claimed:
-                    self._begin(row, message)
+                for one in claimed:
+                    self._begin(one)
                 await self._wait(bool(claimed))
         finally:
             renewing.cancel()
@@ -94,12 +113,12 @@ class Worker:
     async def step(self) -> bool:
         """Make the attempts that are due now and wait for their end; say whether there were any."""
         claimed = await self._claim(_AT_ONCE)
-        for row, message in claimed:
-            self._begin(row, message)
+        for one in claimed:
+            self._begin(one)
         await asyncio.gather(*self._in_flight.values())
         return bool(claimed)
 
-    async def _claim(self, room: int) -> list[tuple[OutgoingRow, MessageRow]]:
+    async def _claim(self, room: int) -> list[_Claimed]:
         if room < 1 or not (lanes := await self._store.read(outgoing.lanes)):
             return []
         self._turn += 1
@@ -107,11 +126,13 @@ class Worker:
         budgets = share(lanes, room, self._turn)
         rows = await self._store.write(outgoing.claim, budgets, self._lease, now, now + LEASE)
         known = await self._store.read(messages.get_many, sorted({row.message_id for row in rows}))
-        return [(row, known[row.message_id]) for row in rows if (row.message_id, row.part) not in self._in_flight]
+        claimed = [(row, known[row.message_id]) for row in rows if (row.message_id, row.part) not in self._in_flight]
+        small = await self._store.bodies([message.body for _, message in claimed if message.size <= _LARGE])
+        return [_Claimed(row, message, small.get(message.body)) for row, message in claimed]
 
-    def _begin(self, row: OutgoingRow, message: MessageRow) -> None:
-        key = (row.message_id, row.part)
-        task = asyncio.create_task(self._attempt(row, message))
+    def _begin(self, claimed: _Claimed) -> None:
+        key = (claimed.row.message_id, claimed.row.part)
+        task = asyncio.create_task(self._attempt(*claimed))
         self._in_flight[key] = task
         IN_FLIGHT.inc()
         task.add_done_callback(lambda _: self._end(key))
@@ -138,9 +159,11 @@ class Worker:
         except Unavailable:
             return None
 
-    async def _attempt(self, row: OutgoingRow, message: MessageRow) -> None:
+    async def _attempt(self, row: OutgoingRow, message: MessageRow, given: bytes | None) -> None:
         try:
-            closed = await self._make(row, message)
+            if given is None:
+                given = await self._store.body(message.body)
+            closed = await self._make(row, message, given)
             if not await self._store.commit(close_attempts, closed):
                 self._log.warning("lease lost", message=row.message_id, why="another worker took the attempt over")
         except Unavailable as error:  # the row comes due again when its lease ends
@@ -148,8 +171,7 @@ class Worker:
         except Exception:
             self._log.exception("attempt not closed", message=row.message_id)
 
-    async def _make(self, row: OutgoingRow, message: MessageRow) -> Closed:
-        given = await self._store.body(message.body)
+    async def _make(self, row: OutgoingRow, message: MessageRow, given: bytes) -> Closed:
         recipients = _read_list(row.recipients)
         try:
             if row.attempts == 0 and (reason := await self._scan(given)):
@@ -159,6 +181,7 @@ class Worker:
         except Exception as error:
             self._log.exception("attempt failed", message=row.message_id, transport=row.transport)
             outcomes = dict.fromkeys(recipients, Deferred(f"{type(error).__name__} in {row.transport}", ours=True))
+        outcomes = {**outcomes, **held}
         closed = close(row, outcomes, self._site.reporting_mta, self._clock.now())
         self._tell(row, {address: _NAMES[type(outcome)] for address, outcome in outcomes.items()}, closed.closing.why)
         return closed
@@ -203,6 +226,8 @@ class Worker:
         for outcome in outcomes.values():
             OUTCOMES.labels(row.account, row.transport, outcome).inc()
         summary = sorted(set(outcomes.values()))
+        if summary == ["delivered"]:  # told by the history and the counters; the log is for what may need somebody
+            return
         self._log.info(
             "attempt",
             message=row.message_id,
@@ -222,4 +247,11 @@ class Worker:
                 self._log.error("cannot renew leases", why=str(error))
 
 
-_NAMES = {Delivered: "delivered", Deferred: "deferred", Refused: "refused"}
+def _look_up(rows: Sequence[OutgoingRow]) -> Plan[list[Claimed]]:
+    """Return what must be known of claimed rows, whatever their number, by one question each."""
+    known = yield from messages.get_many(sorted({row.message_id for row in rows}))
+    held = yield from held_back(rows, known)
+    return [Claimed(row, known[row.message_id], held.get((row.message_id, row.part), {})) for row in rows]
+
+
+_NAMES = {Delivered: "delivered", Deferred: "deferred", Refused: "refused", Suppressed: "suppressed"}

@@ -6,22 +6,11 @@ from it. Called by the worker before it hands an attempt to a transport.
 
 from collections.abc import Callable
 
-from pillarbox.delivery.transform.headers import (
-    TransformFacts,
-    with_date,
-    with_feedback_id,
-    with_message_id,
-    without_private_headers,
-)
+from pillarbox.delivery.transform.headers import TransformFacts, with_delivery_headers
 
 Transform = Callable[[bytes, TransformFacts], bytes]
 
-TRANSFORMS: tuple[tuple[str, Transform], ...] = (
-    ("private headers", without_private_headers),
-    ("Feedback-ID", with_feedback_id),
-    ("Date", with_date),
-    ("Message-ID", with_message_id),
-)
+TRANSFORMS: tuple[tuple[str, Transform], ...] = (("headers", with_delivery_headers),)
 
 
 def transform(raw: bytes, facts: TransformFacts) -> bytes:

@@ -22,11 +22,13 @@ from statistics import mean
 from typing import NamedTuple
 
 import apsw
+import uvloop
 
 from bench.support import emulator, load, postfix, stages
 from bench.support.process import cpu_seconds
 from bench.support.requests import SENDER, html_of, signed_requests, write_file
 from bench.support.serve import serving
+from pillarbox.kit import log
 from pillarbox.sending.compose import compose
 from pillarbox.sending.draft import Simple, Text
 
@@ -156,7 +158,11 @@ def print_table(means: dict[tuple[str, str], Turn]) -> None:
 def print_stages(means: dict[tuple[str, str], Turn]) -> None:
     """Show where the time of one request goes, each stage timed by itself in this process."""
     for size, length in SIZES.items():
-        with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="bench-") as folder:
+        with (
+            tempfile.TemporaryDirectory(dir="/var/tmp", prefix="bench-") as folder,
+            Path("/dev/null").open("w") as sink,
+        ):
+            log.configure(as_json=False, stream=sink)
             found = asyncio.run(stages.measure(Path(folder), html_of(length)))
         until_handler = sum(stage.us for stage in found if stage.of_parsed)
         http = means["parsed", size].cpu_us - until_handler
@@ -178,6 +184,7 @@ def mean_of(turns: list[Turn]) -> Turn:
 def main() -> None:
     if os.geteuid() != 0:
         sys.exit("bench-accept starts a Postfix, which only root can: run it as root, for example in a container")
+    uvloop.install()
     emulator.install()
     means = {key: mean_of(turns) for key, turns in sorted(measure().items(), key=lambda item: item[0][1])}
     print_stages(means)

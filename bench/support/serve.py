@@ -19,7 +19,7 @@ import uvloop
 import pillarbox.app
 from bench.support.process import started
 from bench.support.requests import SENDER
-from pillarbox.app import Listening, serve
+from pillarbox.app import Listening, serve, settle_memory
 from pillarbox.kit import log
 from pillarbox.kit.clock import SystemClock
 from pillarbox.kit.ids import Scope
@@ -73,6 +73,7 @@ def _leave_out_the_sender() -> None:
 
 
 async def _announce(listening: Listening) -> None:
+    settle_memory()
     now = SystemClock().now()
     await listening.store.write(identities.vouch, Scope(ACCOUNT, REGION), SENDER.partition("@")[2], now)
     key = await listening.store.write(credentials.create, ACCOUNT, "bench", listening.keyring, now)

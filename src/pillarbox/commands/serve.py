@@ -124,6 +124,7 @@ async def _serve(settings: Settings) -> None:
 
 
 async def _announce(listening: "Listening") -> None:
+    from pillarbox.app import settle_memory
     from pillarbox.kit.clock import SystemClock
     from pillarbox.operate import keys
     from pillarbox.operate.desk import Desk
@@ -132,3 +133,4 @@ async def _announce(listening: "Listening") -> None:
     pair = await keys.create_first(desk)
     active = [key.key_id for key in await keys.list_all(desk) if key.status == "active"]
     say(welcome(listening.settings, listening.public_url, pair, active[0] if active else None))
+    settle_memory()

@@ -19,6 +19,8 @@ from pillarbox.store import messages
 from pillarbox.store.messages import MessageRow
 from pillarbox.store.plan import Plan
 
+_read_mail = msgspec.json.Decoder(MailFacts).decode
+
 
 class Mail(NamedTuple):
     """A message that has events in the batch."""
@@ -49,9 +51,7 @@ class Targets(NamedTuple):
 def mails_of(events: Collection[Event]) -> Plan[dict[str, Mail]]:
     """Return the messages that the events are about, by id, as far as they are still kept."""
     found = yield from messages.get_many(sorted({event.message_id for event in events}))
-    return {
-        message_id: Mail(row, msgspec.json.decode(row.mail, type=MailFacts)) for message_id, row in found.items()
-    }
+    return {message_id: Mail(row, _read_mail(row.mail)) for message_id, row in found.items()}
 
 
 def targets_of(mails: Collection[Mail], notified: Collection[Mail]) -> Plan[Targets]:

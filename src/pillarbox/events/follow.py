@@ -26,6 +26,7 @@ _LEASE: Millis = 10 * SECOND
 _LOOK_AGAIN: Millis = 2 * SECOND
 _BATCH = 500
 _IDLE_SECONDS = 1.0
+_GATHER_SECONDS = 0.03
 
 BEHIND = metrics.gauge(
     "follower_behind_seconds",
@@ -54,6 +55,7 @@ class Follower:
         self._lease = new_token()
         self._positions: dict[int, Position] = {}
         self._renew_at: Millis = 0
+        self._more = False
         self._woken = asyncio.Event()
         self._log = log.named(f"follower.{name}")
         store.listen("events", self._woken.set)
@@ -63,6 +65,8 @@ class Follower:
             while True:
                 if not await self._step_safely():
                     await self._wait()
+                elif not self._more:  # let some events gather: a batch costs the same for one as for many
+                    await asyncio.sleep(_GATHER_SECONDS)
         finally:  # whoever comes next need not wait for the lease to end
             with contextlib.suppress(Unavailable):
                 await self._store.write(stored.release_cursors, self._name, self._lease)
@@ -89,6 +93,7 @@ class Follower:
         if not found:
             await self._note_unsettled(start, now)
             return False
+        self._more = len(found) == _BATCH
         end = found[-1][0]
         due = [row for position, row in found if position > self._positions.get(row.shard, end)]
         BEHIND.labels(self._name).set(max(0, now - due[0].recorded_at) / 1000 if due else 0)

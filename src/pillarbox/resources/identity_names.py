@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from pillarbox.kit.addresses import InvalidAddress, parse_mailbox
@@ -61,6 +62,7 @@ def checked_domain(name: str) -> str:
     return name.lower()
 
 
+@lru_cache(maxsize=16_384)
 def covering_names(address: str) -> tuple[str, ...]:
     """Return the identities that would cover an address, the most specific first: address, domain, its parents."""
     local, _, domain = address.rpartition("@")

@@ -203,3 +203,16 @@ CREATE TABLE seen (
     recorded_at BIGINT NOT NULL,
     PRIMARY KEY (account, fact_key)
 ) WITHOUT ROWID;
+
+CREATE TABLE suppressed (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    address TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    feedback_id TEXT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (account, region, address)
+) WITHOUT ROWID;
+
+CREATE INDEX suppressed_by_time ON suppressed (account, region, updated_at, address);

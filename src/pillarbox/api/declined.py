@@ -16,7 +16,6 @@ MAIL_FROM = "A MAIL FROM domain of your own is not supported yet."
 POLICIES = "Sending authorization policies are not supported yet: an identity serves its own account only."
 TRACKING = "Opens and clicks are not tracked yet."
 DELIVERY_OPTIONS = "TLS policies, pools and delivery times of a configuration set are not supported yet."
-SUPPRESSION = "Suppression lists are not supported yet."
 CONTACTS = "Contact lists are not supported yet."
 DEDICATED_IPS = "Dedicated IP addresses and pools are not supported."
 INSIGHTS = "Metrics and message insights are not supported by this API yet; see the message pages and /metrics."
@@ -74,10 +73,6 @@ _BY_SERVICE: Mapping[str, Mapping[str, str]] = {
         """,
         TRACKING: "PutConfigurationSetTrackingOptions",
         DELIVERY_OPTIONS: "PutConfigurationSetDeliveryOptions",
-        SUPPRESSION: """
-            DeleteSuppressedDestination GetSuppressedDestination ListSuppressedDestinations
-            PutAccountSuppressionAttributes PutConfigurationSetSuppressionOptions PutSuppressedDestination
-        """,
         CONTACTS: """
             CreateContact CreateContactList DeleteContact DeleteContactList GetContact GetContactList
             ListContactLists ListContacts UpdateContact UpdateContactList

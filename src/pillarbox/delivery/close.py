@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import msgspec
 
 from pillarbox.delivery.classify import BounceClass, bounce_class, delay_type, enhanced_status
-from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused
+from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused, Suppressed
 from pillarbox.delivery.retry import expires_at, next_attempt_at
+from pillarbox.delivery.suppression import suppress
 from pillarbox.events.record import record, record_once
 from pillarbox.events.types import (
+    ON_ACCOUNT_LIST,
     Bounce,
     BouncedRecipient,
     Complaint,
@@ -26,9 +28,14 @@ from pillarbox.events.types import (
 )
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import new_message_id
+from pillarbox.resources.suppression_reasons import Reason
 from pillarbox.store import outgoing
 from pillarbox.store.outgoing import Closing, OutgoingRow
 from pillarbox.store.plan import Plan
+
+_ON_THE_LIST = (
+    "Amazon SES did not send the message to this address because it is on the suppression list for your account."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,7 @@ def close(row: OutgoingRow, outcomes: Mapping[str, Outcome], reporting_mta: str,
     delivered: dict[tuple[str, str | None], list[str]] = {}
     complained: dict[str, list[str]] = {}
     bounced: dict[tuple[BounceClass, str | None], list[BouncedRecipient]] = {}
+    held_back: dict[Reason, list[str]] = {}
     again: dict[str, Deferred] = {}
     due_at = next_attempt_at(row.accepted_at, row.attempts + 1, now)
     for address in _recipients(row):
@@ -56,6 +64,8 @@ def close(row: OutgoingRow, outcomes: Mapping[str, Outcome], reporting_mta: str,
             delivered.setdefault((outcome.reply, outcome.remote_ip), []).append(address)
             if outcome.complaint:
                 complained.setdefault(outcome.complaint, []).append(address)
+        elif isinstance(outcome, Suppressed):
+            held_back.setdefault(outcome.reason, []).append(address)
         elif isinstance(outcome, Deferred) and due_at is not None:
             again[address] = outcome
         else:
@@ -73,6 +83,7 @@ def close(row: OutgoingRow, outcomes: Mapping[str, Outcome], reporting_mta: str,
         Complaint(to, new_message_id(row.scope, now), feedback_type=kind, arrived_at=now)
         for kind, to in complained.items()
     ]
+    facts += [_held_back(row, reason, to, reporting_mta, now) for reason, to in held_back.items()]
     why = _reasons(again)
     if again and why != row.why:  # the first deferral, or one for another reason
         facts += _delays(row, again, reporting_mta)
@@ -96,6 +107,7 @@ def close_attempts(group: Sequence[Closed]) -> Plan[list[bool]]:
             yield from record_once(event, event.event_id)
     if attempted := [event for event in events if event.kind is not Kind.REJECT]:
         yield from record(attempted)
+        yield from suppress(attempted)
     return held
 
 
@@ -128,6 +140,15 @@ def _bounced(address: str, outcome: Deferred | Refused) -> BouncedRecipient:
             "history of bouncing as an invalid address.",
         )
     return BouncedRecipient(address, "failed", enhanced_status(outcome.reply), f"smtp; {outcome.reply}")
+
+
+def _held_back(row: OutgoingRow, reason: Reason, to: list[str], reporting_mta: str, now: Millis) -> Fact:
+    """Tell of recipients on the suppression list as SES does: as of the feedback that brought them there."""
+    feedback_id = new_message_id(row.scope, now)
+    if reason is Reason.COMPLAINT:
+        return Complaint(to, feedback_id, subtype=ON_ACCOUNT_LIST)
+    bounced = [BouncedRecipient(address, "failed", "5.1.1", _ON_THE_LIST) for address in to]
+    return Bounce("Permanent", ON_ACCOUNT_LIST, bounced, feedback_id, f"dsn; {reporting_mta}")
 
 
 def _delays(row: OutgoingRow, again: Mapping[str, Deferred], reporting_mta: str) -> list[Fact]:

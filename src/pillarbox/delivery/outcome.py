@@ -1,10 +1,13 @@
 """What became of one recipient in one attempt.
 
-Pure values: a transport returns one for each recipient, the worker turns them
-into events and into what is tried again.
+Pure values: a transport returns one for each recipient, the worker answers for
+those whom it keeps from a transport, and turns all into events and into what is
+tried again.
 """
 
 from dataclasses import dataclass
+
+from pillarbox.resources.suppression_reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +41,11 @@ class Refused:
     remote_ip: str | None = None
 
 
-Outcome = Delivered | Deferred | Refused
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """No attempt was made: the account's suppression list holds the recipient for this reason."""
+
+    reason: Reason
+
+
+Outcome = Delivered | Deferred | Refused | Suppressed

@@ -18,7 +18,7 @@ from pillarbox.delivery.close import Closed, close, close_attempts, reject
 from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused, Suppressed
 from pillarbox.delivery.pace import share
 from pillarbox.delivery.scan import Scanner
-from pillarbox.delivery.suppression import HeldBack, held_back
+from pillarbox.delivery.suppression import HeldBack, Key, held_back
 from pillarbox.delivery.transform.headers import TransformFacts
 from pillarbox.delivery.transform.pipeline import transform
 from pillarbox.delivery.transport.base import Attempt, Transport
@@ -58,19 +58,15 @@ class Site:
 
 
 class _Claimed(NamedTuple):
-    """A row whose attempt is ours to make; `given` is there when the message is small."""
+    """A row whose attempt is ours to make; `given` is there when the message is small.
+
+    `held` are those of its recipients whom the mail must not reach.
+    """
 
     row: OutgoingRow
     message: MessageRow
     given: bytes | None
-
-
-class Claimed(NamedTuple):
-    """A row that is ours to attempt, its message, and those of its recipients that must not be reached."""
-
-    row: OutgoingRow
-    message: MessageRow
-    held_back: HeldBack
+    held: HeldBack
 
 
 class Worker:
@@ -125,10 +121,13 @@ class Worker:
         now = self._clock.now()
         budgets = share(lanes, room, self._turn)
         rows = await self._store.write(outgoing.claim, budgets, self._lease, now, now + LEASE)
-        known = await self._store.read(messages.get_many, sorted({row.message_id for row in rows}))
+        known, held = await self._store.read(_look_up, rows)
         claimed = [(row, known[row.message_id]) for row in rows if (row.message_id, row.part) not in self._in_flight]
         small = await self._store.bodies([message.body for _, message in claimed if message.size <= _LARGE])
-        return [_Claimed(row, message, small.get(message.body)) for row, message in claimed]
+        return [
+            _Claimed(row, message, small.get(message.body), held.get((row.message_id, row.part), {}))
+            for row, message in claimed
+        ]
 
     def _begin(self, claimed: _Claimed) -> None:
         key = (claimed.row.message_id, claimed.row.part)
@@ -159,11 +158,11 @@ class Worker:
         except Unavailable:
             return None
 
-    async def _attempt(self, row: OutgoingRow, message: MessageRow, given: bytes | None) -> None:
+    async def _attempt(self, row: OutgoingRow, message: MessageRow, given: bytes | None, held: HeldBack) -> None:
         try:
             if given is None:
                 given = await self._store.body(message.body)
-            closed = await self._make(row, message, given)
+            closed = await self._make(row, message, given, held)
             if not await self._store.commit(close_attempts, closed):
                 self._log.warning("lease lost", message=row.message_id, why="another worker took the attempt over")
         except Unavailable as error:  # the row comes due again when its lease ends
@@ -171,13 +170,15 @@ class Worker:
         except Exception:
             self._log.exception("attempt not closed", message=row.message_id)
 
-    async def _make(self, row: OutgoingRow, message: MessageRow, given: bytes) -> Closed:
-        recipients = _read_list(row.recipients)
+    async def _make(self, row: OutgoingRow, message: MessageRow, given: bytes, held: HeldBack) -> Closed:
+        recipients = [address for address in _read_list(row.recipients) if address not in held]
+        outcomes: Mapping[str, Outcome] = {}
         try:
             if row.attempts == 0 and (reason := await self._scan(given)):
-                self._tell(row, dict.fromkeys(recipients, "rejected"), reason)
+                self._tell(row, dict.fromkeys((*recipients, *held), "rejected"), reason)
                 return reject(row, reason, self._clock.now())
-            outcomes = await self._outcomes(row, message, given, recipients)
+            if recipients:
+                outcomes = await self._outcomes(row, message, given, recipients)
         except Exception as error:
             self._log.exception("attempt failed", message=row.message_id, transport=row.transport)
             outcomes = dict.fromkeys(recipients, Deferred(f"{type(error).__name__} in {row.transport}", ours=True))
@@ -247,11 +248,10 @@ class Worker:
                 self._log.error("cannot renew leases", why=str(error))
 
 
-def _look_up(rows: Sequence[OutgoingRow]) -> Plan[list[Claimed]]:
-    """Return what must be known of claimed rows, whatever their number, by one question each."""
+def _look_up(rows: Sequence[OutgoingRow]) -> Plan[tuple[dict[str, MessageRow], Mapping[Key, HeldBack]]]:
+    """Return the messages of claimed rows, and whom the rows must not reach: one query for each, however many."""
     known = yield from messages.get_many(sorted({row.message_id for row in rows}))
-    held = yield from held_back(rows, known)
-    return [Claimed(row, known[row.message_id], held.get((row.message_id, row.part), {})) for row in rows]
+    return known, (yield from held_back(rows, known))
 
 
 _NAMES = {Delivered: "delivered", Deferred: "deferred", Refused: "refused", Suppressed: "suppressed"}

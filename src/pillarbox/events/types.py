@@ -14,6 +14,10 @@ import msgspec
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
 
+# The subtype of a bounce or complaint for which nothing was sent, by a rule of the sending side.
+ON_GLOBAL_LIST = "Suppressed"
+ON_ACCOUNT_LIST = "OnAccountSuppressionList"
+
 
 class Kind(StrEnum):
     """The value is what SES writes as `eventType`."""

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from pillarbox.events.types import (
+    ON_ACCOUNT_LIST,
+    ON_GLOBAL_LIST,
     Bounce,
     BouncedRecipient,
     Click,
@@ -38,8 +40,11 @@ _BOUNCES: Mapping[tuple[str, str], str] = {
     # https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#bounce-types
     ("Permanent", "General"): "{who} bounced for good: the address does not exist or takes no mail",
     ("Permanent", "NoEmail"): "{who} bounced for good: no such address could be found",
-    ("Permanent", "Suppressed"): "Not sent to {who}: the global suppression list holds the address as one that bounces",
-    ("Permanent", "OnAccountSuppressionList"): "Not sent to {who}: the address is on the account's suppression list",
+    (
+        "Permanent",
+        ON_GLOBAL_LIST,
+    ): "Not sent to {who}: the global suppression list holds the address as one that bounces",
+    ("Permanent", ON_ACCOUNT_LIST): "Not sent to {who}: the account's suppression list holds the address for a bounce",
     ("Transient", "General"): "Gave up on {who}: the mail could not be delivered in time",
     ("Transient", "MailboxFull"): "{who} bounced: the mailbox is full",
     ("Transient", "MessageTooLarge"): "{who} bounced: the message is too large for the far side",
@@ -125,7 +130,7 @@ def _bounce(fact: Bounce) -> Story:
 
 def _complaint(fact: Complaint) -> Story:
     who = join(fact.recipients)
-    if fact.subtype == "OnAccountSuppressionList":
+    if fact.subtype == ON_ACCOUNT_LIST:
         return Story(f"Not sent to {who}: the account's suppression list holds the address for a complaint")
     kind = f" ({fact.feedback_type})" if fact.feedback_type else ""
     return Story(f"{who} called the mail unwanted{kind}")

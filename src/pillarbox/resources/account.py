@@ -1,16 +1,18 @@
-"""The account as a sender: its switch, its quota, and what it has used of it.
+"""The account as a sender: its switch, its quota and what it has used of it, whom it suppresses.
 
 Plans, and the quota as the settings give it. Called by api/ and by sending,
 which refuses while the switch is off.
 https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas.html
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
 
 from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.ids import Scope
+from pillarbox.resources.suppression_reasons import EVERY_REASON, Reasons
 from pillarbox.store import messages, nouns
 from pillarbox.store.plan import Plan
 
@@ -38,23 +40,43 @@ class Quota:
 
 
 class Account(msgspec.Struct, frozen=True):
-    """The standing of an account in one region; accounts exist by being used."""
+    """The standing of an account in one region; accounts exist by being used.
+
+    `suppressed_reasons` are those for which addresses are added to its
+    suppression list and kept from its mail; none switches the list off.
+    """
 
     sending_enabled: bool = True
+    suppressed_reasons: Reasons = EVERY_REASON
+
+
+_read = msgspec.json.Decoder(Account).decode
 
 
 def get(scope: Scope) -> Plan[Account]:
     noun = yield from nouns.get(scope, KIND, _NAME)
-    return msgspec.json.decode(noun.document, type=Account) if noun else Account()
+    return _read(noun.document) if noun else Account()
 
 
 def set_sending(scope: Scope, enabled: bool, now: Millis) -> Plan[None]:
     """Pause or resume all sending of the account in this region."""
-    document = msgspec.json.encode(Account(sending_enabled=enabled)).decode()
-    if not (yield from nouns.create(scope, KIND, _NAME, document, now)):
-        yield from nouns.change(scope, KIND, _NAME, lambda _: document, now)
+    yield from _change(scope, lambda one: msgspec.structs.replace(one, sending_enabled=enabled), now)
+
+
+def set_suppressed_reasons(scope: Scope, reasons: Reasons, now: Millis) -> Plan[None]:
+    """Choose for which reasons addresses are suppressed in this region."""
+    yield from _change(scope, lambda one: msgspec.structs.replace(one, suppressed_reasons=reasons), now)
 
 
 def sent_last_24_hours(scope: Scope, now: Millis) -> Plan[int]:
     """Return how many recipients count against the daily quota now."""
     return (yield from messages.recipients_since(scope, now - DAY))
+
+
+def _change(scope: Scope, edit: Callable[[Account], Account], now: Millis) -> Plan[None]:
+    if not (yield from nouns.create(scope, KIND, _NAME, _write(edit(Account())), now)):
+        yield from nouns.change(scope, KIND, _NAME, lambda document: _write(edit(_read(document))), now)
+
+
+def _write(account: Account) -> str:
+    return msgspec.json.encode(account).decode()

@@ -15,6 +15,7 @@ from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Duplicate, Invalid, LimitReached, NotFound
 from pillarbox.kit.ids import Scope
 from pillarbox.resources import pages, tags
+from pillarbox.resources.suppression_reasons import Reasons
 from pillarbox.store import nouns
 from pillarbox.store.nouns import Noun
 from pillarbox.store.plan import Plan
@@ -46,13 +47,19 @@ class ConfigurationSetMissing(NotFound):
 
 
 class ConfigurationSet(msgspec.Struct, frozen=True):
-    """One configuration set. `fresh_start_at` is when its sending was last switched on again."""
+    """One configuration set.
+
+    `fresh_start_at` is when its sending was last switched on again.
+    `suppressed_reasons` takes the place of the account's choice for the set's
+    mail; None leaves it to the account.
+    """
 
     name: str
     sending_enabled: bool = True
     reputation_metrics: bool = False
     fresh_start_at: Millis | None = None
     tags: dict[str, str] = msgspec.field(default_factory=dict)
+    suppressed_reasons: Reasons | None = None
 
 
 class Page(NamedTuple):
@@ -93,6 +100,7 @@ def create(
     *,
     sending_enabled: bool = True,
     reputation_metrics: bool = False,
+    suppressed_reasons: Reasons | None = None,
     tag_pairs: Iterable[tuple[str, str]] = (),
 ) -> Plan[None]:
     if not _NAME.fullmatch(name):
@@ -100,7 +108,13 @@ def create(
             f"Invalid configuration set name <{name}>: "
             "only 1 to 64 alphanumeric ASCII characters, '_', '-' are allowed."
         )
-    made = ConfigurationSet(name, sending_enabled, reputation_metrics, tags=tags.checked(tag_pairs))
+    made = ConfigurationSet(
+        name,
+        sending_enabled,
+        reputation_metrics,
+        tags=tags.checked(tag_pairs),
+        suppressed_reasons=suppressed_reasons,
+    )
     if not (yield from nouns.create(scope, KIND, name, _write(made), now)):
         raise ConfigurationSetExists(name)
     if (yield from nouns.count(scope, KIND)) > MOST_SETS:
@@ -128,6 +142,11 @@ def set_sending(scope: Scope, name: str, enabled: bool, now: Millis) -> Plan[Non
 
 def set_reputation_metrics(scope: Scope, name: str, enabled: bool, now: Millis) -> Plan[None]:
     yield from _change(scope, name, lambda one: msgspec.structs.replace(one, reputation_metrics=enabled), now)
+
+
+def set_suppressed_reasons(scope: Scope, name: str, reasons: Reasons | None, now: Millis) -> Plan[None]:
+    """Choose for which reasons the set's recipients are suppressed; None leaves it to the account."""
+    yield from _change(scope, name, lambda one: msgspec.structs.replace(one, suppressed_reasons=reasons), now)
 
 
 def _change(scope: Scope, name: str, edit: Callable[[ConfigurationSet], ConfigurationSet], now: Millis) -> Plan[None]:

@@ -13,7 +13,17 @@ from typing import NamedTuple
 
 import msgspec
 
-from pillarbox.events.types import Bounce, Complaint, Delivery, Event, Fact, Kind, MailFacts, recipients_of
+from pillarbox.events.types import (
+    ON_ACCOUNT_LIST,
+    Bounce,
+    Complaint,
+    Delivery,
+    Event,
+    Fact,
+    Kind,
+    MailFacts,
+    recipients_of,
+)
 from pillarbox.kit.clock import MINUTE, Millis
 from pillarbox.kit.simulated import is_simulated
 from pillarbox.store.messages import MessageRow
@@ -27,7 +37,6 @@ CONFIGURATION_SET = "configuration-set"
 IDENTITY = "identity"
 
 _CAPTURE = "capture"
-_ON_ACCOUNT_LIST = "OnAccountSuppressionList"
 
 
 class Name(StrEnum):
@@ -125,7 +134,7 @@ def _amounts(kind: Kind, fact: Fact, message: About | None) -> Iterator[tuple[Na
         addresses = [one.address for one in fact.recipients]
         yield from _split(addresses, _bounce_name(fact), Name.BOUNCED_SIMULATOR)
     elif isinstance(fact, Complaint):
-        suppressed = fact.subtype == _ON_ACCOUNT_LIST
+        suppressed = fact.subtype == ON_ACCOUNT_LIST
         name = Name.COMPLAINED_SUPPRESSED if suppressed else Name.COMPLAINED
         yield from _split(fact.recipients, name, Name.COMPLAINED_SIMULATOR)
     else:
@@ -134,7 +143,7 @@ def _amounts(kind: Kind, fact: Fact, message: About | None) -> Iterator[tuple[Na
 
 
 def _bounce_name(fact: Bounce) -> Name:
-    if fact.bounce_subtype == _ON_ACCOUNT_LIST:
+    if fact.bounce_subtype == ON_ACCOUNT_LIST:
         return Name.BOUNCED_SUPPRESSED
     return _BOUNCED.get(fact.bounce_type, Name.BOUNCED_UNDETERMINED)
 

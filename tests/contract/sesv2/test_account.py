@@ -9,6 +9,7 @@ def test_get_account_of_a_new_account(server: Server) -> None:
     assert found["SendingEnabled"] is True
     assert found["ProductionAccessEnabled"] is True
     assert found["EnforcementStatus"] == "HEALTHY"
+    assert found["SuppressionAttributes"] == {"SuppressedReasons": ["BOUNCE", "COMPLAINT"]}
     assert found["SendQuota"]["Max24HourSend"] == -1.0
     assert found["SendQuota"]["SentLast24Hours"] == 0.0
     assert found["SendQuota"] == {

@@ -31,6 +31,7 @@ def test_create_configuration_set_with_all_that_is_supported(ses) -> None:  # ty
         ConfigurationSetName="quiet",
         ReputationOptions={"ReputationMetricsEnabled": True},
         SendingOptions={"SendingEnabled": False},
+        SuppressionOptions={"SuppressedReasons": ["COMPLAINT"], "SuppressionScope": "ACCOUNT"},
         DeliveryOptions={"TlsPolicy": "OPTIONAL", "MaxDeliverySeconds": 50_400},
         VdmOptions={"DashboardOptions": {"EngagementMetrics": "DISABLED"}},
         Tags=[{"Key": "team", "Value": "red"}],
@@ -38,6 +39,7 @@ def test_create_configuration_set_with_all_that_is_supported(ses) -> None:  # ty
     found = ses.get_configuration_set(ConfigurationSetName="quiet")
     assert found["ReputationOptions"]["ReputationMetricsEnabled"] is True
     assert found["SendingOptions"]["SendingEnabled"] is False
+    assert found["SuppressionOptions"] == {"SuppressedReasons": ["COMPLAINT"]}
     assert found["Tags"] == [{"Key": "team", "Value": "red"}]
 
 
@@ -48,8 +50,12 @@ def test_create_configuration_set_with_all_that_is_supported(ses) -> None:  # ty
         {"DeliveryOptions": {"TlsPolicy": "REQUIRE"}},
         {"DeliveryOptions": {"SendingPoolName": "pool"}},
         {"DeliveryOptions": {"MaxDeliverySeconds": 300}},
-        {"SuppressionOptions": {"SuppressedReasons": ["BOUNCE"]}},
-        {"SuppressionOptions": {"SuppressedReasons": []}},
+        {"SuppressionOptions": {"SuppressionScope": "TENANT"}},
+        {
+            "SuppressionOptions": {
+                "ValidationOptions": {"ConditionThreshold": {"ConditionThresholdEnabled": "ENABLED"}},
+            }
+        },
         {"VdmOptions": {"DashboardOptions": {"EngagementMetrics": "ENABLED"}}},
         {"VdmOptions": {"GuardianOptions": {"OptimizedSharedDelivery": "ENABLED"}}},
         {"ArchivingOptions": {"ArchiveArn": "arn:aws:ses:us-east-1:1:mailmanager-archive/a-" + "a" * 24}},

@@ -1,4 +1,4 @@
-"""The account in v2: its quota and its switch.
+"""The account in v2: its quota, its switch, and the reasons for which it suppresses.
 
 Translation only; the rules stand in resources/account.py.
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html
@@ -23,7 +23,7 @@ async def get_account(call: Call, _: Params) -> Result:
         "ProductionAccessEnabled": not quota.sandbox,
         "SendQuota": _quota(quota, sent),
         "SendingEnabled": standing.sending_enabled,
-        "SuppressionAttributes": {"SuppressedReasons": []},
+        "SuppressionAttributes": {"SuppressedReasons": standing.suppressed_reasons},
         "VdmAttributes": {"VdmEnabled": "DISABLED"},
     }
 

@@ -9,14 +9,13 @@ from functools import partial
 
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
-from pillarbox.api.sesv2 import tags
+from pillarbox.api.sesv2 import suppression, tags
 from pillarbox.resources import configuration_sets
 from pillarbox.resources.configuration_sets import ConfigurationSet
 from pillarbox.resources.unsupported import refuse_members, refuse_unless
 
 _UNSUPPORTED = {
     "TrackingOptions": "opens and clicks are not tracked.",
-    "SuppressionOptions": "there is no suppression list.",
     "ArchivingOptions": "mail is not archived.",
     "MessageSecurityOptions": "messages are not signed with S/MIME.",
 }
@@ -30,6 +29,7 @@ async def create_configuration_set(call: Call, params: Params) -> Result:
         configuration_sets.create,
         sending_enabled=params.get("SendingOptions", {}).get("SendingEnabled", True),
         reputation_metrics=params.get("ReputationOptions", {}).get("ReputationMetricsEnabled", False),
+        suppressed_reasons=suppression.reasons_of_set(params.get("SuppressionOptions", {})),
         tag_pairs=tags.pairs(params.get("Tags", ())),
     )
     await call.store.write(plan, call.scope, params["ConfigurationSetName"], call.now)
@@ -97,5 +97,6 @@ def _spelled(found: ConfigurationSet) -> Result:
             "LastFreshStart": found.fresh_start_at,
         },
         "SendingOptions": {"SendingEnabled": found.sending_enabled},
+        "SuppressionOptions": suppression.options_of(found),
         "Tags": tags.spelled(found.tags),
     }

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html
 
 from pillarbox.api.faults import Shape
 from pillarbox.kit.errors import Duplicate, Invalid, LimitReached, NotFound
+from pillarbox.resources import suppression
 from pillarbox.sending import policy
 
 SHAPE_FOR: dict[type[BaseException], Shape] = {
@@ -13,6 +14,7 @@ SHAPE_FOR: dict[type[BaseException], Shape] = {
     NotFound: "NotFoundException",
     Duplicate: "AlreadyExistsException",
     LimitReached: "LimitExceededException",
+    suppression.InvalidListToken: "InvalidNextTokenException",
     policy.MessageRejected: "MessageRejected",
     policy.ConfigurationSetPaused: "SendingPausedException",
     policy.AccountPaused: "SendingPausedException",

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from pillarbox.delivery.outcome import Delivered, Outcome, Refused
 from pillarbox.delivery.transport.base import Attempt
+from pillarbox.events.types import ON_GLOBAL_LIST
 
 _ACCEPTED = "250 2.6.0 Message received"
 _FATES: Mapping[str, Outcome] = {
@@ -18,7 +19,7 @@ _FATES: Mapping[str, Outcome] = {
     "ooto": Delivered(_ACCEPTED),
     "complaint": Delivered(_ACCEPTED, complaint="abuse"),
     "bounce": Refused("550 5.1.1 user unknown"),
-    "suppressionlist": Refused(subtype="Suppressed"),
+    "suppressionlist": Refused(subtype=ON_GLOBAL_LIST),
 }
 _NO_SUCH_ADDRESS = Refused("550 5.1.1 the simulator knows no such address")
 

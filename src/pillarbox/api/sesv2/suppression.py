@@ -1,0 +1,97 @@
+"""The suppression list, which only v2 has, and the choice of reasons in account and configuration set.
+
+Translation only; the rules stand in resources/suppression.py. Lists of tenants
+and addresses that are judged before anything is sent to them are refused by name.
+https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutSuppressedDestination.html
+"""
+
+from pillarbox.api.call import Call, Params, Result
+from pillarbox.api.registry import operation
+from pillarbox.resources import account, configuration_sets, suppression
+from pillarbox.resources.configuration_sets import ConfigurationSet
+from pillarbox.resources.suppression import Suppressed
+from pillarbox.resources.suppression_reasons import Reason, Reasons, chosen
+from pillarbox.resources.unsupported import refuse_members, refuse_unless
+
+_NO_TENANTS = {"TenantName": "there are no tenants, and an account has one list."}
+
+
+@operation("sesv2", "PutSuppressedDestination")
+async def put_suppressed_destination(call: Call, params: Params) -> Result:
+    refuse_members(params, _NO_TENANTS)
+    address, reason = params["EmailAddress"], Reason(params["Reason"])
+    sandbox = call.services.quota.sandbox
+    await call.store.write(suppression.put, call.scope, address, reason, call.now, sandbox)
+    return {}
+
+
+@operation("sesv2", "GetSuppressedDestination")
+async def get_suppressed_destination(call: Call, params: Params) -> Result:
+    refuse_members(params, _NO_TENANTS)
+    found = await call.store.read(suppression.get, call.scope, params["EmailAddress"])
+    attributes = {"MessageId": found.message_id, "FeedbackId": found.feedback_id} if found.message_id else None
+    return {"SuppressedDestination": {**_summary(found), "Attributes": attributes}}
+
+
+@operation("sesv2", "DeleteSuppressedDestination")
+async def delete_suppressed_destination(call: Call, params: Params) -> Result:
+    refuse_members(params, _NO_TENANTS)
+    await call.store.write(suppression.delete, call.scope, params["EmailAddress"])
+    return {}
+
+
+@operation("sesv2", "ListSuppressedDestinations")
+async def list_suppressed_destinations(call: Call, params: Params) -> Result:
+    refuse_members(params, _NO_TENANTS)
+    page = await call.store.read(
+        suppression.list_page,
+        call.scope,
+        chosen(params.get("Reasons", ())),
+        params.get("StartDate"),
+        params.get("EndDate"),
+        params.get("NextToken"),
+        params.get("PageSize"),
+    )
+    return {
+        "SuppressedDestinationSummaries": [_summary(one) for one in page.addresses],
+        "NextToken": page.next_token,
+    }
+
+
+@operation("sesv2", "PutAccountSuppressionAttributes")
+async def put_account_suppression_attributes(call: Call, params: Params) -> Result:
+    _refuse_validation(params.get("ValidationAttributes", {}))
+    if (reasons := params.get("SuppressedReasons")) is not None:
+        await call.store.write(account.set_suppressed_reasons, call.scope, chosen(reasons), call.now)
+    return {}
+
+
+@operation("sesv2", "PutConfigurationSetSuppressionOptions")
+async def put_configuration_set_suppression_options(call: Call, params: Params) -> Result:
+    name, reasons = params["ConfigurationSetName"], reasons_of_set(params)
+    await call.store.write(configuration_sets.set_suppressed_reasons, call.scope, name, reasons, call.now)
+    return {}
+
+
+def reasons_of_set(options: Params) -> Reasons | None:
+    """Return what a SuppressionOptions chooses, None when it leaves the choice to the account; refuse the rest."""
+    _refuse_validation(options.get("ValidationOptions", {}))
+    refuse_unless("SuppressionScope", options.get("SuppressionScope"), "ACCOUNT", "there are no lists of tenants.")
+    reasons = options.get("SuppressedReasons")
+    return None if reasons is None else chosen(reasons)
+
+
+def options_of(found: ConfigurationSet) -> Result | None:
+    """Return the SuppressionOptions of a set that has any."""
+    return None if found.suppressed_reasons is None else {"SuppressedReasons": found.suppressed_reasons}
+
+
+def _refuse_validation(options: Params) -> None:
+    threshold = options.get("ConditionThreshold", {})
+    why = "addresses are not judged before anything is sent to them."
+    refuse_unless("ConditionThresholdEnabled", threshold.get("ConditionThresholdEnabled"), "DISABLED", why)
+    refuse_members(threshold, {"OverallConfidenceThreshold": why})
+
+
+def _summary(found: Suppressed) -> Result:
+    return {"EmailAddress": found.address, "Reason": found.reason, "LastUpdateTime": found.updated_at}

@@ -1,0 +1,70 @@
+"""The suppression list at work: who gets no attempt, and who is put on the list for what an attempt brought.
+
+Plans over resources/suppression.py. `held_back` is asked by the worker for all
+that it has claimed at once; `suppress` runs in the transaction that records
+what was learned.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from pillarbox.delivery.outcome import Suppressed
+from pillarbox.events.types import ON_ACCOUNT_LIST, ON_GLOBAL_LIST, Bounce, Complaint, Event, Fact, recipients_of
+from pillarbox.resources import suppression
+from pillarbox.resources.suppression import Feedback, Recipient
+from pillarbox.resources.suppression_reasons import Reason
+from pillarbox.store import messages
+from pillarbox.store.messages import MessageRow
+from pillarbox.store.outgoing import OutgoingRow
+from pillarbox.store.plan import Plan
+
+Key = tuple[str, int]  # of an outgoing row
+HeldBack = Mapping[str, Suppressed]
+
+_OURS = frozenset({ON_GLOBAL_LIST, ON_ACCOUNT_LIST})
+
+_read_list = msgspec.json.Decoder(list[str]).decode
+
+
+def held_back(rows: Sequence[OutgoingRow], known: Mapping[str, MessageRow]) -> Plan[Mapping[Key, HeldBack]]:
+    """Return whom these rows must not reach, by message and part; only before their first attempt."""
+    places: dict[Recipient, list[Key]] = {}
+    for row in rows:
+        if row.attempts:  # what has been near the far side once is that attempt's to end
+            continue
+        configuration_set = known[row.message_id].configuration_set
+        for address in _read_list(row.recipients):
+            recipient = Recipient(row.scope, configuration_set, address)
+            places.setdefault(recipient, []).append((row.message_id, row.part))
+    reasons = yield from suppression.held_back(places.keys())
+    found: dict[Key, dict[str, Suppressed]] = {}
+    for recipient, reason in reasons.items():
+        for key in places[recipient]:
+            found.setdefault(key, {})[recipient.address] = Suppressed(reason)
+    return found
+
+
+def suppress(events: Sequence[Event]) -> Plan[None]:
+    """Put on the list whoever bounced for good or complained by these events."""
+    against = [(event, told) for event in events if (told := _told(event.fact))]
+    if not against:
+        return
+    known = yield from messages.get_many(sorted({event.message_id for event, _ in against}))
+    feedback = []
+    for event, (reason, feedback_id) in against:
+        message = known.get(event.message_id)
+        configuration_set = message.configuration_set if message else ""
+        for address in recipients_of(event.fact) or ():
+            recipient = Recipient(event.scope, configuration_set, address)
+            feedback.append(Feedback(recipient, reason, event.message_id, feedback_id, event.recorded_at))
+    yield from suppression.add(feedback)
+
+
+def _told(fact: Fact) -> tuple[Reason, str] | None:
+    """Return what a fact says against its recipients, with its id; a refusal by a rule of ours says nothing new."""
+    if isinstance(fact, Complaint) and fact.subtype != ON_ACCOUNT_LIST:
+        return Reason.COMPLAINT, fact.feedback_id
+    if isinstance(fact, Bounce) and fact.bounce_type == "Permanent" and fact.bounce_subtype not in _OURS:
+        return Reason.BOUNCE, fact.feedback_id
+    return None

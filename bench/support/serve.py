@@ -58,7 +58,7 @@ def serving(kind: str, folder: Path) -> Iterator[Served]:
 
 
 async def run(kind: str, folder: Path) -> None:
-    settings = Settings(data=str(folder), port=0)
+    settings = Settings(data=str(folder), port=0, smtp_port=0, smtps_port=0)
     log.configure(as_json=settings.log_json, level=settings.log_level)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

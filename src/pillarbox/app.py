@@ -30,9 +30,13 @@ from pillarbox.edge.authenticate import AnySecret, Authenticator, SignedOnly, Wi
 from pillarbox.edge.connection import Connection
 from pillarbox.edge.gateway import Gateway
 from pillarbox.edge.http import HttpEdge
+from pillarbox.edge.smtp_door import Limits, SmtpDoor
+from pillarbox.edge.smtp_login import AnyPassword, DerivedPasswords
+from pillarbox.edge.smtp_tls import load as load_tls
 from pillarbox.events.follow import Follower
 from pillarbox.kit import log
 from pillarbox.kit.clock import Clock, SystemClock
+from pillarbox.kit.ids import REGIONS
 from pillarbox.kit.net import Outside
 from pillarbox.kit.secrets import Keyring
 from pillarbox.operate.desk import Desk
@@ -52,15 +56,28 @@ from pillarbox.store.engine import Store, open_store
 _STOPPING_SECONDS = 10
 
 
+class CannotListen(OSError):
+    """An address is in use, or is none of this machine's."""
+
+    def __init__(self, host: str, port: int, error: OSError) -> None:
+        super().__init__(error.errno, error.strerror)
+        self.address = f"{host}:{port}"
+
+
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """A server that is ready: where it listens, and its parts for those who look inside."""
+    """A server that is ready: where it listens, and its parts for those who look inside.
+
+    The ports of SMTP (with STARTTLS, and with TLS from the first byte) are 0 where it is switched off.
+    """
 
     settings: Settings
     port: int
     public_url: str
     store: Store
     keyring: Keyring
+    smtp_port: int
+    smtps_port: int
 
 
 async def serve(
@@ -76,18 +93,25 @@ async def serve(
         listener = _listen(settings.host, settings.port)
         running.callback(listener.close)
         port: int = listener.getsockname()[1]
+        mail_listeners = [_listen_for_mail(settings, port) for port in (settings.smtp_port, settings.smtps_port)]
+        for mail_listener in filter(None, mail_listeners):
+            running.callback(mail_listener.close)
+        smtp_port, smtps_port = (one.getsockname()[1] if one else 0 for one in mail_listeners)
         public_url = settings.public_url.rstrip("/") or f"http://localhost:{port}"
         keyring = _open_folder(settings)
         store = await open_store(settings.database, settings.folder)
         running.push_async_callback(store.close)
-        listening = Listening(settings, port, public_url, store, keyring)
+        listening = Listening(settings, port, public_url, store, keyring, smtp_port, smtps_port)
         if store.is_ours_alone:
             await store.write(leases.end_all, clock.now())
         signer = await Signer.load(store, keyring, settings.sns_cert_url or public_url, clock.now())
         running.callback(signer.close)
         for work in await _background(listening, signer, clock, running):
             await running.enter_async_context(_running(work))
-        await running.enter_async_context(_http(_edge(listening, signer, clock), listener))
+        services = _services(listening, clock)
+        await running.enter_async_context(_http(_edge(listening, services, signer, clock), listener))
+        door = await _smtp_door(listening, services.sender, clock)
+        await running.enter_async_context(door.serving(*mail_listeners))
         desk = Desk(store, keyring, clock, public_url, settings.dev)
         await running.enter_async_context(AdminSocket(settings.socket_path, desk).running())
         announced = announce(listening)
@@ -114,11 +138,17 @@ def settle_memory() -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.create_server(
-        (host, port), backlog=2048, family=socket.AF_INET6 if ":" in host else socket.AF_INET
-    )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), backlog=2048, family=family)
+    except OSError as error:
+        raise CannotListen(host, port, error) from None
     listener.setblocking(False)
     return listener
+
+
+def _listen_for_mail(settings: Settings, port: int) -> socket.socket | None:
+    return _listen(settings.host, max(port, 0)) if port else None
 
 
 async def _background(
@@ -175,9 +205,9 @@ def _services(listening: Listening, clock: Clock) -> Services:
     )
 
 
-def _edge(listening: Listening, signer: Signer, clock: Clock) -> HttpEdge:
+def _edge(listening: Listening, services: Services, signer: Signer, clock: Clock) -> HttpEdge:
     settings = listening.settings
-    gateway = Gateway(_services(listening, clock), registry.load(), _authenticator(listening, clock), clock)
+    gateway = Gateway(services, registry.load(), _authenticator(listening, clock), clock)
     host = urlsplit(listening.public_url).hostname
     pages = build(
         listening.store,
@@ -194,6 +224,21 @@ def _edge(listening: Listening, signer: Signer, clock: Clock) -> HttpEdge:
         body_limit_bytes=settings.body_limit_bytes,
         in_flight_bytes=settings.bodies_in_flight_bytes,
         metrics_token=settings.metrics_token,
+    )
+
+
+async def _smtp_door(listening: Listening, sender: Sender, clock: Clock) -> SmtpDoor:
+    settings, store, keyring = listening.settings, listening.store, listening.keyring
+    name = f"email-smtp.{settings.service_domain}"
+    regions = (*REGIONS, *settings.smtp_regions)
+    return SmtpDoor(
+        sender,
+        AnyPassword(regions) if settings.dev else DerivedPasswords(store, keyring, clock, regions),
+        clock,
+        await load_tls(store, keyring, name, (settings.tls_certificate, settings.tls_key), clock.now()),
+        name=name,
+        limits=Limits(settings.smtp_connections, settings.smtp_idle_seconds, settings.bodies_in_flight_bytes),
+        takes_plaintext=settings.dev,
     )
 
 

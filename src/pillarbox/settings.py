@@ -37,6 +37,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keyring: str = ""
     host: str = "127.0.0.1"
     port: int = 8025
+    smtp_port: int = 2587
+    smtps_port: int = 2465
+    smtp_connections: int = 1000
+    smtp_idle_seconds: float = 10.0
+    smtp_regions: tuple[str, ...] = ()
+    tls_certificate: str = ""
+    tls_key: str = ""
     dev: bool = False
     any_sender: bool = False
     public_url: str = ""

@@ -18,6 +18,7 @@ import boto3
 import pytest
 
 PILLARBOX = (sys.executable, "-m", "pillarbox")
+FREE_PORTS = ("--port", "0", "--smtp-port", "-1", "--smtps-port", "-1")
 PATIENCE_SECONDS = 60
 
 
@@ -56,7 +57,7 @@ class Serving:
 @contextmanager
 def serving(data: Path, *flags: str) -> Iterator[Serving]:
     process = subprocess.Popen(
-        [*PILLARBOX, "serve", "--data", str(data), "--port", "0", "--log-level", "error", *flags],
+        [*PILLARBOX, "serve", "--data", str(data), *FREE_PORTS, "--log-level", "error", *flags],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -251,7 +252,7 @@ def test_what_needs_a_server_says_how_to_start_one(tmp_path: Path) -> None:
 
 
 def test_two_servers_do_not_share_a_folder(server: Serving) -> None:
-    error = run("serve", "--port", "0", data=server.data, code=1)
+    error = run("serve", *FREE_PORTS, data=server.data, code=1)
     assert "another pillarbox process works on" in error and error.count("\n") == 1
 
 

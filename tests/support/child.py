@@ -44,7 +44,7 @@ def main() -> None:
     def announce(listening: Listening) -> None:
         print(listening.port, flush=True)
 
-    settings = Settings(data=sys.argv[1], port=0, dev=True, log_level="error")
+    settings = Settings(data=sys.argv[1], port=0, smtp_port=0, smtps_port=0, dev=True, log_level="error")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_killed(settings, announce))
 

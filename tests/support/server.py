@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 _accounts = itertools.count(100_000_000_001)
 _SETTLED_SECONDS = 30.0
+_ANY_PORTS: dict[str, Any] = {"port": 0, "smtp_port": -1, "smtps_port": -1}
 
 
 class RunningServer:
@@ -41,7 +42,7 @@ class RunningServer:
     @classmethod
     @contextmanager
     def started(cls, folder: Path, **settings: Any) -> Iterator["RunningServer"]:
-        running = cls(Settings(data=str(folder), port=0, log_level="warning", **settings))
+        running = cls(Settings(data=str(folder), **{**_ANY_PORTS, "log_level": "warning", **settings}))
         running._thread.start()
         assert running._ready.wait(30), "the server did not start within 30 seconds"
         if running._failure is not None:

@@ -26,9 +26,12 @@ def serve(
     *,
     data: str | None = None,
     port: int | None = None,
+    smtp_port: int | None = None,
+    smtps_port: int | None = None,
     host: str | None = None,
     dev: Annotated[bool | None, Parameter(negative="")] = None,
     any_sender: Annotated[bool | None, Parameter(negative="")] = None,
+    dev_really_send: Annotated[bool | None, Parameter(negative="")] = None,
     public_url: str | None = None,
     database: str | None = None,
     config: Path | None = None,
@@ -46,12 +49,18 @@ def serve(
         The data folder.
     port
         The port of all three faces: AWS APIs, SNS pages and dashboard.
+    smtp_port
+        The port of SMTP with STARTTLS; 0 for none, -1 for a free one.
+    smtps_port
+        The port of SMTP with TLS from the first byte; 0 for none, -1 for a free one.
     host
         The address to listen on.
     dev
         Development: any secret will do, identities are verified at once, nothing is enforced; loopback only.
     any_sender
         With --dev: mail may be sent from senders that were never created.
+    dev_really_send
+        With --dev: mail leaves this machine where the routes say so.
     public_url
         The URL under which others reach this server.
     database
@@ -71,7 +80,8 @@ def serve(
     except OSError as error:
         raise CommandError(_why_not(settings, error)) from None
     except OverflowError:
-        raise CommandError(f"settings: a port is at most 65535, not {settings.port}") from None
+        highest = max(settings.port, settings.smtp_port, settings.smtps_port)
+        raise CommandError(f"settings: a port is at most 65535, not {highest}") from None
 
 
 def welcome(settings: Settings, public_url: str, pair: "KeyPair | None", key_id: str | None) -> str:
@@ -81,7 +91,7 @@ def welcome(settings: Settings, public_url: str, pair: "KeyPair | None", key_id:
     if settings.dev:
         lines += [
             "  Dev mode: any secret is accepted, senders are verified as soon as they are created, limits are not",
-            "  enforced, and no mail leaves this machine: what is sent is kept for you to look at. Only this machine",
+            f"  enforced, and {_what_leaves(settings)}. Only this machine",
             "  can connect. To leave dev mode, start again without --dev.",
             "",
         ]
@@ -99,11 +109,19 @@ def welcome(settings: Settings, public_url: str, pair: "KeyPair | None", key_id:
     return "\n".join(lines)
 
 
+def _what_leaves(settings: Settings) -> str:
+    if settings.dev_really_send:
+        return "MAIL REALLY LEAVES this machine where the routes say so"
+    return "no mail leaves this machine: what is sent is kept for you to look at"
+
+
 def _why_not(settings: Settings, error: OSError) -> str:
     if error.filename:
         return f"cannot serve from {settings.folder}: {error.filename}: {error.strerror}"
     reason = os.strerror(error.errno) if error.errno else str(error)
-    return f"cannot listen on {settings.host}:{settings.port}: {reason}; choose another with --host and --port"
+    address = getattr(error, "address", f"{settings.host}:{settings.port}")
+    flags = "--host, --port, --smtp-port and --smtps-port"
+    return f"cannot listen on {address}: {reason}; choose another with {flags}"
 
 
 def _run(settings: Settings) -> None:

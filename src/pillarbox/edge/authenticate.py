@@ -93,7 +93,7 @@ class SignedOnly:
         signature = read_signature(request, protocol, now, self._window)
         if signature is None:
             return None
-        known = await self._remembered.read(_known, signature.key_id, self._keyring)
+        known = await self._remembered.read(known_key, signature.key_id, self._keyring)
         if known is None:
             raise auth_fault("unknown_key", protocol)
         return Presented(signature, Caller(Scope(known.account, signature.region), known.user_name), known.secret)
@@ -115,10 +115,7 @@ class AnySecret:
         signature = read_signature(request, protocol, now, self._window)
         if signature is None:
             return None
-        key_id = signature.key_id
-        named = len(key_id) == 12 and key_id.isascii() and key_id.isdigit()
-        account = key_id if named else _DEVELOPMENT_ACCOUNT
-        return Presented(signature, Caller(Scope(account, signature.region), "developer"), "")
+        return Presented(signature, developer(signature.key_id, signature.region), "")
 
     def prove(self, _presented: Presented, _request: Request) -> None:
         return None
@@ -148,7 +145,14 @@ def read_signature(request: Request, protocol: Protocol, now: Millis, window: Wi
     )
 
 
-def _known(key_id: str, keyring: Keyring) -> Plan[Known | None]:
+def developer(key_id: str, region: str) -> Caller:
+    """Return who a key means in dev mode."""
+    named = len(key_id) == 12 and key_id.isascii() and key_id.isdigit()
+    return Caller(Scope(key_id if named else _DEVELOPMENT_ACCOUNT, region), "developer")
+
+
+def known_key(key_id: str, keyring: Keyring) -> Plan[Known | None]:
+    """Return what an active key stands for; Unavailable when the keyring cannot open its secret."""
     row = yield from credentials.get(key_id)
     if row is None or row.status != "active":
         return None

@@ -1,0 +1,151 @@
+"""The SMTP door: its listeners, and the limits that all connections share.
+
+Touches sockets. Built by app.py; each connection is a Dialogue of smtp.py. When
+it is closed, messages in hand are finished and answered first.
+"""
+
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+from pillarbox.edge.smtp import Dialogue
+from pillarbox.edge.smtp_login import Logins
+from pillarbox.kit import metrics
+from pillarbox.kit.clock import Clock
+from pillarbox.sending.accept import Sender
+from pillarbox.sending.draft import V2_SIZE_LIMIT, Draft
+
+_HANDSHAKE_SECONDS = 10
+_STOPPING_SECONDS = 10
+
+CONNECTIONS = metrics.gauge("smtp_connections", doc="SMTP clients that are connected now.")
+MESSAGES = metrics.gauge("smtp_messages_in_flight_bytes", doc="Bytes of SMTP messages held in memory now.")
+
+
+@dataclass(slots=True, frozen=True)
+class Limits:
+    """What clients may use of this server."""
+
+    connections: int
+    idle_seconds: float
+    in_flight_bytes: int
+
+
+class Held:
+    """The bytes of one message, as far as they are kept."""
+
+    def __init__(self, door: "SmtpDoor") -> None:
+        self._door = door
+        self.kept_bytes = 0
+        self.seen_bytes = 0
+
+    @property
+    def is_too_long(self) -> bool:
+        return self.seen_bytes > V2_SIZE_LIMIT
+
+    def take(self, count: int) -> bool:
+        """Say whether `count` bytes more may be kept."""
+        self.seen_bytes += count
+        if self.is_too_long or not self._door.keeps(count):
+            return False
+        self.kept_bytes += count
+        return True
+
+
+class SmtpDoor:
+    """Takes mail from those who log in. Holds no more connections and bytes than `limits` allow."""
+
+    def __init__(
+        self,
+        sender: Sender,
+        logins: Logins,
+        clock: Clock,
+        tls: ssl.SSLContext,
+        *,
+        name: str,
+        limits: Limits,
+        takes_plaintext: bool,
+    ) -> None:
+        """`name` is the host that greets; with `takes_plaintext` clients may log in without TLS."""
+        self._sender = sender
+        self._clock = clock
+        self._kept_bytes = 0
+        self._connections: set[Dialogue] = set()
+        self.logins = logins
+        self.tls = tls
+        self.name = name
+        self.limits = limits
+        self.takes_plaintext = takes_plaintext
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._connections) > self.limits.connections
+
+    def greeting(self) -> str:
+        return f"220 {self.name} ESMTP SimpleEmailService-d-{os.urandom(5).hex().upper()} {os.urandom(10).hex()}"
+
+    def entered(self, dialogue: Dialogue) -> None:
+        self._connections.add(dialogue)
+        CONNECTIONS.set(len(self._connections))
+
+    def left(self, dialogue: Dialogue) -> None:
+        self._connections.discard(dialogue)
+        CONNECTIONS.set(len(self._connections))
+
+    async def send(self, draft: Draft) -> str:
+        """Send a draft to its end even when its client hangs up meanwhile."""
+        return await asyncio.shield(self._sender.send(draft, self._clock.now()))
+
+    @contextmanager
+    def hold(self) -> Iterator[Held]:
+        """Count the bytes of a message until the block is left."""
+        held = Held(self)
+        try:
+            yield held
+        finally:
+            self._kept_bytes -= held.kept_bytes
+            MESSAGES.set(self._kept_bytes)
+
+    def keeps(self, count: int) -> bool:
+        """Count bytes of a message, or refuse them when all messages together are too many."""
+        if self._kept_bytes + count > self.limits.in_flight_bytes:
+            return False
+        self._kept_bytes += count
+        MESSAGES.set(self._kept_bytes)
+        return True
+
+    @asynccontextmanager
+    async def serving(self, starttls: socket.socket | None, implicit_tls: socket.socket | None) -> AsyncIterator[None]:
+        """Serve until the block is left: one listener for STARTTLS, one for TLS from the first byte."""
+        loop = asyncio.get_running_loop()
+        servers = []
+        if starttls:
+            servers.append(await loop.create_server(partial(Dialogue, self, implicit_tls=False), sock=starttls))
+        if implicit_tls:
+            protocol = partial(Dialogue, self, implicit_tls=True)
+            servers.append(
+                await loop.create_server(
+                    protocol, sock=implicit_tls, ssl=self.tls, ssl_handshake_timeout=_HANDSHAKE_SECONDS
+                )
+            )
+        try:
+            yield
+        finally:
+            for server in servers:
+                server.close()
+            await self._empty()
+
+    async def _empty(self) -> None:
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + _STOPPING_SECONDS
+        while self._connections and loop.time() < ends_at:
+            for dialogue in list(self._connections):
+                dialogue.hang_up()
+            await asyncio.sleep(0.01)
+        for dialogue in list(self._connections):
+            dialogue.abort()

@@ -1,0 +1,49 @@
+"""Who logs in by SMTP: from a user name and a password to an account in a region.
+
+Touches the store (credentials, remembered until they change). The user name is
+an access key, the password is derived from its secret. Called by smtp.py.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from pillarbox.edge.authenticate import Caller, developer, known_key
+from pillarbox.edge.smtp_password import region_of
+from pillarbox.kit.clock import Clock
+from pillarbox.kit.ids import Scope
+from pillarbox.kit.secrets import Keyring
+from pillarbox.store.engine import Store
+from pillarbox.store.remember import Remembering
+
+_DEVELOPMENT_REGION = "us-east-1"
+
+
+class Logins(Protocol):
+    """Says who a user name and a password are, or None; Unavailable when it cannot tell now."""
+
+    async def caller(self, user: str, password: str) -> Caller | None: ...
+
+
+class DerivedPasswords:
+    """Production: a known, active key, and the password that its secret gives in one of `regions`."""
+
+    def __init__(self, store: Store, keyring: Keyring, clock: Clock, regions: Sequence[str]) -> None:
+        self._keyring = keyring
+        self._regions = tuple(regions)
+        self._remembered = Remembering(store, clock, "credentials")
+
+    async def caller(self, user: str, password: str) -> Caller | None:
+        known = await self._remembered.read(known_key, user, self._keyring)
+        # A stranger's password is tried too, so that the time of the answer does not tell which keys exist.
+        region = region_of(password, known.secret if known else "", self._regions)
+        return Caller(Scope(known.account, region), known.user_name) if known and region else None
+
+
+class AnyPassword:
+    """Dev mode: any password will do; one that is the name of a region means that region."""
+
+    def __init__(self, regions: Sequence[str]) -> None:
+        self._regions = frozenset(regions)
+
+    async def caller(self, user: str, password: str) -> Caller | None:
+        return developer(user, password if password in self._regions else _DEVELOPMENT_REGION)

@@ -36,6 +36,7 @@ from pillarbox.store.plan import Plan
 LEASE: Millis = 60 * SECOND
 _AT_ONCE = 128
 _IDLE_SECONDS = 5.0
+_AFTER_FAULT_SECONDS = 1.0
 _LARGE = 128 * 1024
 
 OUTCOMES = metrics.counter(
@@ -98,6 +99,10 @@ class Worker:
                 except Unavailable as error:
                     self._log.error("cannot claim", why=str(error))
                     claimed = []
+                except Exception:  # what was leased comes due again; the rest of the queue must not wait for us
+                    self._log.exception("cannot claim")
+                    claimed = []
+                    await asyncio.sleep(_AFTER_FAULT_SECONDS)
                 for one in claimed:
                     self._begin(one)
                 await self._wait(bool(claimed))

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -24,7 +25,9 @@ def html_of(size: int) -> str:
     return f"<html><body><table>{''.join(rows)}</table></body></html>"
 
 
-def signed_requests(endpoint: str, key_id: str, secret: str, html: str, count: int) -> list[bytes]:
+def signed_requests(
+    endpoint: str, key_id: str, secret: str, html: str, count: int, configuration_set: str | None = None
+) -> list[bytes]:
     """Return `count` requests to as many recipients; each is a whole HTTP/1.1 request."""
     model = ServiceModel(Loader().load_service_model("ses", "service-2"), "ses")
     serializer = create_serializer("query")
@@ -32,7 +35,7 @@ def signed_requests(endpoint: str, key_id: str, secret: str, html: str, count: i
     operation = model.operation_model("SendEmail")
     made = []
     for number in range(count):
-        params = {
+        params: dict[str, Any] = {
             "Source": SENDER,
             "Destination": {"ToAddresses": [f"recipient-{number}@example.net"]},
             "Message": {
@@ -40,6 +43,8 @@ def signed_requests(endpoint: str, key_id: str, secret: str, html: str, count: i
                 "Body": {"Html": {"Data": html, "Charset": "UTF-8"}},
             },
         }
+        if configuration_set:
+            params["ConfigurationSetName"] = configuration_set
         wire = serializer.serialize_to_request(params, operation)
         request = AWSRequest("POST", endpoint + "/", wire["headers"], wire["body"])
         prepared = request.prepare()

@@ -1,7 +1,8 @@
 """Serves Pillarbox for a benchmark: whole, or only as far as the parsed request.
 
 Run as a process of its own: `python -m bench.support.serve full|parsed FOLDER`. Everything is set as it is by
-default, outside dev mode. Prints one line of JSON when it answers: port, key and secret.
+default, outside dev mode, but that subscribers may be on this machine. Prints one line of JSON when it answers:
+port, key and secret.
 """
 
 import asyncio
@@ -20,7 +21,6 @@ import pillarbox.app
 from bench.support.process import started
 from bench.support.requests import SENDER
 from pillarbox.app import Listening, serve, settle_memory
-from pillarbox.kit import log
 from pillarbox.kit.clock import SystemClock
 from pillarbox.kit.ids import Scope
 from pillarbox.resources import credentials, identities
@@ -58,8 +58,7 @@ def serving(kind: str, folder: Path) -> Iterator[Served]:
 
 
 async def run(kind: str, folder: Path) -> None:
-    settings = Settings(data=str(folder), port=0, smtp_port=0, smtps_port=0)
-    log.configure(as_json=settings.log_json, level=settings.log_level)
+    settings = Settings(data=str(folder), port=0, smtp_port=0, smtps_port=0, sns_private_addresses=True)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     if kind == "parsed":

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 import uvicorn
 
 from pillarbox.api import registry
@@ -24,6 +25,8 @@ from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.transport.base import Transport
 from pillarbox.delivery.transport.capture import CaptureTransport
 from pillarbox.delivery.transport.simulator import SimulatorTransport
+from pillarbox.delivery.transport.smtp import SmtpTransport
+from pillarbox.delivery.transport.smtp_connection import Smarthost
 from pillarbox.delivery.worker import Site, Worker
 from pillarbox.destinations.fanout import FanOut
 from pillarbox.edge.authenticate import AnySecret, Authenticator, SignedOnly, Window
@@ -48,7 +51,7 @@ from pillarbox.resources.account import Quota
 from pillarbox.sending.accept import Sender
 from pillarbox.sending.admission import RateAdmission
 from pillarbox.sending.standing import Standings
-from pillarbox.settings import Settings
+from pillarbox.settings import Settings, SmarthostSetting
 from pillarbox.stats.follow import count
 from pillarbox.store import leases
 from pillarbox.store.engine import Store, open_store
@@ -157,7 +160,11 @@ async def _background(
     """Build what works in the background: delivery, the followers of the event log, and the posts that leave."""
     settings, store = listening.settings, listening.store
     site = Site(settings.service_domain, f"mta.{settings.service_domain}")
-    transports: tuple[Transport, ...] = (CaptureTransport(store), SimulatorTransport())
+    transports: list[Transport] = [CaptureTransport(store), SimulatorTransport()]
+    if settings.smarthost is not None:
+        smtp = SmtpTransport(smarthost_of(settings.smarthost, site.reporting_mta))
+        running.push_async_callback(smtp.close)
+        transports.append(smtp)
     outside = Outside(
         allow_loopback=settings.dev or settings.sns_private_addresses,
         allow_private=settings.sns_private_addresses,
@@ -170,6 +177,12 @@ async def _background(
         Deliverer(store, signer, outside, listening.keyring, listening.public_url, clock).run(),
         QueueSweep(store, clock).run(),
     ]
+
+
+def smarthost_of(setting: SmarthostSetting, our_name: str) -> Smarthost:
+    """Return the next hop as the transport wants it."""
+    given = msgspec.structs.asdict(setting)
+    return msgspec.convert({**given, "helo": setting.helo or our_name}, Smarthost)
 
 
 def _authenticator(listening: Listening, clock: Clock) -> Authenticator:

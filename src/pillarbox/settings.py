@@ -6,14 +6,21 @@ docs/settings.md is printed from the docstrings here.
 """
 
 import os
+import ssl
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 PREFIX = "PILLARBOX_"
+_SMARTHOST = "smarthost_"
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_STAYS_HERE = frozenset({"capture", "simulator"})
+
+AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
 class SettingsError(Exception):
@@ -27,6 +34,34 @@ class RouteSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     account: str = ""
     configuration_set: str = ""
     domain: str = ""
+
+
+class SmarthostSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `[smarthost]` table: where the transport `smtp` hands mail over.
+
+    The times are those of RFC 5321 section 4.5.3.2.
+    """
+
+    host: Annotated[str, msgspec.Meta(min_length=1)]
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 587
+    tls: Literal["none", "starttls", "starttls-required", "tls"] = "starttls-required"
+    verify: bool = True
+    ca_file: str = ""
+    user: str = ""
+    password: str = ""
+    password_without_tls: bool = False
+    helo: str = ""
+    max_connections: AtLeastOne = 20
+    messages_per_connection: AtLeastOne = 100
+    idle_seconds: Seconds = 60.0
+    connect_seconds: Seconds = 30.0
+    command_seconds: Seconds = 300.0
+    data_seconds: Seconds = 120.0
+    block_seconds: Seconds = 180.0
+    done_seconds: Seconds = 600.0
+
+    def __repr__(self) -> str:
+        return f"SmarthostSetting({self.host}:{self.port})"  # never the password
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -46,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls_key: str = ""
     dev: bool = False
     any_sender: bool = False
+    dev_really_send: bool = False
     public_url: str = ""
     sns_cert_url: str = ""
     service_domain: str = "pillarbox.localhost"
@@ -61,6 +97,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log_json: bool = False
     log_level: str = "info"
     routes: tuple[RouteSetting, ...] = ()
+    smarthost: SmarthostSetting | None = None
 
     @property
     def folder(self) -> Path:
@@ -86,7 +123,7 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
             raise SettingsError(f"{file}: {error}") from None
     for name, text in environment.items():
         if name.startswith(PREFIX):
-            values[name.removeprefix(PREFIX).lower()] = text
+            _set(values, name.removeprefix(PREFIX).lower(), text)
     values.update({name: value for name, value in flags.items() if value is not None})
     try:
         settings = msgspec.convert(values, Settings, strict=False)
@@ -101,12 +138,53 @@ def from_process(file: Path | None, **flags: Any) -> Settings:
     return load(file, os.environ, flags)
 
 
+def _set(values: dict[str, Any], name: str, text: str) -> None:
+    """Set what the environment says; `smarthost_password` is `password` in the table `smarthost`."""
+    if name.startswith(_SMARTHOST):
+        table = values.get("smarthost", {})
+        values["smarthost"] = {**table, name.removeprefix(_SMARTHOST): text} if isinstance(table, dict) else table
+    else:
+        values[name] = text
+
+
 def _check(settings: Settings) -> None:
-    if settings.dev and settings.host not in ("127.0.0.1", "::1", "localhost"):
+    if settings.dev and settings.host not in _LOOPBACK:
         raise SettingsError("settings: --dev accepts any secret, so it listens on loopback only; leave out `host`")
     if settings.any_sender and not settings.dev:
         raise SettingsError("settings: `any_sender` works only together with `dev`")
-    known = {"capture", "simulator"}
+    if settings.dev_really_send and not settings.dev:
+        raise SettingsError("settings: `dev_really_send` works only together with `dev`")
+    _check_routes(settings)
+    if settings.smarthost is not None:
+        _check_smarthost(settings.smarthost)
+
+
+def _check_routes(settings: Settings) -> None:
+    known = _STAYS_HERE | {"smtp"}
     for route in settings.routes:
         if route.transport not in known:
             raise SettingsError(f"settings: routes: no transport named {route.transport!r}; there are {sorted(known)}")
+        if route.transport == "smtp" and settings.smarthost is None:
+            raise SettingsError("settings: routes: 'smtp' needs to know where to send: add a table [smarthost]")
+        if settings.dev and not settings.dev_really_send and route.transport not in _STAYS_HERE:
+            raise SettingsError(
+                f"settings: routes: {route.transport!r} would send mail from dev mode, where every program on this"
+                " machine may send as anybody; if that is what you want, add --dev-really-send"
+            )
+
+
+def _check_smarthost(smarthost: SmarthostSetting) -> None:
+    if smarthost.password_without_tls and smarthost.host not in _LOOPBACK:
+        raise SettingsError("settings: smarthost: `password_without_tls` works only with a `host` on loopback")
+    if smarthost.user and smarthost.tls == "none" and not smarthost.password_without_tls:
+        raise SettingsError("settings: smarthost: a password is sent only over TLS; choose another `tls` than 'none'")
+    if bool(smarthost.user) != bool(smarthost.password):
+        raise SettingsError(
+            "settings: smarthost: `user` and `password` (PILLARBOX_SMARTHOST_PASSWORD) are given together or not at all"
+        )
+    if smarthost.ca_file:
+        try:
+            ssl.create_default_context(cafile=smarthost.ca_file)
+        except OSError as error:
+            why = error.strerror or error
+            raise SettingsError(f"settings: smarthost: ca_file {smarthost.ca_file}: {why}") from None

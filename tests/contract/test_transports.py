@@ -1,6 +1,7 @@
 """What every transport promises."""
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,48 @@ from pillarbox.kit.ids import Scope
 from pillarbox.store import outgoing
 from pillarbox.store.engine import Store
 from pillarbox.store.sqlite import SqliteStore
+from tests.support.postfix import Postfix
+from tests.support.sink import Sink
+from tests.support.smarthost import handing_to
 
-TRANSPORTS: dict[str, tuple[Callable[[Store], Transport], str]] = {
-    "capture": (CaptureTransport, "example.net"),
-    "simulator": (lambda _: SimulatorTransport(), "simulator.amazonses.com"),
+NO_SUCH_USER = "550 5.1.1 no such user"
+
+
+@asynccontextmanager
+async def capturing(kept: Store) -> AsyncIterator[Transport]:
+    yield CaptureTransport(kept)
+
+
+@asynccontextmanager
+async def simulating(_: Store) -> AsyncIterator[Transport]:
+    yield SimulatorTransport()
+
+
+@asynccontextmanager
+async def handing_to_a_sink(_: Store) -> AsyncIterator[Transport]:
+    with Sink.listening() as sink:
+        sink.script.always("RCPT bounce@example.net", NO_SUCH_USER)
+        async with handing_to(sink.port) as transport:
+            yield transport
+
+
+@asynccontextmanager
+async def handing_to_postfix(_: Store) -> AsyncIterator[Transport]:
+    with (
+        Sink.listening() as sink,
+        Postfix.started(sink.port, ["success@example.net", "someone@example.net"]) as postfix,
+    ):
+        async with handing_to(postfix.port) as transport:
+            yield transport
+
+
+TRANSPORTS: dict[str, tuple[Callable[[Store], AbstractAsyncContextManager[Transport]], str]] = {
+    "capture": (capturing, "example.net"),
+    "simulator": (simulating, "simulator.amazonses.com"),
+    "smtp": (handing_to_a_sink, "example.net"),
+    "smtp to Postfix": (handing_to_postfix, "example.net"),
 }
+THOSE_THAT_REFUSE = ("simulator", "smtp", "smtp to Postfix")
 
 
 @pytest.fixture
@@ -37,7 +75,8 @@ async def test_every_recipient_has_an_outcome(kept: Store, name: str) -> None:
     make, domain = TRANSPORTS[name]
     recipients = [f"{mailbox}@{domain}" for mailbox in ("success", "bounce", "someone", "Success+label")]
 
-    outcomes = await make(kept).deliver(attempt(*recipients))
+    async with make(kept) as transport:
+        outcomes = await transport.deliver(attempt(*recipients))
 
     assert list(outcomes) == recipients
     assert all(isinstance(outcome, Delivered | Deferred | Refused) for outcome in outcomes.values())
@@ -46,12 +85,25 @@ async def test_every_recipient_has_an_outcome(kept: Store, name: str) -> None:
 @pytest.mark.parametrize("name", TRANSPORTS)
 async def test_the_same_attempt_may_be_made_again(kept: Store, name: str) -> None:
     make, domain = TRANSPORTS[name]
-    transport = make(kept)
 
-    first = await transport.deliver(attempt(f"success@{domain}"))
-    again = await transport.deliver(attempt(f"success@{domain}"))
+    async with make(kept) as transport:
+        first = await transport.deliver(attempt(f"success@{domain}"))
+        again = await transport.deliver(attempt(f"success@{domain}", number=2))
 
-    assert first == again
+    assert [type(outcome) for outcome in (*first.values(), *again.values())] == [Delivered, Delivered]
+
+
+@pytest.mark.parametrize("name", THOSE_THAT_REFUSE)
+async def test_one_refused_recipient_does_not_keep_the_mail_from_the_others(kept: Store, name: str) -> None:
+    make, domain = TRANSPORTS[name]
+    good, bad, other = (f"{mailbox}@{domain}" for mailbox in ("success", "bounce", "Success+label"))
+
+    async with make(kept) as transport:
+        outcomes = await transport.deliver(attempt(good, bad, other))
+
+    assert [type(outcome) for outcome in outcomes.values()] == [Delivered, Refused, Delivered]
+    refused = outcomes[bad]
+    assert isinstance(refused, Refused) and (refused.reply or "").startswith("550 5.1.1 ")
 
 
 async def test_what_was_captured_is_on_disk(kept: Store) -> None:

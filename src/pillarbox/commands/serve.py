@@ -31,6 +31,7 @@ def serve(
     host: str | None = None,
     dev: Annotated[bool | None, Parameter(negative="")] = None,
     any_sender: Annotated[bool | None, Parameter(negative="")] = None,
+    dev_really_send: Annotated[bool | None, Parameter(negative="")] = None,
     public_url: str | None = None,
     database: str | None = None,
     config: Path | None = None,
@@ -58,6 +59,8 @@ def serve(
         Development: any secret will do, identities are verified at once, nothing is enforced; loopback only.
     any_sender
         With --dev: mail may be sent from senders that were never created.
+    dev_really_send
+        With --dev: mail leaves this machine where the routes say so.
     public_url
         The URL under which others reach this server.
     database
@@ -88,7 +91,7 @@ def welcome(settings: Settings, public_url: str, pair: "KeyPair | None", key_id:
     if settings.dev:
         lines += [
             "  Dev mode: any secret is accepted, senders are verified as soon as they are created, limits are not",
-            "  enforced, and no mail leaves this machine: what is sent is kept for you to look at. Only this machine",
+            f"  enforced, and {_what_leaves(settings)}. Only this machine",
             "  can connect. To leave dev mode, start again without --dev.",
             "",
         ]
@@ -104,6 +107,12 @@ def welcome(settings: Settings, public_url: str, pair: "KeyPair | None", key_id:
     snippet = boto3_snippet(public_url, pair.key_id if pair else key_id or "your access key", secret, dev=settings.dev)
     lines += ["", "  Send a first message with Python (pip install boto3):", "", *snippet.splitlines(), ""]
     return "\n".join(lines)
+
+
+def _what_leaves(settings: Settings) -> str:
+    if settings.dev_really_send:
+        return "MAIL REALLY LEAVES this machine where the routes say so"
+    return "no mail leaves this machine: what is sent is kept for you to look at"
 
 
 def _why_not(settings: Settings, error: OSError) -> str:

@@ -25,6 +25,7 @@ _SUBTYPES = {
     (3, 4): "MessageTooLarge",
     (2, 3): "MessageTooLarge",
     (6, 1): "ContentRejected",
+    (6, 3): "ContentRejected",
     (7, 1): "ContentRejected",
 }
 _DELAYS = {

@@ -5,16 +5,27 @@ from pathlib import Path
 
 import msgspec
 
-from pillarbox.settings import Settings
+from pillarbox.settings import Settings, SmarthostSetting
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
 WORDS = {"": "empty", (): "none"}
 
 
-def test_the_page_tells_every_setting_and_its_default() -> None:
-    told = dict(re.findall(r"^\| `(\w+)` \| `?([^`|]+?)`? \|", PAGE.read_text(), re.MULTILINE))
-    defaults = {field.name: field.default for field in msgspec.structs.fields(Settings)}
-    assert told == {
+def told_by_the_page(prefix: str) -> dict[str, str]:
+    return dict(re.findall(rf"^\| `{prefix}(\w+)` \| `?([^`|]+?)`? \|", PAGE.read_text(), re.MULTILINE))
+
+
+def defaults_of(settings: type[msgspec.Struct]) -> dict[str, str]:
+    defaults = {field.name: field.default for field in msgspec.structs.fields(settings)}
+    return {
         name: WORDS.get(default) or str(default).lower() if not isinstance(default, str) else default or "empty"
         for name, default in defaults.items()
     }
+
+
+def test_the_page_tells_every_setting_and_its_default() -> None:
+    assert told_by_the_page("") == defaults_of(Settings)
+
+
+def test_the_page_tells_every_setting_of_the_smarthost() -> None:
+    assert told_by_the_page(r"smarthost\.") == {**defaults_of(SmarthostSetting), "host": "required"}

@@ -13,6 +13,7 @@ from pillarbox.delivery.classify import bounce_class, delay_type, enhanced_statu
         ("552 5.2.2 mailbox full", ("Transient", "MailboxFull")),
         ("552 5.3.4 too big", ("Transient", "MessageTooLarge")),
         ("554 5.7.1 looks like spam", ("Transient", "ContentRejected")),
+        ("554 5.6.3 8-bit content cannot be sent", ("Transient", "ContentRejected")),
         ("451 4.3.0 try later", ("Transient", "General")),
         ("not a reply at all", ("Undetermined", "Undetermined")),
         (None, ("Undetermined", "Undetermined")),

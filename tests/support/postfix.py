@@ -1,0 +1,108 @@
+"""Starts the Postfix that is installed, as the smarthost of a test.
+
+It takes mail for the known addresses at example.net, refuses the others there
+as Postfix does, and relays what it took to a port. Postfix starts as root only.
+"""
+
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+_MAIN = """compatibility_level = 3.6
+queue_directory = {folder}/spool
+data_directory = {folder}/lib
+command_directory = /usr/sbin
+daemon_directory = /usr/lib/postfix/sbin
+mail_owner = postfix
+setgid_group = postdrop
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mynetworks = 127.0.0.0/8
+mydestination =
+myhostname = smarthost.example.org
+relay_domains = example.net
+relay_recipient_maps = inline:{{ {known} }}
+recipient_delimiter = +
+relayhost = [127.0.0.1]:{relay_port}
+local_recipient_maps =
+maillog_file_prefixes = {folder}
+maillog_file = {folder}/log
+"""
+_MASTER = """127.0.0.1:{port} inet n - n - - smtpd
+pickup unix n - n 60 1 pickup
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+smtp unix - - n - - smtp
+relay unix - - n - - smtp
+error unix - - n - - error
+retry unix - - n - - error
+anvil unix - - n - 1 anvil
+scache unix - - n - 1 scache
+proxymap unix - - n - - proxymap
+showq unix n - n - - showq
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+class Postfix:
+    """A running Postfix that relays what it takes; `port` is where it listens."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.port = port
+        self._folder = folder
+
+    @classmethod
+    @contextmanager
+    def started(cls, relay_port: int, known: Sequence[str]) -> Iterator["Postfix"]:
+        # Not below pytest's own folder, which is closed to the user that Postfix works as.
+        folder = Path(tempfile.mkdtemp(prefix="pillarbox-postfix-"))
+        folder.chmod(0o755)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        postfix = cls(folder, port)
+        postfix._configure(relay_port, known)
+        try:
+            postfix._run("start")
+            postfix._wait_until_it_listens()
+            yield postfix
+        finally:
+            postfix._run("stop")
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _configure(self, relay_port: int, known: Sequence[str]) -> None:
+        for name in ("etc", "spool", "lib"):
+            (self._folder / name).mkdir()
+        shutil.chown(self._folder / "lib", "postfix", "postfix")
+        table = ", ".join(f"{address}=known" for address in known)
+        main = _MAIN.format(folder=self._folder, relay_port=relay_port, known=table)
+        (self._folder / "etc/main.cf").write_text(main)
+        (self._folder / "etc/master.cf").write_text(_MASTER.format(port=self.port))
+
+    def _run(self, command: str) -> None:
+        done = subprocess.run(
+            ["/usr/sbin/postfix", "-c", str(self._folder / "etc"), command],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, f"postfix {command}: {done.stderr}"
+
+    def _wait_until_it_listens(self) -> None:
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.02)
+        raise AssertionError(f"Postfix does not listen: {(self._folder / 'log').read_text()}")

@@ -1,0 +1,238 @@
+"""An SMTP server that takes mail and keeps it, or does at each step what a test tells it to."""
+
+import base64
+import re
+import socket
+import socketserver
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import IO
+
+CLOSE = "close"
+STALL = "stall"
+
+
+@dataclass
+class Received:
+    """A message as it came: `data` is without the dots that were doubled, `wire` with them."""
+
+    helo: str
+    user: str | None
+    tls: bool
+    mail: str
+    recipients: list[str]
+    wire: bytes
+
+    @property
+    def data(self) -> bytes:
+        return re.sub(rb"(?m)^\.", b"", self.wire)
+
+
+@dataclass
+class Script:
+    """What to answer instead of the usual: at each step the first of its answers, until they are used up.
+
+    An answer is the text of a reply (lines are parted by line feeds), CLOSE or STALL. Steps are CONNECT, the names of
+    commands, DOT, and `RCPT address`.
+    """
+
+    answers: dict[str, list[str]] = field(default_factory=dict)
+    for_ever: dict[str, str] = field(default_factory=dict)
+
+    def once(self, step: str, *answers: str) -> None:
+        self.answers.setdefault(step, []).extend(answers)
+
+    def always(self, step: str, answer: str) -> None:
+        self.for_ever[step] = answer
+
+    def take(self, step: str) -> str | None:
+        if waiting := self.answers.get(step):
+            return waiting.pop(0)
+        return self.for_ever.get(step)
+
+
+class Sink(socketserver.ThreadingTCPServer):
+    """Listens on loopback; `received` are the messages, `commands` every line, `connections` how many came."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(
+        self, tls: ssl.SSLContext | None, password: tuple[str, str] | None, extensions: tuple[str, ...]
+    ) -> None:
+        super().__init__(("127.0.0.1", 0), _Conversation)
+        self.script = Script()
+        self.tls = tls
+        self.password = password
+        self.extensions = extensions
+        self.implicit_tls = False
+        self.received: list[Received] = []
+        self.commands: list[str] = []
+        self.connections = 0
+        self.quitting = threading.Event()
+        self.at_once = 0
+        self.most_at_once = 0
+        self.counting = threading.Lock()
+
+    @property
+    def port(self) -> int:
+        port: int = self.server_address[1]
+        return port
+
+    def count(self, change: int) -> None:
+        with self.counting:
+            self.connections += max(change, 0)
+            self.at_once += change
+            self.most_at_once = max(self.most_at_once, self.at_once)
+
+    @classmethod
+    @contextmanager
+    def listening(
+        cls,
+        *,
+        tls: ssl.SSLContext | None = None,
+        password: tuple[str, str] | None = None,
+        extensions: tuple[str, ...] = ("8BITMIME", "SIZE 1000000"),
+    ) -> Iterator["Sink"]:
+        """Listen until the block is left."""
+        with cls(tls, password, extensions) as sink:
+            serving = threading.Thread(target=sink.serve_forever, args=(0.02,), daemon=True)
+            serving.start()
+            try:
+                yield sink
+            finally:
+                sink.quitting.set()
+                sink.shutdown()
+                serving.join(10)
+
+
+class _Conversation(socketserver.BaseRequestHandler):
+    server: Sink
+    request: socket.socket
+
+    def handle(self) -> None:
+        self.server.count(1)
+        self._helo, self._user, self._mail = "", None, ""
+        self._recipients: list[str] = []
+        with suppress(OSError, _Over):
+            if self.server.implicit_tls:
+                self._wrap()
+            self._lines = self.request.makefile("rb")
+            self._converse()
+
+    def finish(self) -> None:
+        self.server.count(-1)
+        if hasattr(self, "_lines"):
+            self._lines.close()
+        with suppress(OSError):
+            self.request.close()
+
+    _lines: IO[bytes]
+    _user: str | None
+
+    def _converse(self) -> None:
+        self._answer("CONNECT", "220 sink.example.net ESMTP")
+        while line := self._lines.readline():
+            command = line.decode("ascii").removesuffix("\r\n")
+            self.server.commands.append(command)
+            name = command.partition(" ")[0].upper()
+            getattr(self, f"_on_{name.lower()}", self._on_unknown)(command)
+
+    def _on_ehlo(self, command: str) -> None:
+        self._helo = command[5:]
+        offers = list(self.server.extensions)
+        secure = isinstance(self.request, ssl.SSLSocket)
+        if self.server.tls and not secure:
+            offers.append("STARTTLS")
+        if self.server.password and (secure or not self.server.tls):
+            offers.append("AUTH PLAIN LOGIN")
+        self._answer("EHLO", "\n".join(["250 sink.example.net", *(f"250 {offer}" for offer in offers)]))
+
+    def _on_helo(self, command: str) -> None:
+        self._helo = command[5:]
+        self._answer("HELO", "250 sink.example.net")
+
+    def _on_starttls(self, _: str) -> None:
+        self._answer("STARTTLS", "220 2.0.0 go ahead")
+        self._lines.close()
+        self._wrap()
+        self._lines = self.request.makefile("rb")
+
+    def _on_auth(self, command: str) -> None:
+        _, kind, first = command.split(" ")
+        if kind == "PLAIN":
+            _, user, password = base64.b64decode(first).decode().split("\0")
+        else:
+            self._reply("334 UGFzc3dvcmQ6")
+            user, password = (base64.b64decode(part).decode() for part in (first, self._lines.readline()))
+        if self.server.password == (user, password):
+            self._user = user
+            self._answer("AUTH", "235 2.7.0 welcome")
+        else:
+            self._answer("AUTH", "535 5.7.8 no such user and password")
+
+    def _on_mail(self, command: str) -> None:
+        self._mail, self._recipients = command, []
+        self._answer("MAIL", "250 2.1.0 ok")
+
+    def _on_rcpt(self, command: str) -> None:
+        address = command.partition("<")[2].partition(">")[0]
+        told = self.server.script.take(f"RCPT {address}")
+        self._recipients.append(address)
+        self._answer("RCPT", told or "250 2.1.5 ok")
+        if told:
+            self._recipients.remove(address)
+
+    def _on_data(self, _: str) -> None:
+        if not self._answer("DATA", "354 go ahead").startswith("354"):
+            return
+        wire = b""
+        while not wire.endswith(b"\r\n.\r\n") and wire != b".\r\n":
+            line = self._lines.readline()
+            if not line:
+                return
+            wire += line
+        secure = isinstance(self.request, ssl.SSLSocket)
+        self.server.received.append(
+            Received(self._helo, self._user, secure, self._mail, self._recipients, wire.removesuffix(b".\r\n"))
+        )
+        self._answer("DOT", "250 2.0.0 taken")
+
+    def _on_rset(self, _: str) -> None:
+        self._mail, self._recipients = "", []
+        self._answer("RSET", "250 2.0.0 ok")
+
+    def _on_quit(self, _: str) -> None:
+        self._answer("QUIT", "221 2.0.0 bye")
+        raise _Over
+
+    def _on_unknown(self, _: str) -> None:
+        self._reply("500 5.5.2 no such command")
+
+    def _answer(self, step: str, usual: str) -> str:
+        told = self.server.script.take(step) or usual
+        if told == CLOSE:
+            raise _Over
+        if told == STALL:
+            self.server.quitting.wait(60)
+            raise _Over
+        self._reply(told)
+        if told.startswith("421") or (step == "CONNECT" and not told.startswith("220")):
+            raise _Over
+        return told
+
+    def _reply(self, text: str) -> None:
+        *first, last = text.split("\n")
+        lines = [f"{line[:3]}-{line[4:]}" for line in first] + [last]
+        self.request.sendall("".join(f"{line}\r\n" for line in lines).encode("utf-8", "surrogateescape"))
+
+    def _wrap(self) -> None:
+        assert self.server.tls is not None
+        self.request = self.server.tls.wrap_socket(self.request, server_side=True)
+
+
+class _Over(Exception):
+    """The conversation ends here."""

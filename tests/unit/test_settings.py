@@ -1,0 +1,78 @@
+"""Settings from a file, the environment and flags, and what is not acceptable in them."""
+
+from pathlib import Path
+
+import pytest
+
+from pillarbox.settings import Settings, SettingsError, load
+
+SMARTHOST = '[smarthost]\nhost = "smtp.example.org"\n'
+TO_SMTP = '[[routes]]\ntransport = "smtp"\n'
+
+
+def of(folder: Path, text: str, environment: dict[str, str] | None = None, **flags: object) -> Settings:
+    file = folder / "pillarbox.toml"
+    file.write_text(text)
+    return load(file, environment or {}, flags)
+
+
+def test_mail_is_routed_to_a_smarthost(tmp_path: Path) -> None:
+    settings = of(tmp_path, TO_SMTP + SMARTHOST)
+
+    assert settings.smarthost is not None
+    assert (settings.smarthost.host, settings.smarthost.port) == ("smtp.example.org", 587)
+    assert settings.smarthost.tls == "starttls-required" and settings.smarthost.verify
+    assert [route.transport for route in settings.routes] == ["smtp"]
+
+
+def test_the_password_comes_from_the_environment_and_is_not_shown(tmp_path: Path) -> None:
+    text = SMARTHOST + 'user = "pillarbox"\npassword = "in the file"\n'
+    settings = of(tmp_path, text, {"PILLARBOX_SMARTHOST_PASSWORD": "s3cret"})
+
+    assert settings.smarthost is not None and settings.smarthost.password == "s3cret"
+    assert "s3cret" not in f"{settings!r} {settings}"
+
+
+def test_a_smarthost_may_come_from_the_environment_alone(tmp_path: Path) -> None:
+    names = {"HOST": "smtp.example.org", "PORT": "25", "TLS": "starttls"}
+    settings = of(tmp_path, TO_SMTP, {f"PILLARBOX_SMARTHOST_{name}": text for name, text in names.items()})
+
+    assert settings.smarthost is not None
+    assert (settings.smarthost.port, settings.smarthost.tls) == (25, "starttls")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (TO_SMTP, r"add a table \[smarthost\]"),
+        ('[[routes]]\ntransport = "pigeon"\n', "no transport named 'pigeon'"),
+        (SMARTHOST + 'passwort = "x"\n', "passwort"),
+        (SMARTHOST + "port = 0\n", r"smarthost\.port"),
+        (SMARTHOST + 'tls = "maybe"\n', r"smarthost\.tls"),
+        (SMARTHOST + "done_seconds = 0\n", r"smarthost\.done_seconds"),
+        (SMARTHOST + "password_without_tls = true\n", "loopback"),
+        (SMARTHOST + 'user = "u"\npassword = "p"\ntls = "none"\n', "only over TLS"),
+        (SMARTHOST + 'user = "u"\n', "PILLARBOX_SMARTHOST_PASSWORD"),
+        (SMARTHOST + 'ca_file = "/nowhere/ca.pem"\n', "ca_file /nowhere/ca.pem: No such file"),
+        ("smarthost = 5\n", "smarthost"),
+        ("dev_really_send = true\n", "together with `dev`"),
+    ],
+)
+def test_what_cannot_work_is_an_error_that_names_it(tmp_path: Path, text: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=why):
+        of(tmp_path, text)
+
+
+def test_a_file_that_holds_no_certificate_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_text("not a certificate")
+
+    with pytest.raises(SettingsError, match=r"ca_file .*ca\.pem: "):
+        of(tmp_path, SMARTHOST + f'ca_file = "{tmp_path}/ca.pem"\n')
+
+
+def test_mail_leaves_dev_mode_only_by_a_flag_that_names_the_danger(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="--dev-really-send"):
+        of(tmp_path, TO_SMTP + SMARTHOST, dev=True)
+
+    assert of(tmp_path, TO_SMTP + SMARTHOST, dev=True, dev_really_send=True).dev_really_send
+    assert of(tmp_path, '[[routes]]\ntransport = "simulator"\n' + SMARTHOST, dev=True).routes

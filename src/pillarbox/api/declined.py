@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 from pillarbox.wire.faults import Fault
 
-BULK = "Sending to many destinations in one call is not supported yet."
 CUSTOM_VERIFICATION = "Custom verification mail is not supported yet."
 DKIM = "DKIM signing is not supported yet."
 MAIL_FROM = "A MAIL FROM domain of your own is not supported yet."
@@ -38,7 +37,6 @@ ROLES = "Temporary credentials are not supported: sign with an access key."
 
 _BY_SERVICE: Mapping[str, Mapping[str, str]] = {
     "ses": {
-        BULK: "SendBulkTemplatedEmail",
         CUSTOM_VERIFICATION: """
             CreateCustomVerificationEmailTemplate DeleteCustomVerificationEmailTemplate
             GetCustomVerificationEmailTemplate ListCustomVerificationEmailTemplates SendCustomVerificationEmail
@@ -60,7 +58,6 @@ _BY_SERVICE: Mapping[str, Mapping[str, str]] = {
         """,
     },
     "sesv2": {
-        BULK: "SendBulkEmail",
         CUSTOM_VERIFICATION: """
             CreateCustomVerificationEmailTemplate DeleteCustomVerificationEmailTemplate
             GetCustomVerificationEmailTemplate ListCustomVerificationEmailTemplates SendCustomVerificationEmail

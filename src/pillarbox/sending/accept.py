@@ -19,9 +19,9 @@ from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.ids import Scope, new_message_id
 from pillarbox.kit.simulated import is_simulated
-from pillarbox.sending.draft import Draft, Raw, Templated
+from pillarbox.sending.draft import Draft, weight
 from pillarbox.sending.envelope import Envelope, read_envelope
-from pillarbox.sending.policy import CHECKS, DailyQuotaExceeded, RateExceeded, Standing
+from pillarbox.sending.policy import CHECKS, CHECKS_OF_THE_SENDER, DailyQuotaExceeded, RateExceeded, Standing
 from pillarbox.sending.standing import Standings
 from pillarbox.store import messages, outgoing
 from pillarbox.store.engine import Store
@@ -104,7 +104,7 @@ def accept(
         message_id,
         scope.account,
         scope.region,
-        message_id,
+        draft.send_id or message_id,
         now,
         draft.operation,
         configuration_set or "",
@@ -229,35 +229,78 @@ class Sender:
 
     async def send(self, draft: Draft, now: Millis) -> str:
         """Return the MessageId of what was promised."""
-        try:
-            message_id = await self._send(draft, now)
-        except Refusal as reason:
-            REFUSED.labels(draft.operation, type(reason).__name__).inc()
-            raise
-        ACCEPTED.labels(draft.operation).inc()
-        return message_id
+        (made,) = await self._promises((draft,), now)
+        if isinstance(made, Promise):
+            made = await self._store.commit(keep_promises, made) or made
+        outcome = _told(draft, made)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
 
-    async def _send(self, draft: Draft, now: Millis) -> str:
-        if _weight(draft) > _LARGE:
-            envelope = await asyncio.to_thread(read_envelope, draft)
-        else:
-            envelope = read_envelope(draft)
+    async def send_together(self, drafts: Sequence[Draft], now: Millis) -> list[str | Exception]:
+        """Return what became of each, in order: its MessageId, or what stood against it.
+
+        What stands against one is no matter of the others. Those promised share one transaction: when that
+        cannot be written, its exception is raised and nothing is promised.
+        """
+        made = await self._promises(drafts, now)
+        promises = [one for one in made if isinstance(one, Promise)]
+        verdicts = iter(await self._store.write(keep_promises, promises))
+        kept = [next(verdicts) or one if isinstance(one, Promise) else one for one in made]
+        return [_told(draft, one) for draft, one in zip(drafts, kept, strict=True)]
+
+    async def check(self, draft: Draft) -> None:
+        """Raise what stands against a draft whoever its recipients are; nothing is promised."""
+        (envelope,) = await _read_each((draft,))
+        against = envelope if isinstance(envelope, Exception) else await self._reason_against_sender(draft, envelope)
+        if against is not None:
+            _told(draft, against)
+            raise against
+
+    async def _reason_against_sender(self, draft: Draft, envelope: Envelope) -> Refusal | None:
+        envelope, standing = await self._standings.of(draft.scope, envelope)
+        reasons = (check(envelope.prepared, standing) for check in CHECKS_OF_THE_SENDER)
+        return next((reason for reason in reasons if reason), None)
+
+    async def _promises(self, drafts: Sequence[Draft], now: Millis) -> list[Promise | Exception]:
+        made: list[Promise | Exception] = []
+        for draft, envelope in zip(drafts, await _read_each(drafts), strict=True):
+            try:
+                made.append(envelope if isinstance(envelope, Exception) else await self._promise(draft, envelope, now))
+            except Exception as reason:
+                made.append(reason)
+        return made
+
+    async def _promise(self, draft: Draft, envelope: Envelope, now: Millis) -> Promise:
         envelope, standing = await self._standings.of(draft.scope, envelope)
         promise = accept(draft, envelope, standing, self._route, self._daily_limit(draft.scope), now)
         if not self._admission.admits(draft.scope, len(promise.recipients), now):
             raise RateExceeded("Maximum sending rate exceeded.")
-        verdict = await self._store.commit(keep_promises, promise)
-        if verdict is not None:
-            raise verdict
-        return promise.message.message_id
+        return promise
 
 
-def _weight(draft: Draft) -> int:
-    content = draft.content
-    if isinstance(content, Raw):
-        return len(content.data)
-    attached = sum(len(part.content) for part in content.attachments)
-    if isinstance(content, Templated):
-        # What a template makes of its data may be far longer than both.
-        return attached + 8 * (len(content.text or "") + len(content.html or "") + len(content.data))
-    return attached + sum(len(text.data) for text in (content.text, content.html) if text)
+def _told(draft: Draft, made: Promise | Exception) -> str | Exception:
+    """Count what became of a draft and return it as the doors tell it."""
+    if isinstance(made, Promise):
+        ACCEPTED.labels(draft.operation).inc()
+        return made.message.message_id
+    if isinstance(made, Refusal):
+        REFUSED.labels(draft.operation, type(made).__name__).inc()
+    return made
+
+
+async def _read_each(drafts: Sequence[Draft]) -> list[Envelope | Exception]:
+    if sum(map(weight, drafts)) > _LARGE:
+        return await asyncio.to_thread(_read, drafts)
+    return _read(drafts)
+
+
+def _read(drafts: Sequence[Draft]) -> list[Envelope | Exception]:
+    """Read drafts; what is wrong with one is its own affair."""
+    envelopes: list[Envelope | Exception] = []
+    for draft in drafts:
+        try:
+            envelopes.append(read_envelope(draft))
+        except Exception as reason:
+            envelopes.append(reason)
+    return envelopes

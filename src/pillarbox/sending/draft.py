@@ -75,7 +75,8 @@ class Draft:
 
     `sender` is the From (v1 Source, v2 FromEmailAddress) as given, with or
     without a display name; None for raw mail whose headers decide. `tags` None
-    means that none were given, so that an X-SES-MESSAGE-TAGS header counts.
+    means that none were given, so that an X-SES-MESSAGE-TAGS header counts. `send_id`
+    is what the messages of one call have in common; None for one that is alone.
     """
 
     scope: Scope
@@ -92,3 +93,16 @@ class Draft:
     return_path: str | None = None
     configuration_set: str | None = None
     tags: tuple[tuple[str, str], ...] | None = None
+    send_id: str | None = None
+
+
+def weight(draft: Draft) -> int:
+    """Return about how many bytes are gone through to make or read the message."""
+    content = draft.content
+    if isinstance(content, Raw):
+        return len(content.data)
+    attached = sum(len(part.content) for part in content.attachments)
+    if isinstance(content, Templated):
+        # What a template makes of its data may be far longer than both.
+        return attached + 8 * (len(content.text or "") + len(content.html or "") + len(content.data))
+    return attached + sum(len(text.data) for text in (content.text, content.html) if text)

@@ -153,6 +153,13 @@ CHECKS: tuple[Check, ...] = (
     senders_are_verified,
     sandboxed_recipients_are_verified,
 )
+# What can be told before it is known who receives what.
+CHECKS_OF_THE_SENDER: tuple[Check, ...] = (
+    tags_are_well_formed,
+    the_configuration_set_exists,
+    sending_is_on,
+    senders_are_verified,
+)
 
 
 def _why_not_tag(name: str, value: str) -> str | None:

@@ -4,6 +4,8 @@ Translation into a Draft; what may be sent is decided in sending/.
 https://docs.aws.amazon.com/ses/latest/APIReference/API_SendEmail.html
 """
 
+from collections.abc import Sequence
+
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
 from pillarbox.resources import sending_authorization, templates
@@ -13,14 +15,14 @@ from pillarbox.sending.templates import templated
 
 @operation("ses", "SendEmail")
 async def send_email(call: Call, params: Params) -> Result:
-    await _check_arns(call, params, {"SourceArn": params["Source"], "ReturnPathArn": params.get("ReturnPath")})
+    await check_arns(call, params, {"SourceArn": params["Source"], "ReturnPathArn": params.get("ReturnPath")})
     draft = _addressed(call, params, "SendEmail", _simple(params["Message"]))
     return {"MessageId": await call.services.sender.send(draft, call.now)}
 
 
 @operation("ses", "SendTemplatedEmail")
 async def send_templated_email(call: Call, params: Params) -> Result:
-    await _check_arns(call, params, {"SourceArn": params["Source"], "ReturnPathArn": params.get("ReturnPath")})
+    await check_arns(call, params, {"SourceArn": params["Source"], "ReturnPathArn": params.get("ReturnPath")})
     template = await call.store.read(templates.named, call.scope, params["Template"], params.get("TemplateArn"))
     draft = _addressed(call, params, "SendTemplatedEmail", templated(template, params["TemplateData"]))
     return {"MessageId": await call.services.sender.send(draft, call.now)}
@@ -28,7 +30,7 @@ async def send_templated_email(call: Call, params: Params) -> Result:
 
 @operation("ses", "SendRawEmail")
 async def send_raw_email(call: Call, params: Params) -> Result:
-    await _check_arns(call, params, {"SourceArn": params.get("Source"), "FromArn": None, "ReturnPathArn": None})
+    await check_arns(call, params, {"SourceArn": params.get("Source"), "FromArn": None, "ReturnPathArn": None})
     content = Raw(params["RawMessage"]["Data"], tuple(params.get("Destinations", ())) or None)
     draft = _draft(call, params, "SendRawEmail", content)
     return {"MessageId": await call.services.sender.send(draft, call.now)}
@@ -61,7 +63,6 @@ def _draft(
     reply_to: tuple[str, ...] = (),
     return_path: str | None = None,
 ) -> Draft:
-    tags = params.get("Tags")
     return Draft(
         scope=call.scope,
         operation=operation_name,
@@ -76,7 +77,7 @@ def _draft(
         reply_to=reply_to,
         return_path=return_path,
         configuration_set=params.get("ConfigurationSetName"),
-        tags=tuple((tag["Name"], tag["Value"]) for tag in tags) if tags else None,
+        tags=tag_pairs(params.get("Tags")),
     )
 
 
@@ -93,6 +94,11 @@ def _text(part: Params) -> Text:
     return Text(part["Data"], part.get("Charset"))
 
 
-async def _check_arns(call: Call, params: Params, members: dict[str, str | None]) -> None:
+def tag_pairs(tags: Sequence[Params] | None) -> tuple[tuple[str, str], ...] | None:
+    return tuple((tag["Name"], tag["Value"]) for tag in tags) if tags else None
+
+
+async def check_arns(call: Call, params: Params, members: dict[str, str | None]) -> None:
+    """Raise why not, when a call names an identity that does not speak for its address."""
     if claimed := sending_authorization.claims(params, members):
         await call.store.read(sending_authorization.check, call.scope, claimed)

@@ -4,6 +4,8 @@ Translation into a Draft; what may be sent is decided in sending/.
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
 """
 
+from collections.abc import Sequence
+
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
 from pillarbox.resources import sending_authorization, templates
@@ -13,7 +15,7 @@ from pillarbox.sending.draft import V2_SIZE_LIMIT, Attachment, Draft, Raw, Simpl
 from pillarbox.sending.policy import InvalidMessage
 from pillarbox.sending.templates import templated
 
-_UNSUPPORTED = {
+UNSUPPORTED = {
     "EndpointId": "there are no multi-region endpoints.",
     "TenantName": "there are no tenants.",
     "ListManagementOptions": "there are no contact lists.",
@@ -23,7 +25,14 @@ _UNSUPPORTED = {
 
 @operation("sesv2", "SendEmail")
 async def send_email(call: Call, params: Params) -> Result:
-    refuse_members(params, _UNSUPPORTED)
+    refuse_members(params, UNSUPPORTED)
+    await check_arns(call, params)
+    draft = _draft(call, params, await _content(call, params["Content"]))
+    return {"MessageId": await call.services.sender.send(draft, call.now)}
+
+
+async def check_arns(call: Call, params: Params) -> None:
+    """Raise why not, when a call names an identity that does not speak for its address."""
     claimed = sending_authorization.claims(
         params,
         {
@@ -33,12 +42,10 @@ async def send_email(call: Call, params: Params) -> Result:
     )
     if claimed:
         await call.store.read(sending_authorization.check, call.scope, claimed)
-    draft = _draft(call, params, await _content(call, params["Content"]))
-    return {"MessageId": await call.services.sender.send(draft, call.now)}
 
 
 def _draft(call: Call, params: Params, content: Simple | Raw | Templated) -> Draft:
-    destination, tags = params.get("Destination", {}), params.get("EmailTags")
+    destination = params.get("Destination", {})
     return Draft(
         scope=call.scope,
         operation="SendEmail",
@@ -53,7 +60,7 @@ def _draft(call: Call, params: Params, content: Simple | Raw | Templated) -> Dra
         reply_to=tuple(params.get("ReplyToAddresses", ())),
         return_path=params.get("FeedbackForwardingEmailAddress"),
         configuration_set=params.get("ConfigurationSetName"),
-        tags=tuple((tag["Name"], tag["Value"]) for tag in tags) if tags else None,
+        tags=tag_pairs(params.get("EmailTags")),
     )
 
 
@@ -61,10 +68,14 @@ async def _content(call: Call, content: Params) -> Simple | Raw | Templated:
     if len(content) != 1:
         raise InvalidMessage("Content must be exactly one of Simple, Raw and Template.")
     if "Template" in content:
-        given = content["Template"]
-        data = given.get("TemplateData", "{}")
-        return templated(await _template(call, given), data, _headers(given), _attachments(given))
+        return await template_content(call, content["Template"])
     return Raw(content["Raw"]["Data"]) if "Raw" in content else _simple(content["Simple"])
+
+
+async def template_content(call: Call, given: Params) -> Templated:
+    """Return what a Template stands for, once it is found and has its parts."""
+    data = given.get("TemplateData", "{}")
+    return templated(await _template(call, given), data, headers_of(given), _attachments(given))
 
 
 async def _template(call: Call, given: Params) -> Template:
@@ -82,13 +93,17 @@ def _simple(message: Params) -> Simple:
         subject=_text(message["Subject"]),
         text=_text(body["Text"]) if "Text" in body else None,
         html=_text(body["Html"]) if "Html" in body else None,
-        headers=_headers(message),
+        headers=headers_of(message),
         attachments=_attachments(message),
     )
 
 
-def _headers(content: Params) -> tuple[tuple[str, str], ...]:
-    return tuple((header["Name"], header["Value"]) for header in content.get("Headers", ()))
+def headers_of(content: Params, member: str = "Headers") -> tuple[tuple[str, str], ...]:
+    return tuple((header["Name"], header["Value"]) for header in content.get(member, ()))
+
+
+def tag_pairs(tags: Sequence[Params] | None) -> tuple[tuple[str, str], ...] | None:
+    return tuple((tag["Name"], tag["Value"]) for tag in tags) if tags else None
 
 
 def _attachments(content: Params) -> tuple[Attachment, ...]:

@@ -69,7 +69,7 @@ def subscription_of(server: Server, topic: str) -> dict[str, str]:
 
 
 def test_the_view_confirms_by_a_signed_call_after_it_was_shown_the_password(server: Server, topic: str) -> None:
-    with site(settings_of(server)) as peer:
+    with site(server, settings_of(server)) as peer:
         subscribe(server, topic, peer)
 
         attributes = subscription_of(server, topic)
@@ -84,7 +84,7 @@ def test_the_view_confirms_by_a_signed_call_after_it_was_shown_the_password(serv
 
 
 def test_the_site_sends_and_its_signals_tell_what_became_of_it(server: Server, topic: str) -> None:
-    with site(settings_of(server)) as peer:
+    with site(server, settings_of(server)) as peer:
         subscribe(server, topic, peer)
         message_id = send_by(peer, SENDER, BOUNCE, tags=["spring"])
         peer.wait_for(lambda lines: len(lines) == 2)
@@ -100,7 +100,7 @@ def test_the_site_sends_and_its_signals_tell_what_became_of_it(server: Server, t
 
 
 def test_a_complaint_comes_after_its_delivery(server: Server, topic: str) -> None:
-    with site(settings_of(server)) as peer:
+    with site(server, settings_of(server)) as peer:
         subscribe(server, topic, peer)
         message_id = send_by(peer, SENDER, COMPLAINT)
         peer.wait_for(lambda lines: len(lines) == 3)

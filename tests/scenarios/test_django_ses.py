@@ -77,7 +77,7 @@ def confirmed(server: Server, topic: str) -> list[str]:
 def test_the_site_sends_and_its_view_accepts_the_events(
     server: Server, front: HttpsFront, topic: str, api: str
 ) -> None:
-    with site(settings_of(server, topic, USE_SES_V2=api == "v2"), front.environment) as peer:
+    with site(server, settings_of(server, topic, USE_SES_V2=api == "v2"), front.environment) as peer:
         view = f"{peer.url}/ses/events/"
         server.client("sns").subscribe(TopicArn=topic, Protocol="http", Endpoint=view)
         server.settle()
@@ -101,7 +101,7 @@ def test_the_view_fetches_the_certificate_and_refuses_what_it_does_not_prove(
     queue = f"arn:aws:sqs:us-east-1:{server.account}:copy"
     server.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
     before = front.connected
-    with site(settings_of(server, topic), front.environment) as peer:
+    with site(server, settings_of(server, topic), front.environment) as peer:
         server.client("sns").publish(TopicArn=topic, Message='{"eventType":"Send","mail":{"messageId":"x"},"send":{}}')
         (copy,) = server.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
         genuine = copy["Body"]

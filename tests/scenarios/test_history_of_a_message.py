@@ -86,7 +86,7 @@ def test_the_history_tells_each_step_in_order(server: Server, sent: str) -> None
     assert steps.index(("Delivery", [COMPLAINT, HIDDEN])) < steps.index(("Complaint", [COMPLAINT]))
     times = [moment.happened_at for moment in history.moments]
     assert times == sorted(times)
-    assert not history.is_open
+    assert not history.waiting
 
 
 def test_the_history_says_why(server: Server, sent: str) -> None:

@@ -85,7 +85,7 @@ def test_who_comes_back_is_told_of_what_happens_from_then_on(
 
 
 def test_the_farewell_is_signed_like_all_else(node: NodeClients, server: Server, topic: str) -> None:
-    with node.subscriber() as handler:
+    with node.subscriber(server) as handler:
         subscribe(server, topic, handler.url)
         send(server)
         handler.wait_for(lambda lines: len(lines) == 2)

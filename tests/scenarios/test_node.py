@@ -33,7 +33,7 @@ def is_confirmed(lines: list[dict[str, Any]]) -> bool:
 
 
 def test_sdk_v2_sends_and_the_handler_hears_what_became_of_it(node: NodeClients, server: Server) -> None:
-    with node.subscriber() as handler:
+    with node.subscriber(server) as handler:
         set_up(node, server, handler.url)
         handler.wait_for(is_confirmed)
         answer = node.run("send_v2.mjs", server.endpoint, server.account, SENDER, SUCCESS, "test")
@@ -61,7 +61,7 @@ def test_sdk_v2_reads_a_refusal(node: NodeClients, server: Server) -> None:
 
 
 def test_sdk_v3_sends_by_both_apis(node: NodeClients, server: Server) -> None:
-    with node.subscriber() as handler:
+    with node.subscriber(server) as handler:
         set_up(node, server, handler.url)
         handler.wait_for(is_confirmed)
         message_ids = node.run("send_v3.mjs", server.endpoint, server.account, SENDER, BOUNCE, "test")
@@ -84,7 +84,7 @@ def test_sdk_v3_reads_a_refusal(node: NodeClients, server: Server) -> None:
 def test_a_subscription_set_up_by_sdk_v3_is_pending_until_the_handler_confirms(
     node: NodeClients, server: Server
 ) -> None:
-    with node.subscriber() as handler:
+    with node.subscriber(server) as handler:
         answer = set_up(node, server, handler.url)
         assert answer["SubscriptionArn"] == "pending confirmation"
         handler.wait_for(is_confirmed)
@@ -100,7 +100,7 @@ def test_a_subscription_set_up_by_sdk_v3_is_pending_until_the_handler_confirms(
 
 @pytest.mark.parametrize("version", ["1", "2"])
 def test_the_handler_verifies_both_signature_versions(node: NodeClients, server: Server, version: str) -> None:
-    with node.subscriber() as handler:
+    with node.subscriber(server) as handler:
         set_up(node, server, handler.url, version)
         handler.wait_for(is_confirmed)
         node.run("send_v2.mjs", server.endpoint, server.account, SENDER, SUCCESS, "test")
@@ -110,7 +110,7 @@ def test_the_handler_verifies_both_signature_versions(node: NodeClients, server:
 
 
 def test_the_handler_refuses_what_was_changed_on_its_way(node: NodeClients, server: Server) -> None:
-    with node.subscriber() as handler:
+    with node.subscriber(server) as handler:
         set_up(node, server, handler.url)
         handler.wait_for(is_confirmed)
         node.run("send_v2.mjs", server.endpoint, server.account, SENDER, SUCCESS, "test")
@@ -124,7 +124,7 @@ def test_the_handler_refuses_what_was_changed_on_its_way(node: NodeClients, serv
 
 
 def test_what_the_handler_could_not_hand_on_comes_again_under_its_own_id(node: NodeClients, server: Server) -> None:
-    with node.subscriber(failures=1) as handler:
+    with node.subscriber(server, failures=1) as handler:
         topic = set_up(node, server, handler.url)["Attributes"]["TopicArn"]
         handler.wait_for(is_confirmed)
         retry = {"healthyRetryPolicy": {"numRetries": 3, "numNoDelayRetries": 1}}

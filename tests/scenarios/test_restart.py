@@ -80,7 +80,7 @@ def test_what_was_promised_before_a_stop_is_delivered_and_published_after_the_st
             history = Client(socket).ask(ShowHistory(message_id), History)
             assert [moment.kind for moment in history.moments] == ["Send", "Delivery"]
             assert [captured.recipients for captured in history.captured] == [[RECIPIENT]]
-            assert not history.is_open
+            assert not history.waiting
 
         # What was signed before can still be verified.
         path = urlsplit(confirmation.body["SigningCertURL"]).path

@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.peer import Peer
+from tests.support.server import Server
 from tests.support.signing import send
 
 _ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def site(settings: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Iterator[Peer]:
-    """Run a site with these settings of Django until the block is left."""
+def site(server: Server, settings: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> Iterator[Peer]:
+    """Run a site with these settings of Django until the block is left and `server` owes it nothing."""
     command = [sys.executable, "-m", "tests.support.django_site", json.dumps(settings)]
     with Peer.started(command, _ROOT, {**os.environ, **(environment or {})}) as peer:
         yield peer
+        server.settle()  # a post whose answer is lost would be made again, to nobody
 
 
 def send_by(peer: Peer, source: str, recipient: str, **more: Any) -> str:

@@ -9,11 +9,12 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.support.peer import Peer
+from tests.support.server import Server
 
 _HERE = Path(__file__).parent
 _FOLDER = Path(__file__).parents[3] / ".node" / "clients"
@@ -45,8 +46,12 @@ class NodeClients:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def subscriber(self, failures: int = 0) -> AbstractContextManager[Peer]:
-        return Peer.started(["node", "subscriber.mjs", str(failures)], _FOLDER)
+    @contextmanager
+    def subscriber(self, server: Server, failures: int = 0) -> Iterator[Peer]:
+        """Run subscriber.mjs until the block is left and `server` owes it nothing."""
+        with Peer.started(["node", "subscriber.mjs", str(failures)], _FOLDER) as peer:
+            yield peer
+            server.settle()  # a post whose answer is lost would be made again, to nobody
 
 
 @contextmanager

@@ -42,6 +42,9 @@ _DELAYS = {
 # A full mailbox or a size limit says nothing against the address, even when the reply is 5xx.
 _NEVER_PERMANENT = frozenset({"MailboxFull", "MessageTooLarge", "ContentRejected", "AttachmentRejected"})
 
+# https://www.rfc-editor.org/rfc/rfc3463#section-3.7 Message content and media; security and policy.
+_ABOUT_THE_MAIL = frozenset({6, 7})
+
 
 def enhanced_status(reply: str | None) -> str | None:
     """Return the enhanced code in a reply (`5.1.1`), or the general one for its class."""
@@ -63,6 +66,11 @@ def bounce_class(reply: str | None, subtype: str | None = None) -> BounceClass:
     named = _SUBTYPES.get(_detail(status), "General")
     lasting = status[0] == "5" and named not in _NEVER_PERMANENT
     return BounceClass("Permanent" if lasting else "Transient", named)
+
+
+def blames_the_address(status: str | None) -> bool:
+    """Return whether a lasting refusal is for the address: one for content or policy would meet any other there."""
+    return status is None or _detail(status)[0] not in _ABOUT_THE_MAIL
 
 
 def delay_type(reply: str | None, *, ours: bool) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from pillarbox.delivery.classify import blames_the_address
 from pillarbox.delivery.outcome import Suppressed
-from pillarbox.events.types import ON_ACCOUNT_LIST, ON_GLOBAL_LIST, Bounce, Complaint, Event, Fact, recipients_of
+from pillarbox.events.types import ON_ACCOUNT_LIST, ON_GLOBAL_LIST, Bounce, Complaint, Event, Fact
 from pillarbox.resources import suppression
 from pillarbox.resources.suppression import Feedback, Recipient
 from pillarbox.resources.suppression_reasons import Reason
@@ -47,24 +48,25 @@ def held_back(rows: Sequence[OutgoingRow], known: Mapping[str, MessageRow]) -> P
 
 def suppress(events: Sequence[Event]) -> Plan[None]:
     """Put on the list whoever bounced for good or complained by these events."""
-    against = [(event, told) for event in events if (told := _told(event.fact))]
+    against = [(event, *told) for event in events if (told := _told(event.fact))]
     if not against:
         return
-    known = yield from messages.get_many(sorted({event.message_id for event, _ in against}))
+    known = yield from messages.get_many(sorted({event.message_id for event, *_ in against}))
     feedback = []
-    for event, (reason, feedback_id) in against:
+    for event, reason, feedback_id, addresses in against:
         message = known.get(event.message_id)
         configuration_set = message.configuration_set if message else ""
-        for address in recipients_of(event.fact) or ():
+        for address in addresses:
             recipient = Recipient(event.scope, configuration_set, address)
             feedback.append(Feedback(recipient, reason, event.message_id, feedback_id, event.recorded_at))
     yield from suppression.add(feedback)
 
 
-def _told(fact: Fact) -> tuple[Reason, str] | None:
-    """Return what a fact says against its recipients, with its id; a refusal by a rule of ours says nothing new."""
+def _told(fact: Fact) -> tuple[Reason, str, list[str]] | None:
+    """Return what a fact says against whom, and its id; a refusal by a rule of ours says nothing new."""
     if isinstance(fact, Complaint) and fact.subtype != ON_ACCOUNT_LIST:
-        return Reason.COMPLAINT, fact.feedback_id
+        return Reason.COMPLAINT, fact.feedback_id, fact.recipients
     if isinstance(fact, Bounce) and fact.bounce_type == "Permanent" and fact.bounce_subtype not in _OURS:
-        return Reason.BOUNCE, fact.feedback_id
+        gone = [one.address for one in fact.recipients if blames_the_address(one.status)]
+        return (Reason.BOUNCE, fact.feedback_id, gone) if gone else None
     return None

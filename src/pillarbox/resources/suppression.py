@@ -20,6 +20,9 @@ from pillarbox.store import suppressed
 from pillarbox.store.plan import Plan
 from pillarbox.store.suppressed import Search, SuppressedRow
 
+# What a token may hold is what the store can be asked.
+_LAST_MOMENT: Millis = 2**63 - 1
+
 
 class NotSuppressed(NotFound):
     """The address is not on the list of this account and region."""
@@ -165,6 +168,9 @@ def _write_token(row: SuppressedRow) -> str:
 def _read_token(token: str) -> tuple[Millis, str]:
     try:
         updated_at, _, address = base64.b64decode(token.encode(), altchars=b"-_", validate=True).decode().partition(" ")
-        return int(updated_at), address
+        after = int(updated_at), address
     except ValueError:  # of base64, of UTF-8, or not a number
-        raise InvalidListToken(f"The pagination token {token} is invalid.") from None
+        after = -1, ""
+    if not 0 <= after[0] <= _LAST_MOMENT or "\0" in after[1]:
+        raise InvalidListToken(f"The pagination token {token} is invalid.")
+    return after

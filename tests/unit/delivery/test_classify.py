@@ -2,7 +2,7 @@
 
 import pytest
 
-from pillarbox.delivery.classify import bounce_class, delay_type, enhanced_status
+from pillarbox.delivery.classify import blames_the_address, bounce_class, delay_type, enhanced_status
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,11 @@ def test_deferrals_have_delay_types(reply: str | None, ours: bool, expected: str
 )
 def test_the_enhanced_code_is_read_from_the_reply(reply: str | None, status: str | None) -> None:
     assert enhanced_status(reply) == status
+
+
+@pytest.mark.parametrize(
+    ("status", "blamed"),
+    [("5.1.1", True), ("5.5.0", True), ("5.0.0", True), (None, True), ("5.6.3", False), ("5.7.26", False)],
+)
+def test_a_refusal_for_content_or_policy_does_not_blame_the_address(status: str | None, blamed: bool) -> None:
+    assert blames_the_address(status) is blamed

@@ -37,6 +37,11 @@ TOLD: list[tuple[Any, str, str | None]] = [
         "ada@example.net bounced for good: the address does not exist or takes no mail",
         "550 5.1.1 user unknown",
     ),
+    (
+        types.Bounce("Permanent", "OnAccountSuppressionList", [ADA], "f"),
+        "Not sent to ada@example.net: the account's suppression list holds the address for a bounce",
+        None,
+    ),
     (types.Bounce("Transient", "MailboxFull", [ADA], "f"), "ada@example.net bounced: the mailbox is full", None),
     (types.Bounce("Transient", "Novel", [ADA], "f"), "ada@example.net bounced (Transient, Novel)", None),
     (types.Complaint(["ada@example.net"], "f", feedback_type="abuse"), "called the mail unwanted (abuse)", None),

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -50,12 +50,17 @@ class RunningServer:
         try:
             yield running
         finally:
-            running._loop.call_soon_threadsafe(running._stop.set)
+            running.stop()
             running._thread.join(30)
 
     @property
     def endpoint(self) -> str:
         return f"http://localhost:{self.listening.port}"
+
+    def stop(self) -> None:
+        """Ask the server to stop; leaving the block waits for it."""
+        with suppress(RuntimeError):  # its loop has ended already
+            self._loop.call_soon_threadsafe(self._stop.set)
 
     def for_new_account(self) -> "Server":
         return Server(self, str(next(_accounts)))

@@ -73,6 +73,7 @@ class Dialogue(SMTP):
         self._inlet = Inlet(self._read)
         self._is_sending = False
         self._is_leaving = False
+        self._is_shaking_hands = False
         self._log = log.named("smtp")
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "HELO": self._helo,
@@ -92,7 +93,9 @@ class Dialogue(SMTP):
 
     def hang_up(self) -> None:
         """Close the connection, unless its client waits for what becomes of a message."""
-        if not self._is_sending:
+        if self._is_shaking_hands and self._handler_coroutine:
+            self._handler_coroutine.cancel()
+        elif not self._is_sending:
             self._say_last(replies.CLOSING)
 
     def abort(self) -> None:
@@ -124,7 +127,7 @@ class Dialogue(SMTP):
     def _timeout_cb(self) -> None:
         if self._is_leaving:
             self.abort()
-        elif self._is_sending:
+        elif self._is_sending or self._is_shaking_hands:
             self._reset_timeout()
         else:
             self._say_last(replies.TIMED_OUT)
@@ -141,8 +144,12 @@ class Dialogue(SMTP):
         except (Gone, ConnectionError):
             self._close()
         except (TLSSetupException, TimeoutError):
-            self._close()
+            self.abort()
             self.connection_lost(None)  # nobody else says so when TLS never began
+        except asyncio.CancelledError:
+            self.abort()
+            self._door.left(self)
+            raise
         except Exception:
             self._log.exception("connection failed")
             self._say_last(replies.NOT_NOW)
@@ -197,8 +204,10 @@ class Dialogue(SMTP):
         # What came in the clear is not part of what is said under TLS.
         # https://www.rfc-editor.org/rfc/rfc3207#section-4.2
         self._inlet.discard()
+        self._is_shaking_hands = True
         async with asyncio.timeout(self._door.limits.idle_seconds):
             await self.smtp_STARTTLS("")
+        self._is_shaking_hands = False
         self._encrypted = True
         self._told = _Session()
 

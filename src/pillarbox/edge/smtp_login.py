@@ -4,6 +4,7 @@ Touches the store (credentials, remembered until they change). The user name is
 an access key, the password is derived from its secret. Called by smtp.py.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -16,6 +17,8 @@ from pillarbox.store.engine import Store
 from pillarbox.store.remember import Remembering
 
 _DEVELOPMENT_REGION = "us-east-1"
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_AccessKey.html
+_KEY_ID = re.compile(r"\w{1,128}", re.ASCII)
 
 
 class Logins(Protocol):
@@ -33,7 +36,7 @@ class DerivedPasswords:
         self._remembered = Remembering(store, clock, "credentials")
 
     async def caller(self, user: str, password: str) -> Caller | None:
-        known = await self._remembered.read(known_key, user, self._keyring)
+        known = await self._remembered.read(known_key, user, self._keyring) if _KEY_ID.fullmatch(user) else None
         # A stranger's password is tried too, so that the time of the answer does not tell which keys exist.
         region = region_of(password, known.secret if known else "", self._regions)
         return Caller(Scope(known.account, region), known.user_name) if known and region else None

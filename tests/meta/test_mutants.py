@@ -46,6 +46,34 @@ MUTANTS = [
         "tests/contract/test_gate.py::test_a_wrong_secret",
     ),
     Mutant(
+        "mail by SMTP needs a login",
+        "edge/smtp.py",
+        "        elif self._told.caller:\n            return True\n",
+        "        elif self._told.greeted:\n            return True\n",
+        "tests/scenarios/test_smtp_door.py::test_nothing_is_relayed_without_a_login",
+    ),
+    Mutant(
+        "an SMTP password is checked",
+        "edge/smtp_login.py",
+        "if known and region else None",
+        "if known else None",
+        "tests/scenarios/test_smtp_door.py::test_a_wrong_password_is_refused_and_the_third_time_the_connection_ends",
+    ),
+    Mutant(
+        "what was said before STARTTLS does not count after it",
+        "edge/smtp.py",
+        "        self._inlet.discard()\n",
+        "",
+        "tests/scenarios/test_smtp_door.py::test_what_was_said_before_starttls_does_not_count_after_it",
+    ),
+    Mutant(
+        "only CRLF.CRLF ends a message",
+        "edge/smtp_lines.py",
+        '_END = b"\\r\\n.\\r\\n"',
+        '_END = b"\\n.\\r\\n"',
+        "tests/unit/edge/test_smtp_lines.py::test_only_a_dot_between_crlfs_ends_a_message",
+    ),
+    Mutant(
         "what was deferred is tried again",
         "delivery/retry.py",
         "    return due_at if due_at <= first_at + GIVE_UP_AFTER else None\n",
@@ -58,6 +86,13 @@ MUTANTS = [
         '"DELETE FROM outgoing WHERE message_id = ? AND part = ? AND lease = ? RETURNING part"',
         "\"DELETE FROM outgoing WHERE message_id = ? AND part = ? AND ? != '' RETURNING part\"",
         "tests/unit/delivery/test_worker.py::test_an_unfinished_attempt_is_made_again_when_its_lease_ends",
+    ),
+    Mutant(
+        "whoever is suppressed gets no attempt",
+        "delivery/worker.py",
+        " if address not in held]",
+        "]",
+        "tests/unit/delivery/test_suppression.py::test_a_suppressed_recipient_gets_no_attempt_and_the_others_do",
     ),
     Mutant(
         "one bad request does not undo its neighbours",

@@ -17,6 +17,8 @@ from urllib.request import urlopen
 import boto3
 import pytest
 
+from pillarbox.edge.smtp_password import smtp_password
+
 PILLARBOX = (sys.executable, "-m", "pillarbox")
 FREE_PORTS = ("--port", "0", "--smtp-port", "-1", "--smtps-port", "-1")
 PATIENCE_SECONDS = 60
@@ -178,7 +180,8 @@ def test_the_demo_plays_all_its_stories(server: Serving) -> None:
 
 
 def test_keys_and_identities_are_kept_by_the_running_server(server: Serving) -> None:
-    made = json.loads(run("keys", "create", "--user", "ada", "--json", data=server.data))
+    made = json.loads(run("keys", "create", "--user", "ada", "--region", "eu-west-1", "--json", data=server.data))
+    assert made["smtp_password"] == smtp_password(made["secret"], "eu-west-1")
     assert made["key_id"] in run("keys", "list", data=server.data)
     assert made["secret"] not in run("keys", "list", data=server.data)
     run("keys", "revoke", made["key_id"], data=server.data)

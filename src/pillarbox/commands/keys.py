@@ -2,17 +2,29 @@
 
 from typing import Annotated
 
+import msgspec
 from cyclopts import Parameter
 
 from pillarbox.commands.printing import moment, say, say_json, table
 from pillarbox.commands.reach import HERE, Place, ask
+from pillarbox.edge.smtp_password import smtp_password
 from pillarbox.operate.keys import FIRST_ACCOUNT, FIRST_USER, Key, KeyPair
 from pillarbox.operate.requests import CreateKey, ListKeys, RevokeKey
 
 _Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
 
-def create(*, account: str = FIRST_ACCOUNT, user: str = FIRST_USER, json: _Json = False, place: Place = HERE) -> None:
+FIRST_REGION = "us-east-1"
+
+
+def create(
+    *,
+    account: str = FIRST_ACCOUNT,
+    user: str = FIRST_USER,
+    region: str = FIRST_REGION,
+    json: _Json = False,
+    place: Place = HERE,
+) -> None:
     """Make an access key pair; its secret is shown this once.
 
     Parameters
@@ -21,14 +33,18 @@ def create(*, account: str = FIRST_ACCOUNT, user: str = FIRST_USER, json: _Json 
         The 12 digits of the account that the key belongs to.
     user
         The name of who will use it.
+    region
+        The region that the SMTP password is for; the key itself is good for every region.
     """
     pair = ask(place, CreateKey(account, user), KeyPair)
+    password = smtp_password(pair.secret, region)
     if json:
-        say_json(pair)
+        say_json({**msgspec.structs.asdict(pair), "region": region, "smtp_password": password})
         return
     say(f"AWS_ACCESS_KEY_ID={pair.key_id}")
     say(f"AWS_SECRET_ACCESS_KEY={pair.secret}")
     say(f"# account {pair.account}, user {pair.user_name}; the secret is not shown again")
+    say(f"# SMTP in {region}: user name {pair.key_id}, password {password}")
 
 
 def list_(*, json: _Json = False, place: Place = HERE) -> None:

@@ -9,11 +9,14 @@ import os
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
+from pillarbox.commands.keys import FIRST_REGION
 from pillarbox.commands.printing import say, style
 from pillarbox.commands.reach import CommandError
+from pillarbox.edge.smtp_password import smtp_password
 from pillarbox.operate.snippet import NOT_LOOKED_AT, NOT_SHOWN_AGAIN, boto3_snippet
 from pillarbox.settings import Settings, from_process
 
@@ -84,8 +87,9 @@ def serve(
         raise CommandError(f"settings: a port is at most 65535, not {highest}") from None
 
 
-def welcome(settings: Settings, public_url: str, pair: "KeyPair | None", key_id: str | None) -> str:
+def welcome(listening: "Listening", pair: "KeyPair | None", key_id: str | None) -> str:
     """Return what is printed when the server is ready; `pair` is there at the first start only."""
+    settings, public_url = listening.settings, listening.public_url
     pages = f"{public_url}/ui/"
     lines = ["", f"{style('Pillarbox', 'bold')} is ready{' in DEV MODE' if settings.dev else ''}.", ""]
     if settings.dev:
@@ -96,9 +100,10 @@ def welcome(settings: Settings, public_url: str, pair: "KeyPair | None", key_id:
             "",
         ]
     sign_in = "" if settings.dev else "   (sign in with an access key and its secret)"
-    lines += [f"  endpoint    {public_url}", f"  messages    {pages}{sign_in}"]
+    lines += [f"  endpoint    {public_url}", f"  messages    {pages}{sign_in}", *_smtp_ports(listening)]
     if pair:
         lines += [f"  access key  {pair.key_id}", f"  secret      {pair.secret}   (not shown again)"]
+        lines += [f"  password    {smtp_password(pair.secret, FIRST_REGION)}   (for SMTP in {FIRST_REGION})"]
     elif key_id:
         lines += [f"  access key  {key_id}   (another one: pillarbox keys create)"]
     else:
@@ -107,6 +112,13 @@ def welcome(settings: Settings, public_url: str, pair: "KeyPair | None", key_id:
     snippet = boto3_snippet(public_url, pair.key_id if pair else key_id or "your access key", secret, dev=settings.dev)
     lines += ["", "  Send a first message with Python (pip install boto3):", "", *snippet.splitlines(), ""]
     return "\n".join(lines)
+
+
+def _smtp_ports(listening: "Listening") -> list[str]:
+    host = urlsplit(listening.public_url).hostname
+    ports = {listening.smtp_port: "STARTTLS", listening.smtps_port: "TLS"}
+    told = ", ".join(f"{host}:{port} ({how})" for port, how in ports.items() if port)
+    return [f"  smtp        {told}   (the user name is an access key)"] if told else []
 
 
 def _what_leaves(settings: Settings) -> str:
@@ -150,5 +162,5 @@ async def _announce(listening: "Listening") -> None:
     desk = Desk(listening.store, listening.keyring, SystemClock(), listening.public_url, listening.settings.dev)
     pair = await keys.create_first(desk)
     active = [key.key_id for key in await keys.list_all(desk) if key.status == "active"]
-    say(welcome(listening.settings, listening.public_url, pair, active[0] if active else None))
+    say(welcome(listening, pair, active[0] if active else None))
     settle_memory()

@@ -38,6 +38,7 @@ _AT_ONCE = 128
 _IDLE_SECONDS = 5.0
 _AFTER_FAULT_SECONDS = 1.0
 _LARGE = 128 * 1024
+_NOT_SCANNED = "the scanner could not look at the message"
 
 OUTCOMES = metrics.counter(
     "delivery_outcomes_total",
@@ -68,6 +69,10 @@ class _Claimed(NamedTuple):
     message: MessageRow
     given: bytes | None
     held: HeldBack
+
+
+class _NotScanned(Exception):
+    """The scanner could not look."""
 
 
 class Worker:
@@ -179,11 +184,14 @@ class Worker:
         recipients = [address for address in _read_list(row.recipients) if address not in held]
         outcomes: Mapping[str, Outcome] = {}
         try:
-            if row.attempts == 0 and (reason := await self._scan(given)):
+            if _is_to_be_scanned(row) and (reason := await self._scan(given)):
                 self._tell(row, dict.fromkeys((*recipients, *held), "rejected"), reason)
                 return reject(row, reason, self._clock.now())
             if recipients:
                 outcomes = await self._outcomes(row, message, given, recipients)
+        except _NotScanned as error:  # what nobody has looked at is not delivered
+            self._log.exception("scan failed", message=row.message_id)
+            outcomes = dict.fromkeys(recipients, Deferred(f"{_NOT_SCANNED} ({error})", ours=True))
         except Exception as error:
             self._log.exception("attempt failed", message=row.message_id, transport=row.transport)
             outcomes = dict.fromkeys(recipients, Deferred(f"{type(error).__name__} in {row.transport}", ours=True))
@@ -212,9 +220,12 @@ class Worker:
         return await transport.deliver(attempt)
 
     async def _scan(self, given: bytes) -> str | None:
-        if len(given) > _LARGE:
-            return await asyncio.to_thread(self._scanner.reason_to_reject, given)
-        return self._scanner.reason_to_reject(given)
+        try:
+            if len(given) > _LARGE:
+                return await asyncio.to_thread(self._scanner.reason_to_reject, given)
+            return self._scanner.reason_to_reject(given)
+        except Exception as error:
+            raise _NotScanned(type(error).__name__) from error
 
     async def _transform(self, message: MessageRow, given: bytes) -> bytes:
         facts = TransformFacts(
@@ -251,6 +262,11 @@ class Worker:
                 await self._store.write(outgoing.renew, list(self._in_flight), self._lease, self._clock.now() + LEASE)
             except Unavailable as error:
                 self._log.error("cannot renew leases", why=str(error))
+
+
+def _is_to_be_scanned(row: OutgoingRow) -> bool:
+    """Once, before the first attempt: and again for as long as the scanner could not look."""
+    return row.attempts == 0 or _NOT_SCANNED in row.why
 
 
 def _look_up(rows: Sequence[OutgoingRow]) -> Plan[tuple[dict[str, MessageRow], Mapping[Key, HeldBack]]]:

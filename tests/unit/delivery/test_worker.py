@@ -219,3 +219,36 @@ async def test_many_messages_are_delivered_once_each_by_two_workers(
         pass
 
     assert sorted(attempt.message_id for attempt in transport.attempts) == sorted(ids)
+
+
+class BrokenScanner:
+    """Cannot look for as many times as it is told, then finds what it is told."""
+
+    def __init__(self, failures: int, found: str | None) -> None:
+        self.failures = failures
+        self.found = found
+
+    def reason_to_reject(self, _raw: bytes) -> str | None:
+        self.failures -= 1
+        if self.failures >= 0:
+            raise ConnectionError
+        return self.found
+
+
+@pytest.mark.parametrize("found", ["Bad content", None])
+async def test_what_could_not_be_scanned_is_not_delivered_until_it_was(
+    kept: Store, transport: ToldTransport, clock: StandingClock, found: str | None
+) -> None:
+    message_id = await promised(kept, "a@example.net")
+    worker = Worker(kept, {transport.name: transport}, BrokenScanner(2, found), SITE, clock)
+
+    for _ in range(2):
+        assert await worker.step()
+        assert transport.attempts == []
+        (row,) = await kept.read(outgoing.of_message, message_id)
+        assert "the scanner could not look at the message (ConnectionError)" in row.why
+        clock.at = row.due_at
+    await worker.step()
+
+    assert len(transport.attempts) == (0 if found else 1)
+    assert await states(kept, message_id) == {"a@example.net": "rejected" if found else "delivered"}

@@ -30,7 +30,7 @@ class HttpsFront:
         self._name = name
         self._port = port
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._tls.load_cert_chain(_make_certificate(name, self.authority, folder / "server.pem"))
+        self._tls.load_cert_chain(make_certificate(name, self.authority, folder / "server.pem"))
         self.connected = 0
 
     @classmethod
@@ -93,7 +93,7 @@ def _for_one_answer(head: bytes) -> bytes:
     return b"\r\n".join([first, b"Connection: close", *kept])
 
 
-def _make_certificate(name: str, authority_file: Path, server_file: Path) -> Path:
+def make_certificate(name: str, authority_file: Path, server_file: Path) -> Path:
     """Write an authority, and a key with a certificate of it for `name`; return where the latter is."""
     authority_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an authority for tests")])

@@ -25,7 +25,7 @@ def draft(*recipients: str, text: str = "Hello.", configuration_set: str | None 
     )
 
 
-def promise(asked: Draft, now: Millis, *, daily_limit: int | None = None) -> Promise:
+def promise(asked: Draft, now: Millis, *, daily_limit: int | None = None, routes: RouteTable = RouteTable()) -> Promise:
     """Return what accept promises for a draft whose sender is in good standing."""
     standing = Standing(
         verified=frozenset({"example.com"}),
@@ -36,4 +36,4 @@ def promise(asked: Draft, now: Millis, *, daily_limit: int | None = None) -> Pro
         sandbox=False,
         recipient_covers={},
     )
-    return accept(asked, read_envelope(asked), standing, RouteTable(), daily_limit, now)
+    return accept(asked, read_envelope(asked), standing, routes, daily_limit, now)

@@ -36,7 +36,7 @@ class Script:
     """What to answer instead of the usual: at each step the first of its answers, until they are used up.
 
     An answer is the text of a reply (lines are parted by line feeds), CLOSE or STALL. Steps are CONNECT, the names of
-    commands, DOT, and `RCPT address`.
+    commands, BODY (before it is read; STALL only), DOT (when it was read), and `RCPT address`.
     """
 
     answers: dict[str, list[str]] = field(default_factory=dict)
@@ -69,6 +69,7 @@ class Sink(socketserver.ThreadingTCPServer):
         self.password = password
         self.extensions = extensions
         self.implicit_tls = False
+        self.auth_offer = "AUTH PLAIN LOGIN"
         self.received: list[Received] = []
         self.commands: list[str] = []
         self.connections = 0
@@ -148,7 +149,7 @@ class _Conversation(socketserver.BaseRequestHandler):
         if self.server.tls and not secure:
             offers.append("STARTTLS")
         if self.server.password and (secure or not self.server.tls):
-            offers.append("AUTH PLAIN LOGIN")
+            offers.append(self.server.auth_offer)
         self._answer("EHLO", "\n".join(["250 sink.example.net", *(f"250 {offer}" for offer in offers)]))
 
     def _on_helo(self, command: str) -> None:
@@ -189,15 +190,17 @@ class _Conversation(socketserver.BaseRequestHandler):
     def _on_data(self, _: str) -> None:
         if not self._answer("DATA", "354 go ahead").startswith("354"):
             return
-        wire = b""
-        while not wire.endswith(b"\r\n.\r\n") and wire != b".\r\n":
-            line = self._lines.readline()
-            if not line:
+        if self.server.script.take("BODY") == STALL:
+            self.server.quitting.wait(60)
+            raise _Over
+        lines = [self._lines.readline()]
+        while lines[-1] != b".\r\n" or (len(lines) > 1 and not lines[-2].endswith(b"\r\n")):
+            lines.append(self._lines.readline())
+            if not lines[-1]:
                 return
-            wire += line
         secure = isinstance(self.request, ssl.SSLSocket)
         self.server.received.append(
-            Received(self._helo, self._user, secure, self._mail, self._recipients, wire.removesuffix(b".\r\n"))
+            Received(self._helo, self._user, secure, self._mail, self._recipients, b"".join(lines[:-1]))
         )
         self._answer("DOT", "250 2.0.0 taken")
 

@@ -12,9 +12,11 @@ OUR_NAME = "mta.mail.example.org"
 
 
 @asynccontextmanager
-async def handing_to(port: int, *, tls: Any = "none", **settings: Any) -> AsyncIterator[SmtpTransport]:
+async def handing_to(
+    port: int, *, host: str = "127.0.0.1", tls: Any = "none", **settings: Any
+) -> AsyncIterator[SmtpTransport]:
     """Hand mail to a port of this machine until the block is left."""
-    setting = SmarthostSetting(host="127.0.0.1", port=port, tls=tls, **settings)
+    setting = SmarthostSetting(host=host, port=port, tls=tls, **settings)
     transport = SmtpTransport(smarthost_of(setting, OUR_NAME))
     try:
         yield transport

@@ -8,6 +8,7 @@ https://www.rfc-editor.org/rfc/rfc5321
 """
 
 import asyncio
+import os
 import re
 import socket
 import ssl
@@ -153,6 +154,8 @@ class Connection:
                 answer = await asyncio.wait_for(answering, self._smarthost.done_seconds)
         finally:
             answering.cancel()
+        if transport.get_write_buffer_size():  # it answered early, and would take the rest for commands
+            self.abort()
         return _reply(answer)
 
     async def reset(self) -> bool:
@@ -266,7 +269,7 @@ async def _connected(smarthost: Smarthost) -> socket.socket:
             failures.append(f"{address[0]}: no answer within {smarthost.connect_seconds:g} seconds")
         except OSError as error:
             plain.close()
-            failures.append(f"{address[0]}: {error.strerror or error}")
+            failures.append(f"{address[0]}: {os.strerror(error.errno) if error.errno else error}")
         except BaseException:
             plain.close()
             raise
@@ -279,27 +282,28 @@ def _broken_at(step: str) -> Iterator[None]:
     try:
         yield
     except aiosmtplib.SMTPResponseException as error:
-        if error.code < 200:
-            raise Broken(f"{step}: the far side does not speak SMTP: {_printable(error.message)}") from error
         raise Broken(f"{step} was refused", _reply(error).text) from error
     except TimeoutError as error:
         raise Broken(f"{step} timed out") from error
     except (aiosmtplib.SMTPException, OSError) as error:
-        if refused := _certificate_error(error):
-            raise Broken(f"the smarthost's certificate is not valid: {refused.verify_message}") from error
-        if isinstance(error, aiosmtplib.SMTPServerDisconnected):
+        causes = list(_causes(error))
+        for cause in causes:
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                raise Broken(f"the smarthost's certificate is not valid: {cause.verify_message}") from error
+        if any(isinstance(cause, aiosmtplib.SMTPServerDisconnected) for cause in causes):
             raise Broken(f"{step}: the connection was lost") from error
         raise Broken(f"{step}: {error}") from error
 
 
-def _certificate_error(error: BaseException) -> ssl.SSLCertVerificationError | None:
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
-        cause = cause.__cause__ or cause.__context__
-    return cause
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _reply(answer: aiosmtplib.SMTPResponse | aiosmtplib.SMTPResponseException) -> Reply:
+    if not 200 <= answer.code <= 599:
+        raise Broken(f"the far side does not speak SMTP: {_printable(answer.message)}")
     return Reply(answer.code, f"{answer.code} {_printable(answer.message)}".rstrip())
 
 

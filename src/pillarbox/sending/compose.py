@@ -81,7 +81,7 @@ def compose(
 def compose_unaddressed(simple: Simple, first: Sequence[tuple[str, str]]) -> Composed:
     """Make a message whose other headers come first, as they are."""
     headers = [*first]
-    headers.append(("Subject", encode_text(simple.subject.data, simple.subject.charset, "Subject").strip()))
+    headers.append(("Subject", encode_text(simple.subject.data, _charset_of(simple.subject), "Subject").strip()))
     if simple.headers:
         headers += _custom_headers(simple.headers)
     content = _content(simple)
@@ -134,11 +134,20 @@ def _content(simple: Simple) -> _Entity:
     return content
 
 
+def _charset_of(text: Text) -> str | None:
+    """Where the caller names none, 7-bit ASCII as documented; what does not fit is sent whole rather than garbled.
+
+    https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Content.html
+    """
+    return text.charset or (None if text.data.isascii() else "UTF-8")
+
+
 def _text(subtype: str, text: Text, what: str) -> _Entity:
-    data = encode(with_crlf(text.data), text.charset, what)
-    encoding, body = encode_text_body(data) if contains_ascii(text.charset) else ("base64", base64_lines(data))
+    charset = _charset_of(text)
+    data = encode(with_crlf(text.data), charset, what)
+    encoding, body = encode_text_body(data) if contains_ascii(charset) else ("base64", base64_lines(data))
     fields = [
-        ("Content-Type", f"text/{subtype}; charset={text.charset or 'us-ascii'}"),
+        ("Content-Type", f"text/{subtype}; charset={charset or 'us-ascii'}"),
         ("Content-Transfer-Encoding", encoding),
     ]
     return _Entity(fields, body)

@@ -160,9 +160,6 @@ def test_text_is_sent_in_its_charset(charset: str | None, text: str, encoding: s
 @pytest.mark.parametrize(
     "simple",
     [
-        Simple(Text("grüße"), TEXT),
-        Simple(SUBJECT, Text("grüße")),
-        Simple(SUBJECT, None, Text("grüße")),
         Simple(SUBJECT, Text("€", "ISO-8859-1")),
         Simple(SUBJECT, Text("plain", "x-none")),
         Simple(SUBJECT, Text("plain", "base64")),
@@ -294,3 +291,12 @@ def test_whatever_is_composed_is_read_back_the_same(simple: Simple) -> None:
     assert simple.text and simple.html
     wanted = [re.sub("\r\n|\r|\n", "\r\n", one.data).encode() for one in (simple.text, simple.html)]
     assert contents == wanted + [one.content for one in simple.attachments]
+
+
+def test_letters_beyond_ascii_are_sent_whole_where_no_charset_is_named() -> None:
+    composed = compose(Simple(Text("Grüße"), Text("Schöne Grüße")), sender="a@example.com", to=("b@example.net",))
+
+    message = email.message_from_bytes(composed.raw, policy=email.policy.default)
+    assert message["Subject"] == "Grüße"
+    assert message.get_content_charset() == "utf-8"
+    assert message.get_content().strip() == "Schöne Grüße"

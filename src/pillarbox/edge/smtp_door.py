@@ -12,12 +12,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from pillarbox.edge.smtp import Dialogue
 from pillarbox.edge.smtp_login import Logins
 from pillarbox.kit import metrics
-from pillarbox.kit.clock import Clock
-from pillarbox.sending.accept import Sender
+from pillarbox.kit.clock import Clock, Millis
 from pillarbox.sending.draft import V2_SIZE_LIMIT, Draft
 
 _HANDSHAKE_SECONDS = 10
@@ -25,6 +25,12 @@ _STOPPING_SECONDS = 10
 
 CONNECTIONS = metrics.gauge("smtp_connections", doc="SMTP clients that are connected now.")
 MESSAGES = metrics.gauge("smtp_messages_in_flight_bytes", doc="Bytes of SMTP messages held in memory now.")
+
+
+class Sends(Protocol):
+    """Takes a draft: its MessageId is the promise that it is on disk; what stands against it is raised."""
+
+    async def send(self, draft: Draft, now: Millis) -> str: ...
 
 
 @dataclass(slots=True, frozen=True)
@@ -62,7 +68,7 @@ class SmtpDoor:
 
     def __init__(
         self,
-        sender: Sender,
+        sender: Sends,
         logins: Logins,
         clock: Clock,
         tls: ssl.SSLContext,

@@ -69,10 +69,10 @@ class Inlet:
                 del buffer[: -len(_END) + 1]
             searched = max(0, len(buffer) - len(_END) + 1)
             kept = take(await self._more()) and kept
-        # https://www.rfc-editor.org/rfc/rfc5321#section-4.5.2
-        message = bytes(buffer[: at + 2].replace(b"\r\n.", b"\r\n")[2:]) if kept else None
+        with memoryview(buffer) as whole:
+            message = bytes(whole[2 : at + 2]) if kept else None
         del buffer[: at + len(_END)]
-        return message
+        return message if message is None else _unstuffed(message)
 
     async def _more(self) -> int:
         chunk = await self._read(_CHUNK)
@@ -80,3 +80,11 @@ class Inlet:
             raise Gone
         self._buffer += chunk
         return len(chunk)
+
+
+def _unstuffed(message: bytes) -> bytes:
+    """Take the first dot away from every line that begins with one.
+
+    https://www.rfc-editor.org/rfc/rfc5321#section-4.5.2
+    """
+    return message.removeprefix(b".").replace(b"\r\n.", b"\r\n")

@@ -42,7 +42,7 @@ class SmarthostSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     The times are those of RFC 5321 section 4.5.3.2.
     """
 
-    host: Annotated[str, msgspec.Meta(min_length=1)]
+    host: Annotated[str, msgspec.Meta(pattern=r"^[^\s@/]+$")]
     port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 587
     tls: Literal["none", "starttls", "starttls-required", "tls"] = "starttls-required"
     verify: bool = True
@@ -50,7 +50,7 @@ class SmarthostSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     user: str = ""
     password: str = ""
     password_without_tls: bool = False
-    helo: str = ""
+    helo: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:\[\]-]*$")] = ""
     max_connections: AtLeastOne = 20
     messages_per_connection: AtLeastOne = 100
     idle_seconds: Seconds = 60.0

@@ -6,6 +6,7 @@ import socket
 import socketserver
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -82,6 +83,13 @@ class Sink(socketserver.ThreadingTCPServer):
     def port(self) -> int:
         port: int = self.server_address[1]
         return port
+
+    def wait_for_mail(self, count: int) -> None:
+        """Return when so much mail has come."""
+        until = time.monotonic() + 20
+        while len(self.received) < count:
+            assert time.monotonic() < until, f"{len(self.received)} of {count} messages came"
+            time.sleep(0.02)
 
     def count(self, change: int) -> None:
         with self.counting:

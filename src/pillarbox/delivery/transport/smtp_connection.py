@@ -253,9 +253,12 @@ async def _connected(smarthost: Smarthost) -> socket.socket:
     """Connect to the first address that answers."""
     loop = asyncio.get_running_loop()
     try:
-        addresses = await loop.getaddrinfo(smarthost.host, smarthost.port, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise Broken(f"cannot resolve {smarthost.host}: {error.strerror}") from None
+        looking = loop.getaddrinfo(smarthost.host, smarthost.port, type=socket.SOCK_STREAM)
+        addresses = await asyncio.wait_for(looking, smarthost.connect_seconds)
+    except TimeoutError:
+        raise Broken(f"cannot resolve {smarthost.host} within {smarthost.connect_seconds:g} seconds") from None
+    except (OSError, UnicodeError) as error:  # the latter for what cannot be a name
+        raise Broken(f"cannot resolve {smarthost.host}: {getattr(error, 'strerror', error)}") from None
     failures = []
     for family, kind, protocol, _, address in addresses:
         plain = socket.socket(family, kind, protocol)

@@ -2,6 +2,7 @@
 
 import base64
 import itertools
+import re
 import smtplib
 import socket
 import ssl
@@ -23,6 +24,7 @@ from tests.support.server import RunningServer, Server
 SENDER = "news@somewhere.example"
 FRIEND = "friend@house.example"
 LOOPBACK = "127.0.0.1"
+GUIDE = Path(__file__).parents[2] / "docs" / "smtp.md"
 MESSAGE = b"From: News <news@somewhere.example>\r\nTo: friend@house.example\r\nSubject: x\r\n\r\nhello\r\n"
 
 
@@ -175,6 +177,15 @@ def test_tls_is_1_2_or_later(sender: Server) -> None:
         client.close()
 
 
+def test_a_client_that_trusts_the_certificate_verifies_it(sender: Server) -> None:
+    listening = sender.running.listening
+    strict = ssl.create_default_context(cadata=ssl.get_server_certificate((LOOPBACK, listening.smtps_port)))
+    strict.verify_flags |= ssl.VerifyFlags.VERIFY_X509_STRICT
+    for host in ("localhost", LOOPBACK):
+        with smtplib.SMTP(host, listening.smtp_port, timeout=20) as client:
+            assert client.starttls(context=strict)[0] == 220
+
+
 # Who may send.
 
 
@@ -311,6 +322,23 @@ def test_a_client_may_send_commands_ahead(server: Server) -> None:
         "221 Bye",
         "",
     ]
+
+
+def test_the_example_of_the_guide_sends(sender: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    example = re.findall(r"```python\n(.*?)```", GUIDE.read_text(), re.DOTALL)[0]
+    listening = sender.running.listening
+    for shown, real in {
+        '"AKIAIOSFODNN7EXAMPLE"': repr(sender.key_id),
+        '"BLBM/9hSUELfq8Gw+rU1YcBjkOxGbhT2XG763xVLGWL9"': repr(smtp_password(sender.secret, "us-east-1")),
+        "2587": str(listening.smtp_port),
+    }.items():
+        assert shown in example
+        example = example.replace(shown, real)
+    (tmp_path / "pillarbox.pem").write_text(ssl.get_server_certificate((LOOPBACK, listening.smtps_port)))
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    exec(compile(example, str(GUIDE), "exec"), names)
+    assert row_of(sender, names["message_id"]).subject == "Hello"
 
 
 # What is refused.

@@ -63,6 +63,10 @@ def make_certificate(host: str, now: Millis) -> bytes:
         .not_valid_before(begins)
         .not_valid_after(begins + _LIFE)
         .add_extension(x509.SubjectAlternativeName([*names, *addresses]), critical=False)
+        # Clients that verify strictly want these from a certificate that they are told to trust.
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
     return key.private_bytes(

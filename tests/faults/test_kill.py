@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 
 from tests.support.child import Child
+from tests.support.set_up import configuration_set_told_to
 from tests.support.subscriber import Subscriber
 
 KILLS = 60 if os.environ.get("PILLARBOX_CAMPAIGN") else 24
@@ -39,17 +40,8 @@ def set_up(endpoint: str, subscriber: Subscriber) -> None:
     """An identity, and a configuration set whose events go to the subscriber."""
     ses, sns = client("ses", endpoint), client("sns", endpoint)
     ses.verify_email_identity(EmailAddress="a@example.com")
-    ses.create_configuration_set(ConfigurationSet={"Name": "all"})
     topic = sns.create_topic(Name="events")["TopicArn"]
-    ses.create_configuration_set_event_destination(
-        ConfigurationSetName="all",
-        EventDestination={
-            "Name": "topic",
-            "Enabled": True,
-            "MatchingEventTypes": ["send", "delivery", "bounce"],
-            "SNSDestination": {"TopicARN": topic},
-        },
-    )
+    configuration_set_told_to(ses, topic, "all", ["send", "delivery", "bounce"])
     sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=subscriber.url)
     subscriber.wait_for(lambda seen: seen.posts)
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import Server
+from tests.support.set_up import configuration_set_told_to
 from tests.support.subscriber import Subscriber
 
 DOMAIN = "somewhere.example"
@@ -127,16 +128,7 @@ def test_only_types_with_a_topic_are_told(server: Server, topic: str, subscriber
 
 def test_who_sets_up_both_ways_is_told_twice(server: Server, topic: str, subscriber: Subscriber) -> None:
     ses = server.client("ses", region=REGION)
-    ses.create_configuration_set(ConfigurationSet={"Name": "both"})
-    ses.create_configuration_set_event_destination(
-        ConfigurationSetName="both",
-        EventDestination={
-            "Name": "topic",
-            "Enabled": True,
-            "MatchingEventTypes": ["bounce"],
-            "SNSDestination": {"TopicARN": topic},
-        },
-    )
+    configuration_set_told_to(ses, topic, "both", ["bounce"])
     message_id = send(server, BOUNCE, ConfigurationSetName="both")
 
     told = [event for event in subscriber.events if event.get("mail", {}).get("messageId") == message_id]

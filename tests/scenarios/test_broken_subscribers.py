@@ -11,6 +11,7 @@ from pillarbox.operate.client import Client
 from pillarbox.operate.dead_letters import DeadLetter
 from pillarbox.operate.requests import ListDeadLetters, ReplayDeadLetters
 from tests.support.server import RunningServer, Server
+from tests.support.set_up import configuration_set_told_to
 from tests.support.subscriber import Subscriber
 
 SENDER = "shop@somewhere.example"
@@ -38,16 +39,7 @@ def topic(server: Server) -> str:
     ses = server.client("ses")
     arn: str = server.client("sns").create_topic(Name="shop")["TopicArn"]
     ses.verify_email_identity(EmailAddress=SENDER)
-    ses.create_configuration_set(ConfigurationSet={"Name": "shop"})
-    ses.create_configuration_set_event_destination(
-        ConfigurationSetName="shop",
-        EventDestination={
-            "Name": "topic",
-            "Enabled": True,
-            "MatchingEventTypes": ["delivery"],
-            "SNSDestination": {"TopicARN": arn},
-        },
-    )
+    configuration_set_told_to(ses, arn, "shop", ["delivery"])
     return arn
 
 

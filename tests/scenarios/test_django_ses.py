@@ -8,6 +8,7 @@ import pytest
 from tests.support.django_peer import send_by, site
 from tests.support.https_front import HttpsFront
 from tests.support.server import RunningServer, Server
+from tests.support.set_up import configuration_set_told_to
 from tests.support.signing import send
 
 # django-ses fetches certificates from names of this form only, by https, without a port.
@@ -41,16 +42,7 @@ def topic(server: Server) -> str:
     ses = server.client("ses")
     arn: str = server.client("sns").create_topic(Name="shop")["TopicArn"]
     ses.verify_email_identity(EmailAddress=SENDER)
-    ses.create_configuration_set(ConfigurationSet={"Name": "shop"})
-    ses.create_configuration_set_event_destination(
-        ConfigurationSetName="shop",
-        EventDestination={
-            "Name": "site",
-            "Enabled": True,
-            "MatchingEventTypes": ["send", "delivery", "bounce", "complaint"],
-            "SNSDestination": {"TopicARN": arn},
-        },
-    )
+    configuration_set_told_to(ses, arn, "shop", ["send", "delivery", "bounce", "complaint"])
     return arn
 
 

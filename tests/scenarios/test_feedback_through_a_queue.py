@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import Server
+from tests.support.set_up import configuration_set_told_to
 
 SENDER = "someone@somewhere.example"
 
@@ -129,16 +130,7 @@ def test_a_virus_is_accepted_and_then_rejected(server: Server) -> None:
     url = sqs.create_queue(QueueName="events")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
-    ses.create_configuration_set(ConfigurationSet={"Name": "all"})
-    ses.create_configuration_set_event_destination(
-        ConfigurationSetName="all",
-        EventDestination={
-            "Name": "topic",
-            "Enabled": True,
-            "MatchingEventTypes": ["send", "reject", "delivery"],
-            "SNSDestination": {"TopicARN": topic},
-        },
-    )
+    configuration_set_told_to(ses, topic, "all", ["send", "reject", "delivery"])
     ses.verify_email_identity(EmailAddress=SENDER)
     eicar = "X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
     answer = server.client("sesv2").send_email(

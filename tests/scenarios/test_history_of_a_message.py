@@ -8,6 +8,7 @@ from pillarbox.operate.client import Client
 from pillarbox.operate.history import History
 from pillarbox.operate.requests import ShowHistory
 from tests.support.server import Server
+from tests.support.set_up import configuration_set_told_to
 from tests.support.subscriber import Subscriber
 
 SENDER = "news@somewhere.example"
@@ -35,16 +36,7 @@ def sent(server: Server, subscriber: Subscriber) -> str:
     sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=subscriber.url)
     server.settle()
     ses.verify_domain_identity(Domain="somewhere.example")
-    ses.create_configuration_set(ConfigurationSet={"Name": "monitored"})
-    ses.create_configuration_set_event_destination(
-        ConfigurationSetName="monitored",
-        EventDestination={
-            "Name": "webhook",
-            "Enabled": True,
-            "MatchingEventTypes": ["send", "reject", "bounce", "complaint", "delivery"],
-            "SNSDestination": {"TopicARN": topic},
-        },
-    )
+    configuration_set_told_to(ses, topic, "monitored", ["send", "reject", "bounce", "complaint", "delivery"])
     message_id: str = ses.send_raw_email(
         Destinations=[FRIEND, BOUNCE, COMPLAINT, HIDDEN],
         Source=SENDER,

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.server import RunningServer, Server
+from tests.support.set_up import configuration_set_told_to
 from tests.support.subscriber import Subscriber
 
 
@@ -33,17 +34,8 @@ def test_two_servers_share_senders_mail_events_and_queues(servers: tuple[Server,
     one, two = servers
     ses, sns = one.client("ses"), two.client("sns")
     ses.verify_domain_identity(Domain="example.com")
-    ses.create_configuration_set(ConfigurationSet={"Name": "all"})
     topic = sns.create_topic(Name="events")["TopicArn"]
-    ses.create_configuration_set_event_destination(
-        ConfigurationSetName="all",
-        EventDestination={
-            "Name": "topic",
-            "Enabled": True,
-            "MatchingEventTypes": ["send", "delivery", "bounce"],
-            "SNSDestination": {"TopicARN": topic},
-        },
-    )
+    configuration_set_told_to(ses, topic, "all", ["send", "delivery", "bounce"])
     queue = one.client("sqs").create_queue(QueueName="events")["QueueUrl"]
     arn = f"arn:aws:sqs:us-east-1:{one.account}:events"
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})

@@ -10,6 +10,7 @@ from pillarbox.operate.client import Client
 from pillarbox.operate.history import History
 from pillarbox.operate.requests import ShowHistory
 from tests.support.server import RunningServer, Server
+from tests.support.set_up import configuration_set_told_to
 from tests.support.subscriber import Subscriber
 
 SENDER = "shop@somewhere.example"
@@ -25,16 +26,7 @@ def set_up(server: Server, subscriber: Subscriber) -> None:
     sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=subscriber.url, Attributes={"DeliveryPolicy": STEADY})
     server.settle()
     ses.verify_email_identity(EmailAddress=SENDER)
-    ses.create_configuration_set(ConfigurationSet={"Name": "shop"})
-    ses.create_configuration_set_event_destination(
-        ConfigurationSetName="shop",
-        EventDestination={
-            "Name": "topic",
-            "Enabled": True,
-            "MatchingEventTypes": ["send", "delivery"],
-            "SNSDestination": {"TopicARN": topic},
-        },
-    )
+    configuration_set_told_to(ses, topic, "shop", ["send", "delivery"])
     server.settle()
 
 

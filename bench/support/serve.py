@@ -2,7 +2,7 @@
 
 Run as a process of its own: `python -m bench.support.serve full|parsed FOLDER`. Everything is set as it is by
 default, outside dev mode, but that subscribers may be on this machine. Prints one line of JSON when it answers:
-port, key and secret.
+ports, key and secret.
 """
 
 import asyncio
@@ -35,6 +35,7 @@ class Served(NamedTuple):
 
     pid: int
     port: int
+    smtps_port: int
     key_id: str
     secret: str
 
@@ -58,7 +59,7 @@ def serving(kind: str, folder: Path) -> Iterator[Served]:
 
 
 async def run(kind: str, folder: Path) -> None:
-    settings = Settings(data=str(folder), port=0, smtp_port=0, smtps_port=0, sns_private_addresses=True)
+    settings = Settings(data=str(folder), port=0, smtp_port=0, smtps_port=-1, sns_private_addresses=True)
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     if kind == "parsed":
@@ -76,7 +77,8 @@ async def _announce(listening: Listening) -> None:
     now = SystemClock().now()
     await listening.store.write(identities.vouch, Scope(ACCOUNT, REGION), SENDER.partition("@")[2], now)
     key = await listening.store.write(credentials.create, ACCOUNT, "bench", listening.keyring, now)
-    print(json.dumps({"port": listening.port, "key_id": key.key_id, "secret": key.secret}), flush=True)
+    told = {"port": listening.port, "smtps_port": listening.smtps_port, "key_id": key.key_id, "secret": key.secret}
+    print(json.dumps(told), flush=True)
 
 
 if __name__ == "__main__":

@@ -74,6 +74,27 @@ MUTANTS = [
         "tests/unit/edge/test_smtp_lines.py::test_only_a_dot_between_crlfs_ends_a_message",
     ),
     Mutant(
+        "a lone LF in a message never leaves",
+        "delivery/transport/smtp.py",
+        '    data = _BARE.sub(b"\\r\\n", raw)\n',
+        "    data = raw\n",
+        "tests/unit/delivery/transport/test_smtp.py::test_no_message_can_end_before_its_end",
+    ),
+    Mutant(
+        "a password leaves only over TLS",
+        "delivery/transport/smtp_connection.py",
+        "        if not encrypted and not self._smarthost.password_without_tls:\n",
+        "        if encrypted and self._smarthost.password_without_tls:\n",
+        "tests/scenarios/test_smtp_transport.py::TestSecrecy::test_the_password_is_never_said_without_tls",
+    ),
+    Mutant(
+        "what a smarthost refused before MAIL does not bounce",
+        "delivery/transport/smtp.py",
+        "rest = Deferred(broken.why, broken.reply, broken.remote_ip, broken.ours)",
+        "rest = Refused(broken.reply, remote_ip=broken.remote_ip)",
+        "tests/scenarios/test_smtp_transport.py::test_a_refusal_before_mail_is_no_verdict_on_the_message",
+    ),
+    Mutant(
         "what was deferred is tried again",
         "delivery/retry.py",
         "    return due_at if due_at <= first_at + GIVE_UP_AFTER else None\n",

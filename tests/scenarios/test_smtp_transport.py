@@ -219,7 +219,7 @@ async def test_a_code_without_meaning_is_for_later(sink: Sink) -> None:
 
 class TestConnections:
     async def test_a_connection_is_used_again_until_it_has_carried_its_messages(self, sink: Sink) -> None:
-        async with handing_to(sink.port, messages_per_connection=3) as transport:
+        async with handing_to(sink.port, messages_per_connection=3, max_connections=1) as transport:
             for _ in range(7):
                 assert (await transport.deliver(attempt(A)))[A] == TAKEN
 
@@ -246,9 +246,11 @@ class TestConnections:
         async with handing_to(sink.port) as transport:
             await asyncio.gather(*(transport.deliver(attempt(A)) for _ in range(4)))
             sink.script.once("MAIL", farewell)
+            idle = sink.connections
             assert (await transport.deliver(attempt(A)))[A] == TAKEN
 
         assert len(sink.received) == 5
+        assert sink.connections == idle + 1  # the others that waited are not tried one after the other
 
     async def test_whoever_is_given_up_leaves_room_for_others(self, sink: Sink) -> None:
         sink.script.once("DATA", STALL)
@@ -301,6 +303,16 @@ class TestWhatTheNextHopTakes:
             outcome = await outcome_at(sink, b"Subject: x\r\n\r\n" + b"0123456789\r\n" * 2_000_000, **IMPATIENT)
 
         assert isinstance(outcome, Deferred) and outcome.why == "sending the message timed out"
+
+    async def test_a_refusal_before_the_end_of_a_long_message_counts(self) -> None:
+        long = b"Subject: x\r\n\r\n" + b"0123456789\r\n" * 2_000_000
+        with Sink.listening(extensions=()) as sink:
+            sink.script.once("BODY", "552 5.3.4 too long")
+            async with asyncio.timeout(10), handing_to(sink.port) as transport:
+                outcome = (await transport.deliver(attempt(A, data=long)))[A]
+                assert (await transport.deliver(attempt(A)))[A] == TAKEN
+
+        assert outcome == Refused("552 5.3.4 too long", remote_ip="127.0.0.1")
 
 
 class Certified(NamedTuple):

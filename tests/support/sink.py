@@ -37,7 +37,7 @@ class Script:
     """What to answer instead of the usual: at each step the first of its answers, until they are used up.
 
     An answer is the text of a reply (lines are parted by line feeds), CLOSE or STALL. Steps are CONNECT, the names of
-    commands, BODY (before it is read; STALL only), DOT (when it was read), and `RCPT address`.
+    commands, BODY (instead of reading the message), DOT (when it was read), and `RCPT address`.
     """
 
     answers: dict[str, list[str]] = field(default_factory=dict)
@@ -198,7 +198,9 @@ class _Conversation(socketserver.BaseRequestHandler):
     def _on_data(self, _: str) -> None:
         if not self._answer("DATA", "354 go ahead").startswith("354"):
             return
-        if self.server.script.take("BODY") == STALL:
+        if told := self.server.script.take("BODY"):
+            if told != STALL:
+                self._reply(told)
             self.server.quitting.wait(60)
             raise _Over
         lines = [self._lines.readline()]

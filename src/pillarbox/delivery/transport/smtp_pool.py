@@ -61,9 +61,7 @@ class Pool:
         return None
 
     def _give_back(self, connection: Connection) -> None:
-        if not connection.is_open:
-            self._room.release()
-        elif connection.messages >= self._smarthost.messages_per_connection:
+        if connection.messages >= self._smarthost.messages_per_connection:
             self._part(connection).add_done_callback(lambda _: self._room.release())
         else:
             loop = asyncio.get_running_loop()

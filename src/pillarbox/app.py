@@ -110,7 +110,7 @@ async def serve(
         signer = await Signer.load(store, keyring, settings.sns_cert_url or public_url, clock.now())
         running.callback(signer.close)
         for work in await _background(listening, signer, clock, running):
-            await running.enter_async_context(_running(work))
+            await running.enter_async_context(_running(work, stop))
         services = _services(listening, clock)
         await running.enter_async_context(_http(_edge(listening, services, signer, clock), listener))
         door = await _smtp_door(listening, services.sender, clock)
@@ -256,21 +256,22 @@ async def _smtp_door(listening: Listening, sender: Sender, clock: Clock) -> Smtp
 
 
 @asynccontextmanager
-async def _running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run a part until the block is left; a part that ends by itself is a fault worth a log line."""
+async def _running(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> AsyncIterator[None]:
+    """Run a part until the block is left.
+
+    A part that fails stops the server: whoever started it starts it again, and nothing promised is lost; a
+    server that goes on without its worker would only look alive.
+    """
     task = asyncio.create_task(work)
-    task.add_done_callback(_tell_how_it_ended)
+    task.add_done_callback(lambda _: stop.set())
     try:
         yield
     finally:
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            log.named("app").error("a part of the server failed", why=repr(error))
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
+        with contextlib.suppress(asyncio.CancelledError):
             await task
-
-
-def _tell_how_it_ended(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.named("app").error("a part of the server stopped", why=repr(error))
 
 
 class _HttpServer(uvicorn.Server):

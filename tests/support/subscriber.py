@@ -1,8 +1,8 @@
 """An HTTP subscriber as people write them: confirms, keeps what it is sent, and can be told to fail or to stall."""
 
 import json
-import sys
 import socket
+import sys
 import threading
 import urllib.request
 from collections.abc import Iterator

@@ -1,11 +1,18 @@
 """What SMTP clients are told when something of ours fails, when they leave, and when the server stops."""
 
 import asyncio
+import os
+import queue
+import random
 import smtplib
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
 
+import boto3
 import pytest
 
 from pillarbox.edge.smtp_door import Limits, SmtpDoor
@@ -14,12 +21,15 @@ from pillarbox.kit.clock import Millis, SystemClock
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.secrets import Keyring
 from pillarbox.sending.draft import Draft
-from pillarbox.store import credentials
+from pillarbox.store import credentials, messages
 from pillarbox.store.credentials import CredentialRow
+from tests.support.child import Child
 from tests.support.server import RunningServer
 
 MESSAGE = b"From: a@b.example\r\n\r\nhello\r\n.\r\n"
 PATIENCE_SECONDS = 10
+ACCOUNT = "123456789012"
+KILLS = 40 if os.environ.get("PILLARBOX_CAMPAIGN") else 4
 
 
 class FakeSender:
@@ -179,6 +189,55 @@ async def test_half_a_message_is_none(door: Door) -> None:
     client._writer.write_eof()
     assert await client.reply() == ""
     assert door.sender.kept == []
+
+
+class Load(threading.Thread):
+    """Sends as fast as answers come, until the server is gone."""
+
+    def __init__(self, port: int, acknowledged: "queue.Queue[str]") -> None:
+        super().__init__()
+        self._port = port
+        self._acknowledged = acknowledged
+
+    def run(self) -> None:
+        with suppress(smtplib.SMTPServerDisconnected, ConnectionError):
+            with smtplib.SMTP("127.0.0.1", self._port, timeout=PATIENCE_SECONDS) as client:
+                client.login(ACCOUNT, "any")
+                while True:
+                    client.mail("a@b.example")
+                    client.rcpt("c@d.example")
+                    code, told = client.data(MESSAGE[:-3])
+                    assert code == 250, told
+                    self._acknowledged.put(told.decode().split()[1])
+
+
+def test_a_kill_loses_no_message_that_was_answered_250(tmp_path: Path) -> None:
+    acknowledged: queue.Queue[str] = queue.Queue()
+    known: list[str] = []
+    for seed in range(KILLS):
+        with Child(tmp_path) as child:
+            ses = boto3.client(
+                "ses",
+                endpoint_url=child.endpoint,
+                region_name="us-east-1",
+                aws_access_key_id=ACCOUNT,
+                aws_secret_access_key="any",
+            )
+            ses.verify_email_identity(EmailAddress="a@b.example")
+            loads = [Load(child.smtp_port, acknowledged) for _ in range(4)]
+            for load in loads:
+                load.start()
+            known += [acknowledged.get(timeout=PATIENCE_SECONDS) for _ in range(random.Random(seed).randint(1, 200))]
+            child.kill()
+            for load in loads:
+                load.join()
+    known += [acknowledged.get_nowait() for _ in range(acknowledged.qsize())]
+    with RunningServer.started(tmp_path, dev=True) as running:
+        server = running.for_new_account()
+        kept = server.read(messages.get_many, known)
+        bodies = {running.run(running.listening.store.body(row.body)) for row in kept.values()}
+    assert kept.keys() == set(known) and len(known) == len(kept)
+    assert bodies == {MESSAGE[:-3]}
 
 
 def test_a_secret_that_cannot_be_opened_is_no_wrong_password(production_server: RunningServer) -> None:

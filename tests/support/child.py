@@ -1,4 +1,4 @@
-"""A server in a process of its own, to be killed: `python -m tests.support.child FOLDER`. Prints its port."""
+"""A server in a process of its own, to be killed: `python -m tests.support.child FOLDER`. Prints its ports."""
 
 import asyncio
 import signal
@@ -25,7 +25,9 @@ class Child:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line, "the server did not start"
-        self.endpoint = f"http://127.0.0.1:{int(line)}"
+        port, smtp_port = map(int, line.split())
+        self.endpoint = f"http://127.0.0.1:{port}"
+        self.smtp_port = smtp_port
         return self
 
     def kill(self) -> None:
@@ -42,9 +44,9 @@ class Child:
 
 def main() -> None:
     def announce(listening: Listening) -> None:
-        print(listening.port, flush=True)
+        print(listening.port, listening.smtp_port, flush=True)
 
-    settings = Settings(data=sys.argv[1], port=0, smtp_port=0, smtps_port=0, dev=True, log_level="error")
+    settings = Settings(data=sys.argv[1], port=0, smtp_port=-1, smtps_port=0, dev=True, log_level="error")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_killed(settings, announce))
 

@@ -74,8 +74,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 8025
     smtp_port: int = 2587
     smtps_port: int = 2465
-    smtp_connections: int = 1000
-    smtp_idle_seconds: float = 10.0
+    smtp_connections: AtLeastOne = 1000
+    smtp_idle_seconds: Seconds = 10.0
     smtp_regions: tuple[str, ...] = ()
     tls_certificate: str = ""
     tls_key: str = ""
@@ -154,9 +154,24 @@ def _check(settings: Settings) -> None:
         raise SettingsError("settings: `any_sender` works only together with `dev`")
     if settings.dev_really_send and not settings.dev:
         raise SettingsError("settings: `dev_really_send` works only together with `dev`")
+    _check_certificate(settings.tls_certificate, settings.tls_key)
     _check_routes(settings)
     if settings.smarthost is not None:
         _check_smarthost(settings.smarthost)
+
+
+def _check_certificate(certificate: str, key: str) -> None:
+    if key and not certificate:
+        raise SettingsError("settings: `tls_key` belongs to a `tls_certificate`, and there is none")
+    if certificate:
+        try:
+            # With a password OpenSSL asks nobody for one.
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key or None, password="")
+        except OSError as error:
+            why = error.strerror or error
+            raise SettingsError(
+                f"settings: tls_certificate {certificate} with tls_key {key or '(in it)'}: {why}"
+            ) from None
 
 
 def _check_routes(settings: Settings) -> None:

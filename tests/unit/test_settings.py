@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pillarbox.edge.smtp_tls import make_certificate
 from pillarbox.settings import Settings, SettingsError, load
 
 SMARTHOST = '[smarthost]\nhost = "smtp.example.org"\n'
@@ -79,3 +80,19 @@ def test_mail_leaves_dev_mode_only_by_a_flag_that_names_the_danger(tmp_path: Pat
 
     assert of(tmp_path, TO_SMTP + SMARTHOST, dev=True, dev_really_send=True).dev_really_send
     assert of(tmp_path, '[[routes]]\ntransport = "simulator"\n' + SMARTHOST, dev=True).routes
+
+
+def test_the_certificate_of_the_smtp_ports_is_looked_at_when_settings_are_read(tmp_path: Path) -> None:
+    own, text = tmp_path / "own.pem", f'tls_certificate = "{tmp_path}/own.pem"\n'
+    with pytest.raises(SettingsError, match=r"tls_certificate .*own\.pem .*No such file"):
+        of(tmp_path, text)
+    own.write_bytes(make_certificate("mail.example", 1_700_000_000_000))
+    assert of(tmp_path, text).tls_certificate == str(own)
+    own.write_text("no certificate")
+    with pytest.raises(SettingsError, match=r"tls_certificate .*own\.pem "):
+        of(tmp_path, text)
+
+
+def test_a_key_without_its_certificate_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="`tls_key` belongs to a `tls_certificate`"):
+        of(tmp_path, 'tls_key = "own.key"\n')

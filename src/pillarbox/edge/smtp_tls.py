@@ -38,7 +38,8 @@ async def load(store: Store, keyring: Keyring, host: str, files: tuple[str, str]
     context.options |= ssl.OP_NO_RENEGOTIATION
     certificate, key = files
     if certificate:
-        await asyncio.to_thread(context.load_cert_chain, certificate, key or None)
+        # With a password OpenSSL asks nobody for one.
+        await asyncio.to_thread(context.load_cert_chain, certificate, key or None, "")
         return context
     sealed = await store.read(stored.get, _ROW)
     if sealed is None:

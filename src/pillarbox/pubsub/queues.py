@@ -110,18 +110,14 @@ def find(scope: Scope, name: str) -> Plan[Queue]:
     return _decode(noun.document)
 
 
-def create(
-    scope: Scope, name: str, attributes: Mapping[str, str], tags: Mapping[str, str], now: Millis
-) -> Plan[None]:
+def create(scope: Scope, name: str, attributes: Mapping[str, str], tags: Mapping[str, str], now: Millis) -> Plan[None]:
     """Create a queue, or do nothing when there is one with these attributes."""
     check_name(name)
     kept = queue_attributes.changed({}, attributes)
     noun = yield from nouns.get(scope, _KIND, name)
     if noun is not None:
         if other := queue_attributes.first_difference(_decode(noun.document).attributes, attributes):
-            raise QueueExists(
-                f"A queue already exists with the same name and a different value for attribute {other}"
-            )
+            raise QueueExists(f"A queue already exists with the same name and a different value for attribute {other}")
         return
     deleted = yield from nouns.get(scope, _DELETED, name)
     if deleted is not None and now < deleted.updated_at + _PAUSE:

@@ -260,9 +260,10 @@ def test_change_message_visibility_lets_a_message_go_or_keeps_it(server: Server,
         sqs.change_message_visibility(QueueUrl=url, ReceiptHandle="x", VisibilityTimeout=10)
     with refused("InvalidParameterValue"):
         sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=handle, VisibilityTimeout=43_201)
-    assert ask(
-        server, "ChangeMessageVisibility", QueueUrl=url, ReceiptHandle="x", VisibilityTimeout=1
-    ).error[:2] == (400, "ReceiptHandleIsInvalid")
+    assert ask(server, "ChangeMessageVisibility", QueueUrl=url, ReceiptHandle="x", VisibilityTimeout=1).error[:2] == (
+        400,
+        "ReceiptHandleIsInvalid",
+    )
 
 
 def test_a_message_that_fails_too_often_is_found_in_the_dead_letter_queue(sqs: Any, url: str) -> None:

@@ -319,9 +319,7 @@ async def test_a_batch_reads_its_configuration_once(store: Store) -> None:
 
     few = [one for one in batch if one.message_id in ("m-0", "m-1")]
 
-    assert await store.read(_statements_of, town.fan_out, batch) == await store.read(
-        _statements_of, town.fan_out, few
-    )
+    assert await store.read(_statements_of, town.fan_out, batch) == await store.read(_statements_of, town.fan_out, few)
 
 
 def _statements_of(fan_out: FanOut, events: Sequence[Event]) -> Plan[int]:

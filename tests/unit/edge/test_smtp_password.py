@@ -22,9 +22,7 @@ def test_a_password_tells_its_region(region: str, password: str) -> None:
     assert region_of(password, SECRET, REGIONS) == region
 
 
-@pytest.mark.parametrize(
-    "password", ["", SECRET, KNOWN["us-east-1"][:-1], KNOWN["us-east-1"].lower(), "pässword"]
-)
+@pytest.mark.parametrize("password", ["", SECRET, KNOWN["us-east-1"][:-1], KNOWN["us-east-1"].lower(), "pässword"])
 def test_nothing_else_is_a_password(password: str) -> None:
     assert region_of(password, SECRET, REGIONS) is None
 

@@ -63,9 +63,7 @@ class Queues(RuleBasedStateMachine):
         messages = [QueuedMessage(HERE, "work", "x", {}, "me", delay) for _ in range(count)]
         self.runner.run(self.store.commit(queues.enqueue, Shipment(messages, self.now)))
         for message in messages:
-            self.present[message.message_id] = Message(
-                "work", next(self.numbers), self.now, self.now + delay * SECOND
-            )
+            self.present[message.message_id] = Message("work", next(self.numbers), self.now, self.now + delay * SECOND)
 
     @rule(target=handles, name=NAMES, most=st.sampled_from([1, 1, 2, 3, 10]), seconds=st.sampled_from([0, 1, 5, 30]))
     def receive(self, name: str, most: int, seconds: int) -> "object":

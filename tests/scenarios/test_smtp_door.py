@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from pillarbox.edge.smtp_password import smtp_password
+from pillarbox.edge.smtp_tls import make_certificate
+from pillarbox.kit.clock import SystemClock
 from pillarbox.operate.client import Client
 from pillarbox.operate.history import History
 from pillarbox.operate.requests import ShowHistory
@@ -184,6 +186,14 @@ def test_a_client_that_trusts_the_certificate_verifies_it(sender: Server) -> Non
     for host in ("localhost", LOOPBACK):
         with smtplib.SMTP(host, listening.smtp_port, timeout=20) as client:
             assert client.starttls(context=strict)[0] == 220
+
+
+def test_an_operator_shows_a_certificate_of_their_own(tmp_path: Path) -> None:
+    own = tmp_path / "own.pem"
+    own.write_bytes(make_certificate("mail.example", SystemClock().now()))
+    with RunningServer.started(tmp_path / "data", dev=True, tls_certificate=str(own)) as running:
+        shown = ssl.get_server_certificate((LOOPBACK, running.listening.smtps_port))
+    assert shown in own.read_text()
 
 
 # Who may send.

@@ -107,7 +107,7 @@ class Door:
             SystemClock(),
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
             name="email-smtp.example",
-            limits=Limits(connections=10, idle_seconds=0.2, in_flight_bytes=1_000_000),
+            limits=Limits(connections=10, idle_seconds=1.0, in_flight_bytes=1_000_000),
             takes_plaintext=True,
         )
         async with door.serving(self._listener, None):
@@ -149,7 +149,7 @@ async def test_a_message_is_answered_only_when_it_is_kept_however_long_that_take
     await client.begin_message()
     client.give_message()
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.6):  # three times what a silent client is given
+        async with asyncio.timeout(1.5):  # longer than a silent client is given
             await client.reply()
     door.sender.may_go_on.set()
     assert await client.reply() == "250 Ok message-1"

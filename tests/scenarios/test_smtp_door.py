@@ -457,9 +457,17 @@ def test_a_command_that_does_not_end_with_crlf_ends_the_connection(server: Serve
 
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server that has little room for clients of SMTP, and no patience."""
-    limits: dict[str, Any] = {"smtp_connections": 2, "smtp_idle_seconds": 0.4, "bodies_in_flight_bytes": 100_000}
-    with RunningServer.started(tmp_path_factory.mktemp("narrow"), dev=True, max_send_rate=0, **limits) as running:
+    """A server that has little room for clients of SMTP."""
+    limits: dict[str, Any] = {"smtp_connections": 2, "bodies_in_flight_bytes": 100_000}
+    with RunningServer.started(tmp_path_factory.mktemp("narrow"), dev=True, **limits) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """A server that waits for no client of SMTP, and has room for two."""
+    limits: dict[str, Any] = {"smtp_connections": 2, "smtp_idle_seconds": 0.8}
+    with RunningServer.started(tmp_path_factory.mktemp("impatient"), dev=True, **limits) as running:
         yield running
 
 
@@ -477,16 +485,16 @@ def test_one_connection_too_many_is_told_to_wait(narrow: RunningServer) -> None:
 
 
 @pytest.mark.parametrize("said", [b"", b"EHLO me\r\n", b"NOO"])
-def test_a_silent_client_is_let_go(narrow: RunningServer, said: bytes) -> None:
-    with RawClient.connected(narrow.for_new_account()) as client:
+def test_a_silent_client_is_let_go(impatient: RunningServer, said: bytes) -> None:
+    with RawClient.connected(impatient.for_new_account()) as client:
         client.connection.sendall(said)
         told = list(iter(client.reply, ""))
     assert told[-1] == "451 4.4.2 Timeout waiting for data from client."
 
 
-def test_a_client_that_is_silent_in_the_handshake_is_let_go(narrow: RunningServer) -> None:
+def test_a_client_that_is_silent_in_the_handshake_is_let_go(impatient: RunningServer) -> None:
     for _ in range(3):  # more than may be connected at a time
-        with RawClient.connected(narrow.for_new_account()) as client:
+        with RawClient.connected(impatient.for_new_account()) as client:
             assert client.reply().startswith("220 ")
             assert client.says(b"STARTTLS\r\n") == "220 Ready to start TLS"
             assert client.reply() == ""

@@ -12,6 +12,7 @@ import os
 import queue
 import re
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 _MOST_IN_A_GROUP = 512
+_FEW = 8
+_GATHER_SECONDS, _GATHER_STEP_SECONDS = 0.005, 0.001
 # Few sizes, so that the prepared statements stay in the cache (which takes them up to 16 KB).
 _ROWS_AT_ONCE = (128, 32, 8, 2)
 _INSERTION = re.compile(r"(?P<before>INSERT INTO [^?]* VALUES )(?P<row>\((?:\?, )*\?\))(?P<after>[^?]*)")
@@ -133,6 +136,7 @@ class SqliteStore:
 
     def _write_until_closed(self) -> None:
         while (asked := self._waiting.get()) is not None:
+            self._let_gather()
             group = [asked]
             closing = False
             while len(group) < _MOST_IN_A_GROUP:
@@ -147,6 +151,13 @@ class SqliteStore:
             self._write_group(group)
             if closing:
                 return
+
+    def _let_gather(self) -> None:
+        """Under load, let those come along who are on their way: a larger group costs hardly more than a small one."""
+        there, until = _FEW, time.monotonic() + _GATHER_SECONDS
+        while there < (now_there := self._waiting.qsize()) < _MOST_IN_A_GROUP and time.monotonic() < until:
+            there = now_there
+            time.sleep(_GATHER_STEP_SECONDS)
 
     def _write_group(self, group: list[_Asked]) -> None:
         self._touched = set()

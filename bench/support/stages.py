@@ -1,7 +1,8 @@
 """Times the stages of the road one by one, in this process, on requests as they come over the wire.
 
-What happens on the event loop is timed by the clock, one request after the other; what happens in threads
-(commits, deliveries, followers) by the processor time of the process, in groups as under load.
+All times are processor time, so that neighbours on the machine count little: that of the event loop's thread for
+what happens there, one request after the other; that of the process for what threads take part in (commits,
+deliveries, followers), in groups as under load.
 """
 
 import asyncio
@@ -59,19 +60,19 @@ class _DraftTaken:
 
 
 class _Watch:
-    """Adds up the time between marks."""
+    """Adds up the processor time of this thread between marks."""
 
     def __init__(self) -> None:
         self.totals: dict[str, float] = {}
         self.start()
 
     def start(self) -> None:
-        self._at = time.perf_counter()
+        self._at = time.thread_time()
 
     def mark(self, name: str) -> None:
-        now = time.perf_counter()
+        now = time.thread_time()
         self.totals[name] = self.totals.get(name, 0.0) + now - self._at
-        self._at = time.perf_counter()
+        self._at = time.thread_time()
 
 
 async def measure(folder: Path, html: str) -> list[Stage]:

@@ -7,6 +7,7 @@ alone (a tracking hit, a DSN, an SNS post) can be led to the right place.
 """
 
 import os
+import random
 import re
 import zlib
 from typing import NamedTuple
@@ -59,6 +60,9 @@ _MESSAGE_ID = re.compile(
 )
 
 
+# Names, not secrets: asking the system for each would let go of the interpreter, and wait for it, twice a send.
+_random = random.Random(os.urandom(32))
+os.register_at_fork(after_in_child=lambda: _random.seed(os.urandom(32)))
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
@@ -103,7 +107,7 @@ def shard_of_message(message_id: str) -> int:
 def new_uuid() -> str:
     """Make a random (version 4) UUID."""
     # https://www.rfc-editor.org/rfc/rfc9562#section-5.4
-    bits = os.urandom(16).hex()
+    bits = f"{_random.getrandbits(128):032x}"
     return f"{bits[:8]}-{bits[8:12]}-4{bits[13:16]}-{_VARIANT[bits[16]]}{bits[17:20]}-{bits[20:]}"
 
 

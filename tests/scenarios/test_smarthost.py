@@ -11,11 +11,12 @@ import pytest
 from pillarbox.delivery.route import RouteTable, Rule
 from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.worker import Site, Worker
-from pillarbox.kit.clock import MINUTE, Millis
+from pillarbox.kit.clock import MINUTE
 from pillarbox.sending.accept import keep_promises
 from pillarbox.settings import RouteSetting, SmarthostSetting
 from pillarbox.store import events
 from pillarbox.store.sqlite import SqliteStore
+from tests.support.clock import StandingClock
 from tests.support.postfix import Postfix
 from tests.support.promises import draft, promise
 from tests.support.server import RunningServer, Server
@@ -213,14 +214,6 @@ def test_mail_that_was_in_hand_when_the_server_stopped_is_sent_again(tmp_path: P
 
         first, second = sink.received
         assert (first.mail, first.data) == (second.mail, second.data)
-
-
-class StandingClock:
-    def __init__(self) -> None:
-        self.at: Millis = 1_790_000_000_000
-
-    def now(self) -> Millis:
-        return self.at
 
 
 async def test_greylisted_mail_is_told_as_delayed_and_then_as_delivered(tmp_path: Path) -> None:

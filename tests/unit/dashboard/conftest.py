@@ -6,21 +6,11 @@ from pathlib import Path
 import pytest
 
 from pillarbox.dashboard.app import build
-from pillarbox.kit.clock import Millis
 from pillarbox.kit.secrets import Keyring
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.asgi import Answer, get
+from tests.support.clock import StandingClock
 from tests.support.filled import NOON, Mailroom
-
-
-class HandClock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.at: Millis = NOON + 2_000
-
-    def now(self) -> Millis:
-        return self.at
 
 
 class Dashboard:
@@ -29,7 +19,7 @@ class Dashboard:
     def __init__(self, store: SqliteStore) -> None:
         self.store = store
         self.room = Mailroom(store)
-        self.clock = HandClock()
+        self.clock = StandingClock(NOON + 2_000)
         self.keyring = Keyring({"1": bytes(32)})
         self.application = self.built(dev=True)
 

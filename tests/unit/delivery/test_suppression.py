@@ -14,7 +14,7 @@ from pillarbox.delivery.transport.base import Attempt, Transport
 from pillarbox.delivery.transport.simulator import SimulatorTransport
 from pillarbox.delivery.worker import Site, Worker
 from pillarbox.events.types import Bounce, BouncedRecipient, Complaint, Fact, fact_from_json
-from pillarbox.kit.clock import MINUTE, Millis
+from pillarbox.kit.clock import MINUTE
 from pillarbox.kit.ids import Scope
 from pillarbox.resources import account, configuration_sets, suppression
 from pillarbox.resources.suppression_reasons import Reason
@@ -24,6 +24,7 @@ from pillarbox.store.engine import Store
 from pillarbox.store.outgoing import OutgoingRow
 from pillarbox.store.plan import Rows
 from pillarbox.store.sqlite import SqliteStore
+from tests.support.clock import StandingClock
 from tests.support.promises import SCOPE, draft, promise
 
 NOON = 1_790_000_000_000
@@ -31,14 +32,6 @@ MTA = "mta.mail.example.org"
 BOUNCE, COMPLAINT = Reason.BOUNCE, Reason.COMPLAINT
 ADA, BOB, CAT = "ada@example.net", "bob@example.net", "cat@example.net"
 WHY = "Amazon SES did not send the message to this address because it is on the suppression list for your account."
-
-
-class StandingClock:
-    def __init__(self) -> None:
-        self.at: Millis = NOON
-
-    def now(self) -> Millis:
-        return self.at
 
 
 class ToldTransport:
@@ -67,7 +60,7 @@ async def kept(tmp_path: Path) -> AsyncIterator[Store]:
 
 @pytest.fixture
 def clock() -> StandingClock:
-    return StandingClock()
+    return StandingClock(NOON)
 
 
 @pytest.fixture

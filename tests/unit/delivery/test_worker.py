@@ -11,23 +11,16 @@ from pillarbox.delivery.retry import GIVE_UP_AFTER
 from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.transport.base import Attempt
 from pillarbox.delivery.worker import LEASE, Site, Worker
-from pillarbox.kit.clock import MINUTE, Millis
+from pillarbox.kit.clock import MINUTE
 from pillarbox.sending.accept import keep_promises
 from pillarbox.store import events, messages, outgoing
 from pillarbox.store.engine import Store
 from pillarbox.store.sqlite import SqliteStore
+from tests.support.clock import StandingClock
 from tests.support.promises import draft, promise
 
 NOON = 1_790_000_000_000
 SITE = Site("mail.example.org", "mta.mail.example.org")
-
-
-class StandingClock:
-    def __init__(self) -> None:
-        self.at: Millis = NOON
-
-    def now(self) -> Millis:
-        return self.at
 
 
 class ToldTransport:
@@ -59,7 +52,7 @@ async def kept(tmp_path: Path) -> AsyncIterator[Store]:
 
 @pytest.fixture
 def clock() -> StandingClock:
-    return StandingClock()
+    return StandingClock(NOON)
 
 
 @pytest.fixture

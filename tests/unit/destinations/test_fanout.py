@@ -18,8 +18,9 @@ from pillarbox.resources.identities import Identity
 from pillarbox.store import messages
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Many, Plan, Rows
+from tests.support.clock import StandingClock
 from tests.unit.events.examples import FACTS, KINDS, SCOPE, event, message, recipients
-from tests.unit.events.following import NOON, HandClock
+from tests.unit.events.following import NOON
 
 ELSEWHERE = Scope("999999999999", "us-east-1")
 EVERY_KIND = [kind.value for kind in Kind]
@@ -31,7 +32,7 @@ class Town:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.fan_out = FanOut("mail.example", HandClock())
+        self.fan_out = FanOut("mail.example", StandingClock())
 
     async def topic(self, name: str, *, scope: Scope = SCOPE, filter_policy: str = "") -> str:
         """Create a topic to which a queue is subscribed."""

@@ -14,16 +14,6 @@ SCOPE = Scope("123456789012", "us-east-1")
 NOON: Millis = 1_700_000_000_000
 
 
-class HandClock:
-    """Stands still until it is set."""
-
-    def __init__(self, now: Millis = NOON) -> None:
-        self.at = now
-
-    def now(self) -> Millis:
-        return self.at
-
-
 def happening(number: int) -> Event:
     """One event of a message of its own, so that events spread over the shards."""
     return Event(f"e{number:05}", SCOPE, f"m-{number}", NOON, NOON, Send())

@@ -10,7 +10,8 @@ from pillarbox.kit.ids import EVENT_SHARDS, shard_of_message
 from pillarbox.store import events as stored
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan
-from tests.unit.events.following import NOON, SCOPE, HandClock, cursors, drain, happening, leave_trace, traces
+from tests.support.clock import StandingClock
+from tests.unit.events.following import NOON, SCOPE, cursors, drain, happening, leave_trace, traces
 
 
 class Listener:
@@ -24,8 +25,8 @@ class Listener:
         yield from ()
 
 
-def _follower(store: Store, work: Listener, name: str = "f", clock: HandClock | None = None) -> Follower:
-    return Follower(name, store, work, clock or HandClock())
+def _follower(store: Store, work: Listener, name: str = "f", clock: StandingClock | None = None) -> Follower:
+    return Follower(name, store, work, clock or StandingClock())
 
 
 async def test_events_come_once_and_in_the_order_of_the_log(store: Store) -> None:
@@ -59,7 +60,7 @@ async def test_an_event_is_given_as_it_was_recorded(store: Store) -> None:
         yield from ()
 
     await store.write(record, [told])
-    await drain(Follower("f", store, work, HandClock()))
+    await drain(Follower("f", store, work, StandingClock()))
 
     assert given == [told]
 
@@ -70,7 +71,7 @@ async def test_the_next_process_goes_on_where_the_last_one_stood(store: Store) -
     await store.write(record, [happening(2)])
     heard = Listener()
 
-    await drain(_follower(store, heard, clock=HandClock(NOON + 60_000)))
+    await drain(_follower(store, heard, clock=StandingClock(NOON + 60_000)))
 
     assert heard.batches == [["e00002"]]
 
@@ -96,7 +97,7 @@ async def test_a_new_follower_begins_at_the_beginning_of_the_log(store: Store) -
 
 
 async def test_only_events_of_shards_that_are_held_are_done(store: Store) -> None:
-    clock = HandClock()
+    clock = StandingClock()
     mine = set(range(0, EVENT_SHARDS, 2))
     others = sorted(set(range(EVENT_SHARDS)) - mine)
     await store.write(stored.lease_cursors, "f", others, "stranger", NOON, NOON + 1_000)
@@ -123,7 +124,7 @@ async def test_shards_that_are_idle_move_along_with_the_busy_ones(store: Store) 
 
 
 async def test_how_far_behind_it_is_can_be_seen(store: Store) -> None:
-    clock = HandClock()
+    clock = StandingClock()
     follower = _follower(store, Listener(), "gauged", clock)
     await store.write(record, [happening(1)])
     clock.at += 7_000
@@ -141,7 +142,7 @@ async def test_a_running_follower_is_woken_by_what_is_recorded(store: Store) -> 
         yield from leave_trace(events)
         arrived.set()
 
-    running = asyncio.create_task(Follower("f", store, work, HandClock()).run())
+    running = asyncio.create_task(Follower("f", store, work, StandingClock()).run())
     try:
         for number in range(3):
             arrived.clear()
@@ -163,13 +164,13 @@ async def test_a_follower_that_stops_hands_its_shards_over_at_once(store: Store)
         begun.set()
 
     await store.write(record, [happening(1)])
-    running = asyncio.create_task(Follower("f", store, work, HandClock()).run())
+    running = asyncio.create_task(Follower("f", store, work, StandingClock()).run())
     async with asyncio.timeout(20):
         await begun.wait()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await store.write(record, [happening(2)])
 
-    await drain(Follower("f", store, leave_trace, HandClock()))
+    await drain(Follower("f", store, leave_trace, StandingClock()))
 
     assert await store.read(traces) == ["e00001", "e00002"]

@@ -6,7 +6,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Invalid, NotFound
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.secrets import Keyring
@@ -19,17 +18,13 @@ from pillarbox.store import notifications
 from pillarbox.store.engine import Store
 from pillarbox.store.notifications import DeliveryRow
 from pillarbox.store.sqlite import SqliteStore
+from tests.support.clock import StandingClock
 from tests.support.filled import NOON, Mailroom
-
-
-class StoppedClock:
-    def now(self) -> Millis:
-        return NOON
 
 
 @pytest.fixture
 def desk(store: Store) -> Desk:
-    return Desk(store, Keyring({"1": bytes(32)}), StoppedClock(), "http://localhost:8025", dev=True)
+    return Desk(store, Keyring({"1": bytes(32)}), StandingClock(NOON), "http://localhost:8025", dev=True)
 
 
 async def test_a_key_signs_until_it_is_revoked(desk: Desk) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from pillarbox.delivery.route import RouteTable
-from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Refusal, Unavailable
 from pillarbox.resources.configuration_sets import ConfigurationSetMissing
 from pillarbox.sending import bulk, policy
@@ -23,6 +22,7 @@ from pillarbox.sending.standing import Standings
 from pillarbox.store import events, messages
 from pillarbox.store.sqlite import SqliteStore
 from pillarbox.wire import models
+from tests.support.clock import StandingClock
 from tests.support.promises import SCOPE, draft
 
 NOON = 1_790_000_000_000
@@ -33,11 +33,6 @@ SHARED = replace(
     to=(),
     tags=(("campaign", "may"), ("list", "all")),
 )
-
-
-class StoppedClock:
-    def now(self) -> Millis:
-        return NOON
 
 
 class Breaking(SqliteStore):
@@ -66,7 +61,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Breaking]:
 def sender_on(
     store: SqliteStore, *, daily_limit: int | None = None, rate: float | None = None, any_sender: bool = True
 ) -> Sender:
-    standings = Standings(store, StoppedClock(), any_sender=any_sender, sandbox=False)
+    standings = Standings(store, StandingClock(NOON), any_sender=any_sender, sandbox=False)
     return Sender(store, standings, RouteTable(), RateAdmission(lambda _: rate), lambda _: daily_limit)
 
 

@@ -9,6 +9,7 @@ import pytest
 from pillarbox.kit.errors import Unavailable
 from pillarbox.store.plan import Plan
 from pillarbox.store.remember import Remembering
+from tests.support.clock import StandingClock
 
 
 def _plan(_name: str) -> Plan[str]:
@@ -31,17 +32,9 @@ class AskedStore:
         return await self.asked[-1]
 
 
-class TurnedClock:
-    def __init__(self) -> None:
-        self.at = 0
-
-    def now(self) -> int:
-        return self.at
-
-
 class Remembered:
     def __init__(self) -> None:
-        self.store, self.clock = AskedStore(), TurnedClock()
+        self.store, self.clock = AskedStore(), StandingClock(0)
         self.remembering = Remembering(self.store, self.clock, "topic")  # type: ignore[arg-type]
 
     async def asking(self, name: str = "a") -> "asyncio.Task[Any]":

@@ -35,7 +35,7 @@ def _failing_after(times: int, done_first: Callable[[Sequence[Event]], Plan[None
 
 
 async def test_a_crash_between_work_and_cursor_undoes_the_work_and_repeats_it(store: Store) -> None:
-    follower = Follower("f", store, _failing_after(2, leave_trace), StandingClock())
+    follower = Follower("f", store, _failing_after(2, leave_trace), StandingClock(NOON))
     await store.write(record, [happening(1), happening(2)])
 
     for _ in range(2):
@@ -48,7 +48,7 @@ async def test_a_crash_between_work_and_cursor_undoes_the_work_and_repeats_it(st
 
 
 async def test_a_process_that_dies_between_work_and_cursor_leaves_the_work_to_the_next(store: Store) -> None:
-    clock = StandingClock()
+    clock = StandingClock(NOON)
     dying = Follower("f", store, _failing_after(1, leave_trace), clock)
     await store.write(record, [happening(1)])
     with pytest.raises(RuntimeError):
@@ -68,7 +68,7 @@ async def test_events_that_fail_for_good_hold_up_what_is_behind_them_and_are_not
         if any(event.event_id == "e00002" for event in events):
             raise RuntimeError("cannot be done")
 
-    follower = Follower("f", store, work, StandingClock())
+    follower = Follower("f", store, work, StandingClock(NOON))
     await store.write(record, [happening(1)])
     await drain(follower)
     await store.write(record, [happening(2)])
@@ -94,7 +94,7 @@ async def test_a_running_follower_survives_its_failures(store: Store) -> None:
         arrived.set()
 
     await store.write(record, [happening(1)])
-    running = asyncio.create_task(Follower("f", store, work, StandingClock()).run())
+    running = asyncio.create_task(Follower("f", store, work, StandingClock(NOON)).run())
     async with asyncio.timeout(30):
         await arrived.wait()
     running.cancel()
@@ -104,7 +104,7 @@ async def test_a_running_follower_survives_its_failures(store: Store) -> None:
 
 
 async def test_a_dead_process_loses_its_shards_when_its_lease_ends(store: Store) -> None:
-    clock = StandingClock()
+    clock = StandingClock(NOON)
     await store.write(record, [happening(number) for number in range(100)])
     dead, heir = (Follower("f", store, leave_trace, clock) for _ in range(2))
     await drain(dead)
@@ -118,7 +118,7 @@ async def test_a_dead_process_loses_its_shards_when_its_lease_ends(store: Store)
 
 
 async def test_a_process_that_was_thought_dead_undoes_what_is_no_longer_its_own(store: Store) -> None:
-    clock = StandingClock()
+    clock = StandingClock(NOON)
     slow, heir = (Follower("f", store, leave_trace, clock) for _ in range(2))
     await store.write(record, [happening(1)])
     await drain(slow)
@@ -138,7 +138,7 @@ async def test_a_process_that_was_thought_dead_undoes_what_is_no_longer_its_own(
 
 async def test_a_lease_that_is_lost_during_the_work_undoes_it(store: Store) -> None:
     """The other process must wait for the first one's rows, or take them before it: both end with one trace."""
-    clock = StandingClock()
+    clock = StandingClock(NOON)
     await store.write(record, [happening(number) for number in range(50)])
     followers = [Follower("f", store, leave_trace, _Leaping(clock)) for _ in range(3)]
 
@@ -179,7 +179,7 @@ class _LosesAnswers:
 
 async def test_a_commit_whose_answer_was_lost_is_not_done_again(store: Store) -> None:
     losing = _LosesAnswers(store)
-    follower = Follower("f", losing, leave_trace, StandingClock())
+    follower = Follower("f", losing, leave_trace, StandingClock(NOON))
     await store.write(record, [happening(0)])
     await drain(follower)
     await store.write(record, [happening(1)])
@@ -196,7 +196,7 @@ async def test_a_commit_whose_answer_was_lost_is_not_done_again(store: Store) ->
 async def test_many_writers_and_followers_at_once_lose_and_repeat_nothing(store: Store) -> None:
     """Transactions of any length commit in any order while two processes follow."""
     chance = random.Random(11)
-    clock = StandingClock()
+    clock = StandingClock(NOON)
     followers = [Follower("f", store, leave_trace, clock) for _ in range(2)]
     writing = True
 
@@ -277,7 +277,7 @@ async def test_what_was_begun_first_and_written_last_is_not_stepped_over(
     postgres_store: PostgresStore, other_session: Any
 ) -> None:
     """The late transaction has the lower transaction id, but the higher sequence number."""
-    follower = Follower("f", postgres_store, leave_trace, StandingClock())
+    follower = Follower("f", postgres_store, leave_trace, StandingClock(NOON))
     late = other_session.transaction()
     await late.start()
     await other_session.execute("SELECT pg_current_xact_id()")
@@ -295,7 +295,7 @@ async def test_what_was_begun_first_and_written_last_is_not_stepped_over(
 async def test_a_late_transaction_that_is_undone_holds_nothing_up(
     postgres_store: PostgresStore, other_session: Any
 ) -> None:
-    follower = Follower("f", postgres_store, leave_trace, StandingClock())
+    follower = Follower("f", postgres_store, leave_trace, StandingClock(NOON))
     late = other_session.transaction()
     await late.start()
     await _record_by_hand(other_session, happening(1))
@@ -309,7 +309,7 @@ async def test_a_late_transaction_that_is_undone_holds_nothing_up(
 
 
 async def test_transactions_that_only_read_hold_nothing_up(postgres_store: PostgresStore, other_session: Any) -> None:
-    follower = Follower("f", postgres_store, leave_trace, StandingClock())
+    follower = Follower("f", postgres_store, leave_trace, StandingClock(NOON))
     async with other_session.transaction(isolation="repeatable_read", readonly=True):
         await other_session.fetch("SELECT count(*) FROM events")
         await postgres_store.write(record, [happening(1)])

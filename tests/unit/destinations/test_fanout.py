@@ -32,7 +32,7 @@ class Town:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.fan_out = FanOut("mail.example", StandingClock())
+        self.fan_out = FanOut("mail.example", StandingClock(NOON))
 
     async def topic(self, name: str, *, scope: Scope = SCOPE, filter_policy: str = "") -> str:
         """Create a topic to which a queue is subscribed."""

@@ -26,7 +26,7 @@ class Listener:
 
 
 def _follower(store: Store, work: Listener, name: str = "f", clock: StandingClock | None = None) -> Follower:
-    return Follower(name, store, work, clock or StandingClock())
+    return Follower(name, store, work, clock or StandingClock(NOON))
 
 
 async def test_events_come_once_and_in_the_order_of_the_log(store: Store) -> None:
@@ -60,7 +60,7 @@ async def test_an_event_is_given_as_it_was_recorded(store: Store) -> None:
         yield from ()
 
     await store.write(record, [told])
-    await drain(Follower("f", store, work, StandingClock()))
+    await drain(Follower("f", store, work, StandingClock(NOON)))
 
     assert given == [told]
 
@@ -97,7 +97,7 @@ async def test_a_new_follower_begins_at_the_beginning_of_the_log(store: Store) -
 
 
 async def test_only_events_of_shards_that_are_held_are_done(store: Store) -> None:
-    clock = StandingClock()
+    clock = StandingClock(NOON)
     mine = set(range(0, EVENT_SHARDS, 2))
     others = sorted(set(range(EVENT_SHARDS)) - mine)
     await store.write(stored.lease_cursors, "f", others, "stranger", NOON, NOON + 1_000)
@@ -124,7 +124,7 @@ async def test_shards_that_are_idle_move_along_with_the_busy_ones(store: Store) 
 
 
 async def test_how_far_behind_it_is_can_be_seen(store: Store) -> None:
-    clock = StandingClock()
+    clock = StandingClock(NOON)
     follower = _follower(store, Listener(), "gauged", clock)
     await store.write(record, [happening(1)])
     clock.at += 7_000
@@ -142,7 +142,7 @@ async def test_a_running_follower_is_woken_by_what_is_recorded(store: Store) -> 
         yield from leave_trace(events)
         arrived.set()
 
-    running = asyncio.create_task(Follower("f", store, work, StandingClock()).run())
+    running = asyncio.create_task(Follower("f", store, work, StandingClock(NOON)).run())
     try:
         for number in range(3):
             arrived.clear()
@@ -164,13 +164,13 @@ async def test_a_follower_that_stops_hands_its_shards_over_at_once(store: Store)
         begun.set()
 
     await store.write(record, [happening(1)])
-    running = asyncio.create_task(Follower("f", store, work, StandingClock()).run())
+    running = asyncio.create_task(Follower("f", store, work, StandingClock(NOON)).run())
     async with asyncio.timeout(20):
         await begun.wait()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await store.write(record, [happening(2)])
 
-    await drain(Follower("f", store, leave_trace, StandingClock()))
+    await drain(Follower("f", store, leave_trace, StandingClock(NOON)))
 
     assert await store.read(traces) == ["e00001", "e00002"]

@@ -17,7 +17,7 @@ from pillarbox.kit.clock import SystemClock
 from pillarbox.kit.ids import Scope
 from pillarbox.resources import credentials, identities
 from pillarbox.settings import Settings
-from pillarbox.store import events, notifications, outgoing
+from pillarbox.store import events
 from pillarbox.store.plan import Plan, Rows
 
 T = TypeVar("T")
@@ -76,9 +76,9 @@ class RunningServer:
         """Run a coroutine on the server's loop and return what it returns."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
-    def settle(self) -> None:
-        """Return when nothing is due: all mail attempted, all events followed, all posts made."""
-        self.run(asyncio.wait_for(_settle(self.listening), _SETTLED_SECONDS))
+    def settle(self, account: str = "") -> None:
+        """Return when an account (or every one) waits for nothing: mail attempted, events followed, posts made."""
+        self.run(asyncio.wait_for(_settle(self.listening, account), _SETTLED_SECONDS))
 
     def _main(self) -> None:
         try:
@@ -120,7 +120,7 @@ class Server:
         )
 
     def settle(self) -> None:
-        self.running.settle()
+        self.running.settle(self.account)  # what others left to be tried again is not ours to wait for
 
     def vouch(self, name: str, region: str = "us-east-1") -> None:
         """Vouch for a sender, as the operator does."""
@@ -132,18 +132,19 @@ class Server:
         return self.running.run(self.running.listening.store.read(planner, *args))
 
 
-async def _settle(listening: Listening) -> None:
+async def _settle(listening: Listening, account: str) -> None:
     quiet = 0
     while quiet < 2:  # what one stage finishes may wake the next one
-        busy = await listening.store.read(_busy)
+        busy = await listening.store.read(_busy, account)
         quiet = 0 if busy else quiet + 1
         await asyncio.sleep(0.005)
 
 
-def _busy() -> Plan[bool]:
-    if (yield from outgoing.size()):
-        return True
+def _busy(account: str) -> Plan[bool]:
+    outgoing = yield Rows("SELECT count(*) FROM outgoing WHERE ? IN ('', account)", (account,))
+    posts = yield Rows(
+        "SELECT count(*) FROM notification_deliveries WHERE state = 'due' AND ? IN ('', account)", (account,)
+    )
     last = yield from events.last_position()
     behind = yield Rows("SELECT count(*) FROM cursors WHERE (tx, seq) < (?, ?)", last)
-    due = yield from notifications.count_due()
-    return bool(behind[0][0] or due)
+    return bool(outgoing[0][0] or posts[0][0] or behind[0][0])

@@ -25,10 +25,10 @@ from pillarbox.pubsub.publish import Notice, publish_many
 from pillarbox.pubsub.receive import Wish, receive
 from pillarbox.pubsub.signing import Signer
 from pillarbox.pubsub.subscriptions import Confirmation, Subscribed, Wanted
-from pillarbox.store import notifications as stored
 from pillarbox.store.plan import Plan, Rows
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.receiver import Receiver
+from tests.support.waiting import posts_due
 
 HERE = Scope("123456789012", "us-east-1")
 NOON: Millis = 1_700_000_000_000
@@ -410,7 +410,7 @@ async def test_a_silent_endpoint_stalls_nobody_else(box: Box, receiver: Receiver
     delivering.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await delivering
-    assert await box.store.read(stored.count_due) == 0
+    assert await box.store.read(posts_due) == 0
 
 
 async def test_a_failing_endpoint_is_asked_by_one_post_at_a_time(box: Box, receiver: Receiver) -> None:

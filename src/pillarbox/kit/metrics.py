@@ -6,7 +6,7 @@ declared here, so `doc` is written for the operator who sees the number move.
 
 from collections.abc import Sequence
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 REGISTRY = CollectorRegistry(auto_describe=True)
 _PREFIX = "pillarbox"
@@ -18,10 +18,6 @@ def counter(name: str, *, labels: Sequence[str] = (), doc: str) -> Counter:
 
 def gauge(name: str, *, labels: Sequence[str] = (), doc: str) -> Gauge:
     return Gauge(name, doc, labels, namespace=_PREFIX, registry=REGISTRY)
-
-
-def histogram(name: str, *, labels: Sequence[str] = (), buckets: Sequence[float], doc: str) -> Histogram:
-    return Histogram(name, doc, labels, namespace=_PREFIX, registry=REGISTRY, buckets=buckets)
 
 
 def exposition() -> bytes:

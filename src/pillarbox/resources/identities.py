@@ -17,7 +17,7 @@ from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Duplicate, Invalid, LimitReached, NotFound
 from pillarbox.kit.ids import Scope
 from pillarbox.resources import configuration_sets, pages, tags
-from pillarbox.resources.identity_names import canonical, checked, checked_address, checked_domain, covering_names
+from pillarbox.resources.identity_names import canonical, checked, checked_address, checked_domain
 from pillarbox.resources.identity_names import is_domain as is_domain_name
 from pillarbox.resources.notification_topics import check_topic
 from pillarbox.store import nouns
@@ -108,13 +108,6 @@ def existing(scope: Scope, name: str) -> Plan[Identity]:
     if identity is None:
         raise _missing(name)
     return identity
-
-
-def covering(scope: Scope, address: str) -> Plan[list[Identity]]:
-    """Return the identities that cover an address, the most specific first."""
-    names = list(covering_names(address))
-    found = yield from nouns.get_many(scope, KIND, names)
-    return sorted((_read(noun.document) for noun in found), key=lambda identity: names.index(identity.name))
 
 
 def asked_for(scope: Scope, names: list[str]) -> Plan[dict[str, Identity]]:

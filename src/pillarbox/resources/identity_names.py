@@ -71,10 +71,6 @@ def covering_names(address: str) -> tuple[str, ...]:
     return (f"{local}@{domain.lower()}", *parents)
 
 
-def identity_arn(scope: Scope, name: str) -> str:
-    return f"arn:aws:ses:{scope.region}:{scope.account}:identity/{name}"
-
-
 def read_arn(text: str) -> Arn | None:
     """Take an ARN of a scoped resource apart, or return None when it is none."""
     parts = text.split(":", 5)

@@ -179,9 +179,3 @@ def revive(scope: Scope, keys: Sequence[tuple[str, str]], now: Millis) -> Plan[i
         revived += len(rows)
     yield Touch(_TOPIC)
     return revived
-
-
-def count_due() -> Plan[int]:
-    """Return how many deliveries have not ended, those that wait for another try included."""
-    rows = yield Rows("SELECT count(*) FROM notification_deliveries WHERE state = 'due'")
-    return int(rows[0][0])

@@ -5,7 +5,7 @@ sends the result back in. Placeholders are `?`. What only PostgreSQL should see
 stands in a comment, `/*pg: FOR UPDATE SKIP LOCKED */`, which SQLite passes over.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -50,7 +50,6 @@ class Touch:
 
 Statement = Rows | Many | Keep | Touch
 Plan = Generator[Statement, Any, T]
-Planner = Callable[..., Plan[T]]
 
 
 def first(rows: Sequence[Row]) -> Row | None:

@@ -20,6 +20,7 @@ from pillarbox.store.notifications import DeliveryRow
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.clock import StandingClock
 from tests.support.filled import NOON, Mailroom
+from tests.support.waiting import posts_due
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ async def test_dead_letters_are_listed_newest_first_and_replayed(desk: Desk) -> 
     assert await answer(desk, requests.ReplayDeadLetters("n1")) == 1
     assert await answer(desk, requests.ReplayDeadLetters(account="123456789012")) == 1
     assert [one.notification_id for one in await answer(desk, requests.ListDeadLetters())] == ["n3"]
-    assert await desk.store.read(notifications.count_due) == 2
+    assert await desk.store.read(posts_due) == 2
 
 
 async def test_a_tail_tells_what_is_recorded_from_now_on(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pillarbox.store import notifications as stored
 from pillarbox.store.engine import Store
 from pillarbox.store.notifications import DeliveryRow, Ending
 from pillarbox.store.plan import Plan
+from tests.support.waiting import posts_due
 
 HERE = Scope("123456789012", "us-east-1")
 ELSEWHERE = Scope("210987654321", "us-east-1")
@@ -134,7 +135,7 @@ async def test_what_was_given_up_is_listed_newest_first_and_replayed(store: Stor
         await publish(store, notice(f"n{number}"), now=NOON + number)
     rows = await store.write(stored.claim, queue("a"), "lease", NOON + 9, NOON + 99, 9)
     await store.write(_give_up, rows, "HTTP 404", NOON + 10)
-    assert await store.read(stored.count_due) == 0
+    assert await store.read(posts_due) == 0
     dead = await store.read(list_dead, HERE)
     assert [letter.notification_id for letter in dead] == ["n2", "n1", "n0"]
     assert (dead[0].subscription, dead[0].endpoint, dead[0].attempts, dead[0].why, dead[0].ended_at) == (

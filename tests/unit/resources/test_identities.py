@@ -95,13 +95,6 @@ async def test_an_identity_belongs_to_one_account_in_one_region(store: Store) ->
     assert await store.read(identities.get, HERE, "example.com") is not None
 
 
-async def test_the_most_specific_identity_comes_first(store: Store) -> None:
-    for name in ("example.com", "jo@mail.example.com", "mail.example.com", "other.example.com"):
-        await store.write(_create, name)
-    found = await store.read(identities.covering, HERE, "jo@mail.example.com")
-    assert [identity.name for identity in found] == ["jo@mail.example.com", "mail.example.com", "example.com"]
-
-
 async def test_deleting_what_is_not_there_is_told(store: Store) -> None:
     await store.write(_create, "example.com")
     assert await store.write(identities.delete, HERE, "Example.com")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from pillarbox.kit.clock import SECOND, Millis
-from pillarbox.kit.headers import list_headers, splice, split
+from pillarbox.kit.headers import splice, split
 from pillarbox.kit.ids import message_id_header
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -73,11 +73,6 @@ def feedback_id_of(facts: TransformFacts) -> str:
 def _stream(service_domain: str, from_domain: str, region: str) -> str:
     digest = hashlib.sha256(f"{service_domain}/{from_domain}".encode()).digest()
     return f"1.{region}.{base64.b64encode(digest).decode()}"
-
-
-def delivered_headers(delivered: bytes) -> list[tuple[str, str]]:
-    """Return the headers of a message as it leaves, which Delivery events show."""
-    return list_headers(delivered)
 
 
 def date_of(at: Millis) -> str:

@@ -7,9 +7,9 @@ import pytest
 from pillarbox.delivery.transform.headers import (
     TransformFacts,
     date_of,
-    delivered_headers,
     with_delivery_headers,
 )
+from pillarbox.kit.headers import list_headers
 
 MESSAGE_ID = "0100015e4fdfdb7f-a3dcaf07-8fb3-459f-9343-7859c0398c3f-000000"
 DATE = b"Date: Fri, 14 Oct 2016 05:02:16 +0000\r\n"
@@ -21,7 +21,7 @@ def facts(region: str = "us-east-1", **tags: str) -> TransformFacts:
 
 
 def headers_of(raw: bytes, facts: TransformFacts) -> dict[str, str]:
-    return dict(delivered_headers(with_delivery_headers(raw, facts)))
+    return dict(list_headers(with_delivery_headers(raw, facts)))
 
 
 def without_ours(left: bytes) -> bytes:

@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pillarbox.delivery.transform.headers import TransformFacts, delivered_headers
+from pillarbox.delivery.transform.headers import TransformFacts
 from pillarbox.delivery.transform.pipeline import TRANSFORMS, transform
-from pillarbox.kit.headers import split
+from pillarbox.kit.headers import list_headers, split
 
 FACTS = TransformFacts("id-1", "eu-west-1", "mail.example.org", 1_476_421_336_645, {"ses:from-domain": ["b.example"]})
 OURS = {"message-id", "date", "feedback-id"}
@@ -32,7 +32,7 @@ def test_an_ordinary_message_leaves_with_three_headers_more() -> None:
     raw = b"From: a@b.example\r\nBcc: x@y.example\r\nSubject: s\r\n\r\nbody \xff\n"
     left = transform(raw, FACTS)
     assert left.endswith(b"From: a@b.example\r\nSubject: s\r\n\r\nbody \xff\n")
-    assert [name for name, _ in delivered_headers(left)] == ["Message-ID", "Date", "Feedback-ID", "From", "Subject"]
+    assert [name for name, _ in list_headers(left)] == ["Message-ID", "Date", "Feedback-ID", "From", "Subject"]
 
 
 def test_the_steps_are_a_list_with_names() -> None:

@@ -12,6 +12,7 @@ import msgspec
 from pillarbox.delivery.classify import blames_the_address
 from pillarbox.delivery.outcome import Suppressed
 from pillarbox.events.types import ON_ACCOUNT_LIST, ON_GLOBAL_LIST, Bounce, Complaint, Event, Fact
+from pillarbox.kit.ids import SERVICE_ACCOUNT
 from pillarbox.resources import suppression
 from pillarbox.resources.suppression import Feedback, Recipient
 from pillarbox.resources.suppression_reasons import Reason
@@ -47,8 +48,12 @@ def held_back(rows: Sequence[OutgoingRow], known: Mapping[str, MessageRow]) -> P
 
 
 def suppress(events: Sequence[Event]) -> Plan[None]:
-    """Put on the list whoever bounced for good or complained by these events."""
-    against = [(event, *told) for event in events if (told := _told(event.fact))]
+    """Put on the list whoever bounced for good or complained by these events.
+
+    The service itself has no list: whoever it writes to has asked for that mail in this moment.
+    """
+    theirs = [event for event in events if event.scope.account != SERVICE_ACCOUNT]
+    against = [(event, *told) for event in theirs if (told := _told(event.fact))]
     if not against:
         return
     known = yield from messages.get_many(sorted({event.message_id for event, *_ in against}))

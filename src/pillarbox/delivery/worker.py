@@ -215,12 +215,18 @@ class Worker:
             row.part,
             row.attempts + 1,
             row.scope,
-            f"{row.message_id}@{self._site.service_domain}",
+            self._sender_of(message),
             tuple(recipients),
             await self._transform(message, given),
             self._clock.now(),
         )
         return await transport.deliver(attempt)
+
+    def _sender_of(self, message: MessageRow) -> str:
+        """Return the envelope sender: none for mail that must never bring mail back."""
+        if not _read_mail(message.mail).return_path:
+            return ""
+        return f"{message.message_id}@{self._site.service_domain}"
 
     async def _scan(self, given: bytes) -> str | None:
         try:

@@ -167,6 +167,8 @@ class MailFacts(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `headers` are as the sender gave them (for composed mail: as composed),
     before Date and Message-ID are set; `tags` are the sender's and SES's own.
+    `return_path` is where feedback goes by mail: empty for mail of the service
+    itself, which leaves with the null path.
     """
 
     sender: str

@@ -17,6 +17,9 @@ from pillarbox.kit.clock import Millis
 EVENT_SHARDS = 64
 ACCOUNT_SHARDS = 256
 
+# Owns the mail that this server writes itself; no customer can have it, since theirs are twelve digits.
+SERVICE_ACCOUNT = "service"
+
 
 class Scope(NamedTuple):
     """The unit of isolation: an account in one region."""

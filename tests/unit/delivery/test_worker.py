@@ -8,11 +8,16 @@ import pytest
 
 from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused
 from pillarbox.delivery.retry import GIVE_UP_AFTER
+from pillarbox.delivery.route import RouteTable
 from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.transport.base import Attempt
 from pillarbox.delivery.worker import LEASE, Site, Worker
 from pillarbox.kit.clock import MINUTE
+from pillarbox.kit.ids import SERVICE_ACCOUNT, Scope
+from pillarbox.resources import suppression
 from pillarbox.sending.accept import keep_promises
+from pillarbox.sending.system_mail import SystemMail
+from pillarbox.sending.system_mail import promise as promise_system_mail
 from pillarbox.store import events, messages, outgoing
 from pillarbox.store.engine import Store
 from pillarbox.store.sqlite import SqliteStore
@@ -245,3 +250,20 @@ async def test_what_could_not_be_scanned_is_not_delivered_until_it_was(
 
     assert len(transport.attempts) == (0 if found else 1)
     assert await states(kept, message_id) == {"a@example.net": "rejected" if found else "delivered"}
+
+
+async def test_mail_of_the_service_leaves_with_the_null_path_and_suppresses_nobody(
+    kept: Store, transport: ToldTransport, clock: StandingClock
+) -> None:
+    raw = b"From: no-reply@mail.example.org\r\nSubject: x\r\n\r\ny\r\n"
+    mail = SystemMail("key", "us-east-1", "a@example.net", raw)
+    (message_id,) = await kept.write(promise_system_mail, [mail], RouteTable(), NOON)
+    transport.outcomes = [{"a@example.net": Refused("550 5.1.1 no")}]
+
+    await worker_of(kept, transport, clock).step()
+
+    assert message_id
+    assert [attempt.sender for attempt in transport.attempts] == [""]
+    assert await states(kept, message_id) == {"a@example.net": "bounced"}
+    scope = Scope(SERVICE_ACCOUNT, "us-east-1")
+    assert (await kept.read(suppression.list_page, scope, (), None, None, None, None)).addresses == []

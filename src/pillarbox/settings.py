@@ -89,6 +89,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_24_hour_send: float = -1.0
     max_send_rate: float = 0.0
     sns_private_addresses: bool = False
+    nameservers: tuple[str, ...] = ()
+    dns_validates: bool = False
     metrics_token: str = ""
     sigv3: bool = False
     signature_window_seconds: int = 900

@@ -39,6 +39,7 @@ from pillarbox.edge.smtp_tls import load as load_tls
 from pillarbox.events.follow import Follower
 from pillarbox.kit import log
 from pillarbox.kit.clock import Clock, SystemClock
+from pillarbox.kit.dns import Names
 from pillarbox.kit.ids import REGIONS
 from pillarbox.kit.net import Outside
 from pillarbox.kit.secrets import Keyring
@@ -81,6 +82,7 @@ class Listening:
     keyring: Keyring
     smtp_port: int
     smtps_port: int
+    names: Names
 
 
 async def serve(
@@ -104,7 +106,8 @@ async def serve(
         keyring = _open_folder(settings)
         store = await open_store(settings.database, settings.folder)
         running.push_async_callback(store.close)
-        listening = Listening(settings, port, public_url, store, keyring, smtp_port, smtps_port)
+        names = Names(settings.nameservers, validates=settings.dns_validates)
+        listening = Listening(settings, port, public_url, store, keyring, smtp_port, smtps_port, names)
         if store.is_ours_alone:
             await store.write(leases.end_all, clock.now())
         signer = await Signer.load(store, keyring, settings.sns_cert_url or public_url, clock.now())

@@ -11,7 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -25,8 +25,9 @@ from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.transport.base import Transport
 from pillarbox.delivery.transport.capture import CaptureTransport
 from pillarbox.delivery.transport.simulator import SimulatorTransport
-from pillarbox.delivery.transport.smtp import SmtpTransport
-from pillarbox.delivery.transport.smtp_connection import Smarthost
+from pillarbox.delivery.transport.smtp import Smarthost, SmtpTransport
+from pillarbox.delivery.transport.smtp_connection import Login, Manner
+from pillarbox.delivery.transport.smtp_pool import Upkeep
 from pillarbox.delivery.worker import Site, Worker
 from pillarbox.destinations.fanout import FanOut
 from pillarbox.edge.authenticate import AnySecret, Authenticator, SignedOnly, Window
@@ -56,6 +57,8 @@ from pillarbox.settings import Settings, SmarthostSetting
 from pillarbox.stats.follow import count
 from pillarbox.store import leases
 from pillarbox.store.engine import Store, open_store
+
+T = TypeVar("T")
 
 _STOPPING_SECONDS = 10
 
@@ -184,8 +187,22 @@ async def _background(
 
 def smarthost_of(setting: SmarthostSetting, our_name: str) -> Smarthost:
     """Return the next hop as the transport wants it."""
-    given = msgspec.structs.asdict(setting)
-    return msgspec.convert({**given, "helo": setting.helo or our_name}, Smarthost)
+    login = Login(setting.user, setting.password, setting.password_without_tls) if setting.user else None
+    return Smarthost(
+        setting.host,
+        setting.port,
+        setting.tls,
+        setting.verify,
+        setting.ca_file,
+        _taken_from(setting, Manner, helo=setting.helo or our_name),
+        _taken_from(setting, Upkeep),
+        login,
+    )
+
+
+def _taken_from(setting: msgspec.Struct, kind: type[T], **changed: Any) -> T:
+    """Return a `kind` of the settings of the same names."""
+    return msgspec.convert({**msgspec.structs.asdict(setting), **changed}, kind)
 
 
 def _authenticator(listening: Listening, clock: Clock) -> Authenticator:

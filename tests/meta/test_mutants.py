@@ -75,16 +75,16 @@ MUTANTS = [
     ),
     Mutant(
         "a lone LF in a message never leaves",
-        "delivery/transport/smtp.py",
+        "delivery/transport/smtp_transaction.py",
         '    data = _BARE.sub(b"\\r\\n", raw)\n',
         "    data = raw\n",
-        "tests/unit/delivery/transport/test_smtp.py::test_no_message_can_end_before_its_end",
+        "tests/unit/delivery/transport/test_smtp_transaction.py::test_no_message_can_end_before_its_end",
     ),
     Mutant(
         "a password leaves only over TLS",
         "delivery/transport/smtp_connection.py",
-        "        if not encrypted and not self._smarthost.password_without_tls:\n",
-        "        if encrypted and self._smarthost.password_without_tls:\n",
+        "        if not self.is_encrypted and not login.without_tls:\n",
+        "        if self.is_encrypted and login.without_tls:\n",
         "tests/scenarios/test_smtp_transport.py::TestSecrecy::test_the_password_is_never_said_without_tls",
     ),
     Mutant(

@@ -11,7 +11,7 @@ from pillarbox.kit.ids import Scope
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try: these bytes, from this envelope sender, to these recipients."""
+    """One try: these bytes, from this envelope sender, to these recipients; encrypted or not at all when so asked."""
 
     message_id: str
     part: int
@@ -21,6 +21,7 @@ class Attempt:
     recipients: tuple[str, ...]
     data: bytes
     started_at: Millis
+    tls_required: bool = False
 
 
 class Transport(Protocol):

@@ -1,18 +1,16 @@
-"""One SMTP conversation with the next hop: opened, secured and greeted, then good for many messages.
+"""One SMTP conversation with a next hop: secured and greeted, then good for many messages.
 
-Touches the network. Called by smtp_pool.py, which opens and ends conversations,
-and smtp.py, which says what is to be said in them. The lines are read and
-written by aiosmtplib; which line comes next, and for how long its answer is
-awaited, is decided here.
+Touches the network. Called by smtp.py and mx.py, which say with whom it is
+held, and smtp_transaction.py, which says what is to be said in it. The lines
+are read and written by aiosmtplib; which line comes next, and for how long its
+answer is awaited, is decided here.
 https://www.rfc-editor.org/rfc/rfc5321
 """
 
 import asyncio
-import os
 import re
-import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
@@ -20,54 +18,61 @@ from typing import Literal, NamedTuple, cast
 import aiosmtplib
 from aiosmtplib.auth import auth_login_encode, auth_plain_encode
 
+from pillarbox.delivery.transport.smtp_dial import Broken, Line
+from pillarbox.delivery.transport.tls_chain import shown_chain
+
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _SHORT_SECONDS = 5.0  # for what nobody's mail depends on
 _LOOK_SECONDS = 0.05
 
+Tls = Literal["none", "starttls", "starttls-required", "tls"]
+
 
 @dataclass(frozen=True, slots=True)
-class Smarthost:
-    """The next hop and how to speak with it; the settings of `[smarthost]`, where each is explained."""
+class Manner:
+    """How we speak with any next hop: our name, and how long we wait; docs/settings.md explains each."""
 
-    host: str
-    port: int
-    tls: Literal["none", "starttls", "starttls-required", "tls"]
-    verify: bool
-    ca_file: str
-    user: str
-    password: str
-    password_without_tls: bool
     helo: str
-    max_connections: int
-    messages_per_connection: int
-    idle_seconds: float
     connect_seconds: float
     command_seconds: float
     data_seconds: float
     block_seconds: float
     done_seconds: float
 
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What the next hop is told about who we are."""
+
+    user: str
+    password: str
+    without_tls: bool
+
     def __repr__(self) -> str:
-        return f"Smarthost({self.host}:{self.port})"  # never the password
-
-    def tls_context(self) -> ssl.SSLContext:
-        """Read the trusted authorities; OSError when `ca_file` cannot be read."""
-        context = ssl.create_default_context(cafile=self.ca_file or None)
-        if not self.verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
+        return f"Login({self.user})"  # never the password
 
 
-class Broken(Exception):
-    """The conversation is over: `why` in our words, `reply` what the far side said to it, if it spoke."""
+@dataclass(frozen=True, slots=True)
+class NextHop:
+    """With whom a conversation is held, and what is asked of him before the first message.
 
-    def __init__(self, why: str, reply: str | None = None, *, ours: bool = False) -> None:
-        super().__init__(why)
-        self.why = why
-        self.reply = reply
-        self.ours = ours
-        self.remote_ip: str | None = None
+    `called` is his name in our reasons. `prove` is shown the certificates that he shows (DER, his own first) and
+    returns why they are not good enough; it comes after what `context` asks for. `chosen_by_us` tells a host of the
+    settings from one that a recipient's domain names.
+    """
+
+    host: str
+    called: str
+    tls: Tls
+    context: ssl.SSLContext
+    manner: Manner
+    login: Login | None = None
+    prove: Callable[[Sequence[bytes]], str | None] | None = None
+    chosen_by_us: bool = False
+
+
+class NotSecured(Broken):
+    """TLS was begun, or asked for, and did not come about; the same host may still take mail without it."""
 
 
 class Reply(NamedTuple):
@@ -80,35 +85,34 @@ class Reply(NamedTuple):
 class Connection:
     """A conversation that is ready for MAIL. Its methods raise Broken, after which it can only be aborted."""
 
-    def __init__(self, smarthost: Smarthost, client: aiosmtplib.SMTP, remote_ip: str) -> None:
+    def __init__(self, hop: NextHop, client: aiosmtplib.SMTP, remote_ip: str) -> None:
+        self.hop = hop
         self.remote_ip = remote_ip
         self.messages = 0
-        self._smarthost = smarthost
         self._client = client
 
     @classmethod
-    async def opened(cls, smarthost: Smarthost, tls: ssl.SSLContext) -> "Connection":
-        """Connect, secure, greet and log in; Broken when any of it fails, with nothing left open."""
-        plain = await _connected(smarthost)
+    async def opened(cls, hop: NextHop, line: Line) -> "Connection":
+        """Secure, greet and log in; Broken when any of it fails, with nothing left open."""
         client = aiosmtplib.SMTP(
-            hostname=smarthost.host,
-            local_hostname=smarthost.helo,
-            timeout=smarthost.command_seconds,
-            use_tls=smarthost.tls == "tls",
+            hostname=hop.host,
+            local_hostname=hop.manner.helo,
+            timeout=hop.manner.command_seconds,
+            use_tls=hop.tls == "tls",
             start_tls=False,
-            tls_context=tls,
-            sock=plain,
+            tls_context=hop.context,
+            sock=line.socket,
         )
-        connection = cls(smarthost, client, str(plain.getpeername()[0]))
+        connection = cls(hop, client, line.remote_ip)
         try:
-            with _broken_at("greeting"):
+            with connection._broken_at("greeting"):
                 await client.connect()
             await connection._greet()
             await connection._secure()
             await connection._log_in()
         except BaseException as error:
             connection.abort()
-            plain.close()
+            line.socket.close()
             if isinstance(error, Broken):
                 error.remote_ip = connection.remote_ip
             raise
@@ -117,6 +121,11 @@ class Connection:
     @property
     def is_open(self) -> bool:
         return self._client.is_connected
+
+    @property
+    def is_encrypted(self) -> bool:
+        transport = self._client.transport
+        return transport is not None and transport.get_extra_info("sslcontext") is not None
 
     @property
     def takes_8bit(self) -> bool:
@@ -138,6 +147,10 @@ class Connection:
         """Say one command and return the answer. 421 ends the conversation whatever it answers."""
         return await self._say(line, line.partition(":")[0], within_seconds)
 
+    async def ask_to_send(self) -> Reply:
+        """Say DATA and return the answer, which is 354 where the message may follow."""
+        return await self._say("DATA", "DATA", self.hop.manner.data_seconds)
+
     async def send_body(self, body: bytes) -> Reply:
         """Send what follows the 354, dot-stuffed and ended already, and return the answer to it."""
         protocol, transport = self._client.protocol, cast(asyncio.WriteTransport, self._client.transport)
@@ -148,10 +161,10 @@ class Connection:
         await asyncio.sleep(0)  # so that it is awaited before it can come
         try:
             protocol.write(body)
-            with _broken_at("sending the message"):
+            with self._broken_at("sending the message"):
                 await self._until_handed_over(transport, answering)
-            with _broken_at("waiting for the reply to the message, which may have been taken,"):
-                answer = await asyncio.wait_for(answering, self._smarthost.done_seconds)
+            with self._broken_at("waiting for the reply to the message, which may have been taken,", in_doubt=True):
+                answer = await asyncio.wait_for(answering, self.hop.manner.done_seconds)
         finally:
             answering.cancel()
         if transport.get_write_buffer_size():  # it answered early, and would take the rest for commands
@@ -181,7 +194,7 @@ class Connection:
         self._client.close()
 
     async def _greet(self) -> None:
-        with _broken_at("EHLO"):
+        with self._broken_at("EHLO"):
             try:
                 await self._client.ehlo()
             except aiosmtplib.SMTPHeloError:
@@ -191,44 +204,48 @@ class Connection:
                 await self._client.helo()
 
     async def _secure(self) -> None:
-        if self._smarthost.tls not in ("starttls", "starttls-required"):
+        if self.hop.tls not in ("starttls", "starttls-required"):
             return
         if not self._client.supports_extension("starttls"):
-            if self._smarthost.tls == "starttls-required":
-                raise Broken("the smarthost does not offer STARTTLS, which is required")
+            if self.hop.tls == "starttls-required":
+                raise Broken(f"{self.hop.called} does not offer STARTTLS, which is required")
             return
-        with _broken_at("STARTTLS"):
-            await self._client.starttls()
+        try:
+            with self._broken_at("STARTTLS"):
+                await self._client.starttls()
+        except Broken as broken:
+            raise NotSecured(broken.why, broken.reply) from broken
+        if self.hop.prove is not None and (why := self.hop.prove(shown_chain(self._client.transport))):
+            raise NotSecured(f"{self.hop.called}'s certificate is not the right one: {why}")
         await self._greet()
 
     async def _log_in(self) -> None:
         """Log in by PLAIN or LOGIN, which both show the password to whoever can read the connection."""
-        if not self._smarthost.user:
+        login, called = self.hop.login, self.hop.called
+        if login is None:
             return
-        encrypted = self._client.get_transport_info("sslcontext") is not None
-        if not encrypted and not self._smarthost.password_without_tls:
-            raise Broken("the smarthost does not offer STARTTLS, and a password is not sent without it", ours=True)
-        user, password = self._smarthost.user, self._smarthost.password
+        if not self.is_encrypted and not login.without_tls:
+            raise Broken(f"{called} does not offer STARTTLS, and a password is not sent without it", ours=True)
         offered = self._client.server_auth_methods
         if "plain" in offered:
-            answer = await self._say(f"AUTH PLAIN {auth_plain_encode(user, password).decode()}", "AUTH")
+            answer = await self._say(f"AUTH PLAIN {auth_plain_encode(login.user, login.password).decode()}", "AUTH")
         elif "login" in offered:
-            first, second = auth_login_encode(user, password)
+            first, second = auth_login_encode(login.user, login.password)
             answer = await self._say(f"AUTH LOGIN {first.decode()}", "AUTH")
             if answer.code == 334:
                 answer = await self._say(second.decode(), "AUTH")
         else:
-            raise Broken("the smarthost offers neither AUTH PLAIN nor AUTH LOGIN", ours=True)
+            raise Broken(f"{called} offers neither AUTH PLAIN nor AUTH LOGIN", ours=True)
         if answer.code != 235:
-            raise Broken("the smarthost did not take the user and password", answer.text, ours=True)
+            raise Broken(f"{called} did not take the user and password", answer.text, ours=True)
 
     async def _say(self, line: str, name: str, within_seconds: float | None = None) -> Reply:
-        with _broken_at(name):
+        with self._broken_at(name):
             answer = await self._client.execute_command(
-                line.encode("ascii"), timeout=within_seconds or self._smarthost.command_seconds
+                line.encode("ascii"), timeout=within_seconds or self.hop.manner.command_seconds
             )
         if answer.code == 421:
-            raise Broken(f"the smarthost closed the connection at {name}", _reply(answer).text)
+            raise Broken(f"{self.hop.called} closed the connection at {name}", _reply(answer).text)
         return _reply(answer)
 
     async def _until_handed_over(
@@ -245,57 +262,29 @@ class Connection:
             await asyncio.sleep(_LOOK_SECONDS)
             if (still := transport.get_write_buffer_size()) != left:
                 left, moved_at = still, loop.time()
-            elif loop.time() - moved_at > self._smarthost.block_seconds:
+            elif loop.time() - moved_at > self.hop.manner.block_seconds:
                 raise TimeoutError
 
-
-async def _connected(smarthost: Smarthost) -> socket.socket:
-    """Connect to the first address that answers."""
-    loop = asyncio.get_running_loop()
-    try:
-        looking = loop.getaddrinfo(smarthost.host, smarthost.port, type=socket.SOCK_STREAM)
-        addresses = await asyncio.wait_for(looking, smarthost.connect_seconds)
-    except TimeoutError:
-        raise Broken(f"cannot resolve {smarthost.host} within {smarthost.connect_seconds:g} seconds") from None
-    except (OSError, UnicodeError) as error:  # the latter for what cannot be a name
-        raise Broken(f"cannot resolve {smarthost.host}: {getattr(error, 'strerror', error)}") from None
-    failures = []
-    for family, kind, protocol, _, address in addresses:
-        plain = socket.socket(family, kind, protocol)
+    @contextmanager
+    def _broken_at(self, step: str, *, in_doubt: bool = False) -> Iterator[None]:
+        """Turn what goes wrong into Broken, with the step at which it did."""
         try:
-            plain.setblocking(False)
-            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await asyncio.wait_for(loop.sock_connect(plain, address), smarthost.connect_seconds)
-            return plain
-        except TimeoutError:
-            plain.close()
-            failures.append(f"{address[0]}: no answer within {smarthost.connect_seconds:g} seconds")
-        except OSError as error:
-            plain.close()
-            failures.append(f"{address[0]}: {os.strerror(error.errno) if error.errno else error}")
-        except BaseException:
-            plain.close()
-            raise
-    raise Broken(f"cannot connect to port {smarthost.port} of {'; '.join(failures)}")
+            yield
+        except aiosmtplib.SMTPResponseException as error:
+            raise Broken(f"{step} was refused", _reply(error).text) from error
+        except TimeoutError as error:
+            raise Broken(f"{step} timed out", in_doubt=in_doubt) from error
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise Broken(self._reason(step, error), in_doubt=in_doubt) from error
 
-
-@contextmanager
-def _broken_at(step: str) -> Iterator[None]:
-    """Turn what goes wrong into Broken, with the step at which it did."""
-    try:
-        yield
-    except aiosmtplib.SMTPResponseException as error:
-        raise Broken(f"{step} was refused", _reply(error).text) from error
-    except TimeoutError as error:
-        raise Broken(f"{step} timed out") from error
-    except (aiosmtplib.SMTPException, OSError) as error:
+    def _reason(self, step: str, error: Exception) -> str:
         causes = list(_causes(error))
         for cause in causes:
             if isinstance(cause, ssl.SSLCertVerificationError):
-                raise Broken(f"the smarthost's certificate is not valid: {cause.verify_message}") from error
+                return f"{self.hop.called}'s certificate is not valid: {cause.verify_message}"
         if any(isinstance(cause, aiosmtplib.SMTPServerDisconnected) for cause in causes):
-            raise Broken(f"{step}: the connection was lost") from error
-        raise Broken(f"{step}: {error}") from error
+            return f"{step}: the connection was lost"
+        return f"{step}: {error}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

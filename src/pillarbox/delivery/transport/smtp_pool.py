@@ -1,48 +1,80 @@
-"""Conversations with the smarthost that are kept for the next message.
+"""Conversations that are kept for the next message to the same next hop.
 
-Touches the network through smtp_connection.py. Called by smtp.py. There are
-never more than the operator allows; one that waits for long, or has carried
-many messages, is ended with QUIT.
+Touches the network through smtp_connection.py. Called by smtp.py and mx.py.
+There are never more than the operator allows; one that waits for long, or has
+carried many messages, is ended with QUIT.
 """
 
 import asyncio
-import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from pillarbox.delivery.transport.smtp_connection import Connection, Smarthost
+from pillarbox.delivery.transport.smtp_connection import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """How many connections there may be at a time, and when one of them is ended."""
+
+    max_connections: int
+    messages_per_connection: int
+    idle_seconds: float
+
+
+class _Idle(NamedTuple):
+    kind: Hashable
+    timer: asyncio.TimerHandle
 
 
 class Pool:
     """Lends connections, one borrower at a time; whoever finds none free waits."""
 
-    def __init__(self, smarthost: Smarthost, tls: ssl.SSLContext) -> None:
-        self._smarthost = smarthost
-        self._tls = tls
-        self._room = asyncio.Semaphore(smarthost.max_connections)
-        self._idle: dict[Connection, asyncio.TimerHandle] = {}
+    def __init__(self, upkeep: Upkeep) -> None:
+        self._upkeep = upkeep
+        self._room = asyncio.Semaphore(upkeep.max_connections)
+        self._lent = 0
+        self._wanted = 0
+        self._idle: dict[Connection, _Idle] = {}
         self._parting: set[asyncio.Task[None]] = set()
 
+    @property
+    def is_unused(self) -> bool:
+        """Whether nobody has a connection or waits for one, and none is open."""
+        return not (self._wanted or self._idle or self._parting)
+
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """Lend a connection. One whose borrower fails is never lent again; Broken when none can be opened."""
-        await self._room.acquire()
+    async def connection(
+        self, kind: Hashable, opened: Callable[[], Awaitable[Connection]]
+    ) -> AsyncIterator[Connection]:
+        """Lend a connection that was opened for this kind, or open one; Broken when that fails.
+
+        One whose borrower fails is never lent again.
+        """
+        self._wanted += 1
+        try:
+            await self._room.acquire()
+        except BaseException:
+            self._wanted -= 1
+            raise
+        self._lent += 1
         connection = None
         try:
-            connection = self._take() or await Connection.opened(self._smarthost, self._tls)
+            connection = self._take(kind) or await self._opened(opened)
             yield connection
         except BaseException:
             if connection is not None:
                 connection.abort()
-            self._room.release()
+            self._leave_room()
             raise
-        self._give_back(connection)
+        self._give_back(connection, kind)
 
     def forget_idle(self) -> None:
         """Close all that wait: one of them turned out to be dead, and they have waited as long as that one."""
         while self._idle:
-            connection, timer = self._idle.popitem()
-            timer.cancel()
+            connection, idle = self._idle.popitem()
+            idle.timer.cancel()
             connection.abort()
 
     async def close(self) -> None:
@@ -51,25 +83,37 @@ class Pool:
             self._retire(connection)
         await asyncio.gather(*self._parting)
 
-    def _take(self) -> Connection | None:
+    def _take(self, kind: Hashable) -> Connection | None:
         """Return the one that was used last, so that those that are not needed grow old."""
-        while self._idle:
-            connection, timer = self._idle.popitem()
-            timer.cancel()
-            if connection.is_open:
-                return connection
+        for connection, idle in reversed(list(self._idle.items())):
+            if idle.kind == kind:
+                del self._idle[connection]
+                idle.timer.cancel()
+                if connection.is_open:
+                    return connection
         return None
 
-    def _give_back(self, connection: Connection) -> None:
-        if connection.messages >= self._smarthost.messages_per_connection:
-            self._part(connection).add_done_callback(lambda _: self._room.release())
+    async def _opened(self, opened: Callable[[], Awaitable[Connection]]) -> Connection:
+        """Open one more; those of other kinds that wait give way to it."""
+        while self._idle and self._lent + len(self._idle) > self._upkeep.max_connections:
+            self._retire(next(iter(self._idle)))
+        return await opened()
+
+    def _give_back(self, connection: Connection, kind: Hashable) -> None:
+        if connection.messages >= self._upkeep.messages_per_connection:
+            self._part(connection).add_done_callback(lambda _: self._leave_room())
         else:
-            loop = asyncio.get_running_loop()
-            self._idle[connection] = loop.call_later(self._smarthost.idle_seconds, self._retire, connection)
-            self._room.release()
+            timer = asyncio.get_running_loop().call_later(self._upkeep.idle_seconds, self._retire, connection)
+            self._idle[connection] = _Idle(kind, timer)
+            self._leave_room()
+
+    def _leave_room(self) -> None:
+        self._lent -= 1
+        self._wanted -= 1
+        self._room.release()
 
     def _retire(self, connection: Connection) -> None:
-        self._idle.pop(connection).cancel()
+        self._idle.pop(connection).timer.cancel()
         self._part(connection)
 
     def _part(self, connection: Connection) -> "asyncio.Task[None]":

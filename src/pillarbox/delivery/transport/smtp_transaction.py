@@ -1,0 +1,188 @@
+"""What is said in SMTP conversations to hand over one message, and what the answers mean for each recipient.
+
+Touches the network through smtp_pool.py. Called by smtp.py and mx.py, which
+differ in whom they speak with only. All recipients share a transaction where
+the far side allows it. A message may arrive twice if the connection dies
+between its last byte and the reply, since nobody can know what became of it
+then; it is never lost.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import NamedTuple
+
+from pillarbox.delivery.classify import enhanced_status
+from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused
+from pillarbox.delivery.transport.smtp_connection import Connection, Reply
+from pillarbox.delivery.transport.smtp_dial import Broken
+from pillarbox.delivery.transport.smtp_pool import Pool
+
+_LARGE = 128 * 1024
+_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+
+
+class Mail(NamedTuple):
+    """A message as it is sent after 354, with its length before dots were doubled, and who gets its bounces."""
+
+    sender: str
+    body: bytes
+    size: int
+    is_8bit: bool
+
+
+class Way(NamedTuple):
+    """Where connections of one kind come from."""
+
+    pool: Pool
+    kind: Hashable
+    opened: Callable[[], Awaitable[Connection]]
+
+
+class _NotBegun(Broken):
+    """The conversation was over before a transaction began."""
+
+
+async def as_mail(sender: str, raw: bytes) -> Mail:
+    """Return a message as it is sent, made in a thread when it is long."""
+    if len(raw) > _LARGE:
+        return await asyncio.to_thread(as_sent, sender, raw)
+    return as_sent(sender, raw)
+
+
+def as_sent(sender: str, raw: bytes) -> Mail:
+    """Return a message in the only form that may follow 354.
+
+    Line ends are CRLF, all of them: a server that takes a lone CR or LF for
+    one would see commands of its author's in the message.
+    https://www.rfc-editor.org/rfc/rfc5321#section-2.3.8
+    https://www.rfc-editor.org/rfc/rfc5321#section-4.5.2
+    """
+    data = _BARE.sub(b"\r\n", raw)
+    if not data.endswith(b"\r\n"):
+        data += b"\r\n"
+    stuffed = data.replace(b"\r\n.", b"\r\n..")
+    if stuffed.startswith(b"."):
+        stuffed = b"." + stuffed
+    return Mail(sender, stuffed + b".\r\n", len(data), not data.isascii())
+
+
+async def hand_over(way: Way, mail: Mail, recipients: Sequence[str], decided: dict[str, Outcome]) -> None:
+    """Hand `mail` over to `recipients`, and write down what is decided as soon as it is; Broken leaves the rest open.
+
+    A connection from an earlier message that is dead costs nothing: nothing of this one was said on it.
+    """
+    while not await _handed_over(way, mail, recipients, decided):
+        way.pool.forget_idle()
+
+
+async def _handed_over(way: Way, mail: Mail, recipients: Sequence[str], decided: dict[str, Outcome]) -> bool:
+    """Return False when the connection was a kept one that had died meanwhile."""
+    is_stale = False
+    try:
+        async with way.pool.connection(way.kind, way.opened) as connection:
+            is_kept = connection.messages > 0
+            try:
+                await _converse(connection, mail, recipients, decided)
+            except Broken as broken:
+                broken.remote_ip = connection.remote_ip
+                is_stale = is_kept and isinstance(broken, _NotBegun) and decided.keys().isdisjoint(recipients)
+                raise
+    except Broken:
+        if not is_stale:
+            raise
+    return not is_stale
+
+
+async def _converse(connection: Connection, mail: Mail, recipients: Sequence[str], decided: dict[str, Outcome]) -> None:
+    """Make as many transactions as the far side's limit of recipients asks for."""
+    if unfit := _reason_not_to_offer(connection, mail):
+        decided |= dict.fromkeys(recipients, Refused(unfit, remote_ip=connection.remote_ip))
+        return
+    left = list(recipients)
+    while left:
+        if not await _transact(connection, mail, left, decided) and not await connection.reset():
+            connection.abort()
+        left = [address for address in left if address not in decided]
+        if left and not connection.is_open:
+            raise Broken(f"{connection.hop.called} closed the connection after a part of the recipients")
+
+
+async def _transact(connection: Connection, mail: Mail, recipients: Sequence[str], decided: dict[str, Outcome]) -> bool:
+    """Make one transaction that decides about one recipient at least; say whether it came to its own end."""
+    reply = await _begin(connection, mail)
+    if reply.code != 250:
+        decided |= dict.fromkeys(recipients, _refused_mail(connection, reply))
+        return False
+    taken: list[str] = []
+    for address in recipients:
+        reply = await connection.say(f"RCPT TO:<{address}>")
+        if reply.code in (250, 251):
+            taken.append(address)
+        elif taken and _are_enough(reply):
+            break
+        else:
+            decided[address] = _not_taken(connection, reply)
+    if not taken:
+        return False
+    reply = await connection.ask_to_send()
+    if reply.code != 354:
+        decided |= dict.fromkeys(taken, _not_taken(connection, reply))
+        return False
+    reply = await connection.send_body(mail.body)
+    outcome = Delivered(reply.text, connection.remote_ip) if reply.code // 100 == 2 else _not_taken(connection, reply)
+    decided |= dict.fromkeys(taken, outcome)
+    return True
+
+
+async def _begin(connection: Connection, mail: Mail) -> Reply:
+    options = f" SIZE={mail.size}" if connection.size_limit is not None else ""
+    options += " BODY=8BITMIME" if mail.is_8bit else ""
+    try:
+        return await connection.say(f"MAIL FROM:<{mail.sender}>{options}")
+    except Broken as broken:
+        raise _NotBegun(broken.why, broken.reply) from broken
+
+
+def _are_enough(reply: Reply) -> bool:
+    """Say whether a server means that the transaction is full; without an enhanced code nobody knows.
+
+    The recipient is asked about again in the next transaction, as its first, where the same answer is about himself.
+    https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1.10
+    """
+    if reply.code not in (452, 552):
+        return False
+    status = enhanced_status(reply.text) or ""
+    return status.endswith((".5.3", ".0.0"))
+
+
+def _reason_not_to_offer(connection: Connection, mail: Mail) -> str | None:
+    """Return the status of a message that the next hop has said it cannot take.
+
+    It is not converted, which is the other choice that RFC 6152 leaves: the signature that it bears would no longer
+    be valid, and where mail is signed, mail without a valid signature is worse than a bounce.
+    https://www.rfc-editor.org/rfc/rfc6152#section-3
+    https://www.rfc-editor.org/rfc/rfc1870#section-6.1
+    """
+    if mail.is_8bit and not connection.takes_8bit:
+        return "554 5.6.3 the message has 8-bit content and the next hop does not offer 8BITMIME"
+    if connection.size_limit and mail.size > connection.size_limit:
+        return f"552 5.3.4 the message has {mail.size} bytes and the next hop takes {connection.size_limit}"
+    return None
+
+
+def _refused_mail(connection: Connection, reply: Reply) -> Outcome:
+    hop = connection.hop
+    # A password or TLS is asked for, which is no verdict on the message where we could have given it:
+    # https://www.rfc-editor.org/rfc/rfc4954#section-6
+    if reply.code == 530 and (hop.chosen_by_us or not connection.is_encrypted):
+        why = f"{hop.called} asks for what {'the settings do not give' if hop.chosen_by_us else 'it was not given'}"
+        return Deferred(why, reply.text, connection.remote_ip, ours=hop.chosen_by_us)
+    return _not_taken(connection, reply)
+
+
+def _not_taken(connection: Connection, reply: Reply) -> Outcome:
+    if reply.code // 100 == 5:
+        return Refused(reply.text, remote_ip=connection.remote_ip)
+    said = "said later" if reply.code // 100 == 4 else "gave a reply out of place"
+    return Deferred(f"{connection.hop.called} {said}", reply.text, connection.remote_ip)

@@ -9,10 +9,6 @@ from collections.abc import Mapping
 
 from pillarbox.wire.faults import Fault
 
-CUSTOM_VERIFICATION = "Custom verification mail is not supported yet."
-DKIM = "DKIM signing is not supported yet."
-MAIL_FROM = "A MAIL FROM domain of your own is not supported yet."
-POLICIES = "Sending authorization policies are not supported yet: an identity serves its own account only."
 TRACKING = "Opens and clicks are not tracked yet."
 DELIVERY_OPTIONS = "TLS policies, pools and delivery times of a configuration set are not supported yet."
 CONTACTS = "Contact lists are not supported yet."
@@ -26,7 +22,7 @@ DELIVERABILITY = "The deliverability dashboard is not supported."
 VDM = "The Virtual Deliverability Manager is not supported."
 ARCHIVING = "Mail archiving is not supported."
 MAIL_SECURITY = "S/MIME signing is not supported."
-ACCOUNT_DETAILS = "Production access and plans are settings of the server, not something to ask for."
+PLANS = "There are no pricing plans."
 INBOUND = "Receiving mail is not supported."
 PUSH = "Push notifications to mobile devices are not supported."
 SMS = "Text messages (SMS) are not supported."
@@ -37,14 +33,6 @@ ROLES = "Temporary credentials are not supported: sign with an access key."
 
 _BY_SERVICE: Mapping[str, Mapping[str, str]] = {
     "ses": {
-        CUSTOM_VERIFICATION: """
-            CreateCustomVerificationEmailTemplate DeleteCustomVerificationEmailTemplate
-            GetCustomVerificationEmailTemplate ListCustomVerificationEmailTemplates SendCustomVerificationEmail
-            UpdateCustomVerificationEmailTemplate
-        """,
-        DKIM: "SetIdentityDkimEnabled",
-        MAIL_FROM: "GetIdentityMailFromDomainAttributes SetIdentityMailFromDomain",
-        POLICIES: "DeleteIdentityPolicy GetIdentityPolicies ListIdentityPolicies PutIdentityPolicy",
         TRACKING: """
             CreateConfigurationSetTrackingOptions DeleteConfigurationSetTrackingOptions
             UpdateConfigurationSetTrackingOptions
@@ -53,21 +41,11 @@ _BY_SERVICE: Mapping[str, Mapping[str, str]] = {
         INBOUND: """
             CloneReceiptRuleSet CreateReceiptFilter CreateReceiptRule CreateReceiptRuleSet DeleteReceiptFilter
             DeleteReceiptRule DeleteReceiptRuleSet DescribeActiveReceiptRuleSet DescribeReceiptRule
-            DescribeReceiptRuleSet ListReceiptFilters ListReceiptRuleSets ReorderReceiptRuleSet SendBounce
+            DescribeReceiptRuleSet ListReceiptFilters ListReceiptRuleSets ReorderReceiptRuleSet
             SetActiveReceiptRuleSet SetReceiptRulePosition UpdateReceiptRule
         """,
     },
     "sesv2": {
-        CUSTOM_VERIFICATION: """
-            CreateCustomVerificationEmailTemplate DeleteCustomVerificationEmailTemplate
-            GetCustomVerificationEmailTemplate ListCustomVerificationEmailTemplates SendCustomVerificationEmail
-            UpdateCustomVerificationEmailTemplate
-        """,
-        DKIM: "PutEmailIdentityDkimAttributes PutEmailIdentityDkimSigningAttributes",
-        MAIL_FROM: "PutEmailIdentityMailFromAttributes",
-        POLICIES: """
-            CreateEmailIdentityPolicy DeleteEmailIdentityPolicy GetEmailIdentityPolicies UpdateEmailIdentityPolicy
-        """,
         TRACKING: "PutConfigurationSetTrackingOptions",
         DELIVERY_OPTIONS: "PutConfigurationSetDeliveryOptions",
         CONTACTS: """
@@ -105,7 +83,7 @@ _BY_SERVICE: Mapping[str, Mapping[str, str]] = {
             AssociateEmailIdentityCertificate DisassociateEmailIdentityCertificate ListEmailIdentityCertificates
             UpdateConfigurationSet
         """,
-        ACCOUNT_DETAILS: "PutAccountDetails PutAccountPricingAttributes",
+        PLANS: "PutAccountPricingAttributes",
     },
     "sns": {
         PUSH: """

@@ -1,9 +1,9 @@
 """Identities: the domains and addresses that an account may send from.
 
 Plans. v1 and v2 are two spellings of what stands here. An identity is pending
-until something vouches for it: the operator, or dev mode, which verifies at
-once. Called by api/, sending (is the sender verified?), destinations (the
-topics) and operate (`vouch`).
+until something vouches for it: the DNS of a domain, a mail to an address, the
+operator, or dev mode, which verifies at once. Called by api/, sending (is the
+sender verified?), destinations (the topics), upkeep (the DNS) and operate.
 """
 
 import base64
@@ -16,10 +16,11 @@ import msgspec
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Duplicate, Invalid, LimitReached, NotFound
 from pillarbox.kit.ids import Scope
-from pillarbox.resources import configuration_sets, pages, tags
+from pillarbox.resources import configuration_sets, identity_queue, pages, tags, verification
 from pillarbox.resources.identity_names import canonical, checked, checked_address, checked_domain
 from pillarbox.resources.identity_names import is_domain as is_domain_name
 from pillarbox.resources.notification_topics import check_topic
+from pillarbox.resources.verification import FAILED, SUCCESS, Verification
 from pillarbox.store import nouns
 from pillarbox.store.nouns import Noun
 from pillarbox.store.plan import Plan
@@ -28,8 +29,14 @@ KIND = "identity"
 MOST_IDENTITIES = 10_000
 MOST_ASKED = 100
 NOTIFICATION_TYPES = ("Bounce", "Complaint", "Delivery")
-PENDING, SUCCESS, NOT_STARTED = "Pending", "Success", "NotStarted"
-OPERATOR, DEV_MODE = "operator", "dev mode"
+OPERATOR, DEV_MODE, DNS = "operator", "dev mode", "dns"
+EASY, EXTERNAL = "AWS_SES", "EXTERNAL"
+RSA_2048 = "RSA_2048_BIT"
+USE_DEFAULT, REJECT = "UseDefaultValue", "RejectMessage"
+# Documents that belong to an identity (it is their parent) and go with it.
+DKIM_KEY = "dkim-key"
+POLICY = "identity-policy"
+_OWNED = (DKIM_KEY, POLICY)
 
 
 class IdentityExists(Duplicate):
@@ -40,20 +47,64 @@ class IdentityMissing(NotFound):
     """The account has no such identity in this region."""
 
 
+class Dkim(msgspec.Struct, frozen=True):
+    """How the mail of an identity is signed.
+
+    `tokens` are the selectors of Easy DKIM, `selector` that of a key of the owner's own (origin EXTERNAL).
+    `enabled` is what the owner has said, or None. An address has no keys: it signs as its domain, unless told not to.
+    """
+
+    tokens: list[str] = msgspec.field(default_factory=list)
+    verification: Verification = Verification()
+    enabled: bool | None = None
+    origin: str = EASY
+    selector: str = ""
+    next_length: str = RSA_2048
+    length_set_at: Millis | None = None
+    current_length: str | None = None
+    key_made_at: Millis | None = None
+
+    @property
+    def started(self) -> bool:
+        return self.verification.status != verification.NOT_STARTED
+
+    @property
+    def is_enabled(self) -> bool:
+        return self.started if self.enabled is None else self.enabled
+
+    @property
+    def signs(self) -> bool:
+        return self.is_enabled and self.verification.holds
+
+    @property
+    def selectors(self) -> list[str]:
+        """The tokens that the API shows."""
+        return ([self.selector] if self.origin == EXTERNAL else self.tokens) if self.started else []
+
+
+class MailFrom(msgspec.Struct, frozen=True):
+    """The domain in the envelope of an identity's mail, and what happens while its MX record is not there."""
+
+    domain: str
+    on_mx_failure: str = USE_DEFAULT
+    verification: Verification = Verification()
+
+
 class Identity(msgspec.Struct, frozen=True):
     """One identity. `topics` are ARNs by notification type; a type without one is not published.
 
     `headers_in` are the notification types that carry the original headers;
-    `verified_by` says who vouched (OPERATOR or DEV_MODE).
+    `verified_by` says who vouched (OPERATOR, DEV_MODE, DNS or the one who confirmed);
+    `look_at` is when to look at its DNS the next time, or None.
     """
 
     name: str
     verification_token: str
-    dkim_tokens: list[str]
-    status: str = PENDING
+    verification: Verification
+    dkim: Dkim = Dkim()
+    mail_from: MailFrom | None = None
     verified_by: str = ""
-    verified_at: Millis | None = None
-    dkim_started: bool = False
+    look_at: Millis | None = None
     feedback_forwarding: bool = True
     topics: dict[str, str] = msgspec.field(default_factory=dict)
     headers_in: list[str] = msgspec.field(default_factory=list)
@@ -61,16 +112,20 @@ class Identity(msgspec.Struct, frozen=True):
     tags: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
+    def status(self) -> str:
+        return self.verification.status
+
+    @property
     def verified(self) -> bool:
-        return self.status == SUCCESS
+        return self.verification.holds
+
+    @property
+    def verified_at(self) -> Millis | None:
+        return self.verification.succeeded_at
 
     @property
     def is_domain(self) -> bool:
         return is_domain_name(self.name)
-
-    @property
-    def dkim_status(self) -> str:
-        return PENDING if self.dkim_started else NOT_STARTED
 
 
 class Filter(NamedTuple):
@@ -147,10 +202,9 @@ def create(
     tag_pairs: Iterable[tuple[str, str]] = (),
     configuration_set: str | None = None,
 ) -> Plan[Identity]:
-    """Create an identity with Easy DKIM set up for a domain; IdentityExists when it is there (v2)."""
+    """Create an identity; IdentityExists when it is there (v2)."""
     identity = msgspec.structs.replace(
-        _new(checked(name)),
-        dkim_started=is_domain_name(name),
+        _new(checked(name), now),
         tags=tags.checked(tag_pairs),
         default_configuration_set=configuration_set,
     )
@@ -165,21 +219,12 @@ def create(
 
 def verify_address(scope: Scope, address: str, now: Millis, verify_at_once: bool) -> Plan[Identity]:
     """Create the identity of an address, or start its verification again (v1)."""
-    return (yield from _ensure(scope, checked_address(address), _at_once(verify_at_once, now), now))
+    return (yield from ensure(scope, checked_address(address), _searching(verify_at_once, now), now))
 
 
 def verify_domain(scope: Scope, domain: str, now: Millis, verify_at_once: bool) -> Plan[Identity]:
-    """Create the identity of a domain; asked again, it has the same token (v1)."""
-    return (yield from _ensure(scope, checked_domain(domain), _at_once(verify_at_once, now), now))
-
-
-def verify_domain_dkim(scope: Scope, domain: str, now: Millis, verify_at_once: bool) -> Plan[Identity]:
-    """Set Easy DKIM up for a domain, whose identity is created when it is not there (v1)."""
-
-    def start(identity: Identity) -> Identity:
-        return msgspec.structs.replace(_at_once(verify_at_once, now)(identity), dkim_started=True)
-
-    return (yield from _ensure(scope, checked_domain(domain), start, now))
+    """Create the identity of a domain; asked again, it has the same token and is searched for anew (v1)."""
+    return (yield from ensure(scope, checked_domain(domain), _searching(verify_at_once, now), now))
 
 
 def vouch(scope: Scope, name: str, now: Millis) -> Plan[Identity]:
@@ -188,12 +233,35 @@ def vouch(scope: Scope, name: str, now: Millis) -> Plan[Identity]:
     def verify(identity: Identity) -> Identity:
         return identity if identity.verified else _verified(identity, OPERATOR, now)
 
-    return (yield from _ensure(scope, checked(name), verify, now))
+    return (yield from ensure(scope, checked(name), verify, now))
+
+
+def mark_verified(scope: Scope, name: str, by: str, now: Millis) -> Plan[Identity]:
+    """Verify an identity that is there, on the word of `by`; IdentityMissing when it has gone meanwhile."""
+    return (yield from change(scope, name, lambda identity: _verified(identity, by, now), now))
+
+
+def mark_failed(scope: Scope, name: str, now: Millis) -> Plan[Identity]:
+    """End a verification that nobody confirmed; one that is verified meanwhile stays so."""
+
+    def fail(identity: Identity) -> Identity:
+        if identity.verified:
+            return identity
+        ended = msgspec.structs.replace(identity.verification, status=FAILED)
+        return msgspec.structs.replace(identity, verification=ended)
+
+    return (yield from change(scope, name, fail, now))
 
 
 def delete(scope: Scope, name: str) -> Plan[bool]:
-    """Delete an identity and say whether there was one (v1 does not mind)."""
-    return (yield from nouns.delete(scope, KIND, canonical(name)))
+    """Delete an identity with all that belongs to it, and say whether there was one (v1 does not mind)."""
+    identity = yield from get(scope, name)
+    if identity is None:
+        return False
+    for kind in _OWNED:
+        yield from nouns.delete_children(scope, kind, identity.name)
+    yield from identity_queue.move(scope, identity.name, identity.look_at, None, 0)
+    return (yield from nouns.delete(scope, KIND, identity.name))
 
 
 def delete_existing(scope: Scope, name: str) -> Plan[None]:
@@ -211,7 +279,7 @@ def set_topic(scope: Scope, name: str, notification_type: str, topic_arn: str | 
         others = {kind: arn for kind, arn in identity.topics.items() if kind != notification_type}
         return msgspec.structs.replace(identity, topics=others | ({notification_type: topic_arn} if topic_arn else {}))
 
-    yield from _change(scope, name, edit, now)
+    yield from change(scope, name, edit, now)
 
 
 def set_headers(scope: Scope, name: str, notification_type: str, included: bool, now: Millis) -> Plan[None]:
@@ -221,12 +289,12 @@ def set_headers(scope: Scope, name: str, notification_type: str, included: bool,
         kinds = {*identity.headers_in} - {notification_type} | ({notification_type} if included else set())
         return msgspec.structs.replace(identity, headers_in=sorted(kinds))
 
-    yield from _change(scope, name, edit, now)
+    yield from change(scope, name, edit, now)
 
 
 def set_feedback_forwarding(scope: Scope, name: str, enabled: bool, now: Millis) -> Plan[None]:
     """Switch the forwarding of feedback by mail (v2 asks for no topics in its place)."""
-    yield from _change(scope, name, lambda one: msgspec.structs.replace(one, feedback_forwarding=enabled), now)
+    yield from change(scope, name, lambda one: msgspec.structs.replace(one, feedback_forwarding=enabled), now)
 
 
 def set_feedback_forwarding_or_topics(scope: Scope, name: str, enabled: bool, now: Millis) -> Plan[None]:
@@ -240,22 +308,38 @@ def set_feedback_forwarding_or_topics(scope: Scope, name: str, enabled: bool, no
             )
         return msgspec.structs.replace(identity, feedback_forwarding=enabled)
 
-    yield from _change(scope, name, edit, now)
+    yield from change(scope, name, edit, now)
 
 
 def set_configuration_set(scope: Scope, name: str, configuration_set: str | None, now: Millis) -> Plan[None]:
     """Use a configuration set for mail that names none, or with None no longer."""
     if configuration_set is not None:
         yield from configuration_sets.existing(scope, configuration_set)
-    yield from _change(
+    yield from change(
         scope, name, lambda one: msgspec.structs.replace(one, default_configuration_set=configuration_set), now
     )
 
 
-def _ensure(scope: Scope, name: str, edit: Callable[[Identity], Identity], now: Millis) -> Plan[Identity]:
-    """Change an identity, which is created first when it is not there."""
-    yield from _insert(scope, _new(name), now)
-    return (yield from _change(scope, name, edit, now))
+def ensure(scope: Scope, name: str, edit: Callable[[Identity], Identity], now: Millis) -> Plan[Identity]:
+    """Change an identity, which is created first when it is not there; `name` is one that was checked."""
+    yield from _insert(scope, _new(name, now), now)
+    return (yield from change(scope, name, edit, now))
+
+
+def change(scope: Scope, name: str, edit: Callable[[Identity], Identity], now: Millis) -> Plan[Identity]:
+    """Replace an identity by `edit(identity)` and return it; IdentityMissing when it is not there."""
+    changes: list[tuple[Identity, Identity]] = []
+
+    def edit_document(document: str) -> str:
+        before = _read(document)
+        changes.append((before, edit(before)))
+        return _write(changes[0][1])
+
+    if not (yield from nouns.change(scope, KIND, canonical(name), edit_document, now)):
+        raise _missing(name)
+    before, changed = changes[0]
+    yield from identity_queue.move(scope, changed.name, before.look_at, changed.look_at, now)
+    return changed
 
 
 def _insert(scope: Scope, identity: Identity, now: Millis) -> Plan[bool]:
@@ -264,34 +348,31 @@ def _insert(scope: Scope, identity: Identity, now: Millis) -> Plan[bool]:
         return False
     if (yield from nouns.count(scope, KIND)) > MOST_IDENTITIES:
         raise LimitReached(f"You have reached the maximum of {MOST_IDENTITIES} identities in this region.")
+    yield from identity_queue.move(scope, identity.name, None, identity.look_at, now)
     return True
 
 
-def _change(scope: Scope, name: str, edit: Callable[[Identity], Identity], now: Millis) -> Plan[Identity]:
-    changed: list[Identity] = []
+def _searching(verify_at_once: bool, now: Millis) -> Callable[[Identity], Identity]:
+    def search(identity: Identity) -> Identity:
+        if identity.verified:
+            return identity
+        if verify_at_once:
+            return _verified(identity, DEV_MODE, now)
+        begun = verification.started(now)
+        return msgspec.structs.replace(
+            identity, verification=begun, look_at=now if identity.is_domain else identity.look_at
+        )
 
-    def edit_document(document: str) -> str:
-        changed.append(edit(_read(document)))
-        return _write(changed[0])
-
-    if not (yield from nouns.change(scope, KIND, canonical(name), edit_document, now)):
-        raise _missing(name)
-    return changed[0]
-
-
-def _at_once(verify_at_once: bool, now: Millis) -> Callable[[Identity], Identity]:
-    def verify(identity: Identity) -> Identity:
-        return _verified(identity, DEV_MODE, now) if verify_at_once and not identity.verified else identity
-
-    return verify
+    return search
 
 
 def _verified(identity: Identity, by: str, now: Millis) -> Identity:
-    return msgspec.structs.replace(identity, status=SUCCESS, verified_by=by, verified_at=now)
+    return msgspec.structs.replace(identity, verification=verification.succeeded(now), verified_by=by)
 
 
-def _new(name: str) -> Identity:
-    return Identity(name, _verification_token(), [_dkim_token() for _ in range(3)])
+def _new(name: str, now: Millis) -> Identity:
+    dkim = Dkim(tokens=[_dkim_token() for _ in range(3)] if is_domain_name(name) else [])
+    return Identity(name, _verification_token(), verification.started(now), dkim)
 
 
 def _verification_token() -> str:

@@ -5,7 +5,7 @@ import pytest
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Invalid, LimitReached
 from pillarbox.kit.ids import Scope
-from pillarbox.resources import configuration_sets, identities
+from pillarbox.resources import configuration_sets, identities, identity_queue
 from pillarbox.resources.configuration_sets import ConfigurationSetMissing
 from pillarbox.resources.identities import DEV_MODE, OPERATOR, Filter, IdentityExists, IdentityMissing
 from pillarbox.resources.identity_names import InvalidIdentity
@@ -44,7 +44,6 @@ async def test_dev_mode_verifies_at_once_and_says_so(store: Store) -> None:
     for planner, name in (
         (identities.verify_address, "jo@example.com"),
         (identities.verify_domain, "example.com"),
-        (identities.verify_domain_dkim, "example.net"),
     ):
         identity = await store.write(planner, HERE, name, NOW, True)
         assert (identity.verified, identity.verified_by) == (True, DEV_MODE)
@@ -53,19 +52,54 @@ async def test_dev_mode_verifies_at_once_and_says_so(store: Store) -> None:
 async def test_tokens_stay_the_same_however_often_they_are_asked_for(store: Store) -> None:
     first = await store.write(identities.verify_domain, HERE, "example.com", NOW, False)
     again = await store.write(identities.verify_domain, HERE, "Example.com", NOW + 1, False)
-    dkim = await store.write(identities.verify_domain_dkim, HERE, "example.com", NOW + 2, False)
     other = await store.write(identities.verify_domain, HERE, "example.net", NOW, False)
 
-    assert first.verification_token == again.verification_token == dkim.verification_token
-    assert first.dkim_tokens == dkim.dkim_tokens
-    assert len(set(first.dkim_tokens)) == 3
+    assert first.verification_token == again.verification_token
+    assert first.dkim.tokens == again.dkim.tokens
+    assert len(set(first.dkim.tokens)) == 3
     assert other.verification_token != first.verification_token
 
 
 async def test_dkim_is_not_started_before_it_is_asked_for(store: Store) -> None:
-    before = await store.write(identities.verify_domain, HERE, "example.com", NOW, True)
-    after = await store.write(identities.verify_domain_dkim, HERE, "example.com", NOW, True)
-    assert (before.dkim_status, after.dkim_status) == ("NotStarted", "Pending")
+    identity = await store.write(identities.verify_domain, HERE, "example.com", NOW, True)
+    assert (identity.dkim.verification.status, identity.dkim.is_enabled, identity.dkim.selectors) == (
+        "NotStarted",
+        False,
+        [],
+    )
+
+
+async def test_who_confirmed_an_address_is_told(store: Store) -> None:
+    await store.write(identities.verify_address, HERE, "jo@example.com", NOW, False)
+    identity = await store.write(identities.mark_verified, HERE, "jo@example.com", "e-mail", NOW + 7)
+    assert (identity.status, identity.verified_by, identity.verified_at) == ("Success", "e-mail", NOW + 7)
+    with pytest.raises(IdentityMissing):
+        await store.write(identities.mark_verified, HERE, "al@example.com", "e-mail", NOW)
+
+
+async def test_what_nobody_confirmed_fails_and_can_be_started_again(store: Store) -> None:
+    await store.write(identities.verify_address, HERE, "jo@example.com", NOW, False)
+    assert (await store.write(identities.mark_failed, HERE, "jo@example.com", NOW + 1)).status == "Failed"
+    again = await store.write(identities.verify_address, HERE, "jo@example.com", NOW + 2, False)
+    assert (again.status, again.verification.since) == ("Pending", NOW + 2)
+
+
+async def test_what_is_verified_meanwhile_does_not_fail(store: Store) -> None:
+    await store.write(identities.vouch, HERE, "jo@example.com", NOW)
+    assert (await store.write(identities.mark_failed, HERE, "jo@example.com", NOW + 1)).status == "Success"
+
+
+async def test_a_domain_is_looked_at_in_the_dns_and_an_address_is_not(store: Store) -> None:
+    await store.write(identities.verify_domain, HERE, "example.com", NOW, False)
+    await store.write(identities.verify_address, HERE, "jo@example.com", NOW, False)
+    await store.write(identities.verify_domain, HERE, "dev.example", NOW, True)
+    assert [entry.name for entry in await store.read(identity_queue.first, 10)] == ["example.com"]
+
+
+async def test_a_deleted_domain_is_looked_at_no_more(store: Store) -> None:
+    await store.write(identities.verify_domain, HERE, "example.com", NOW, False)
+    await store.write(identities.delete, HERE, "example.com")
+    assert await store.read(identity_queue.first, 10) == []
 
 
 async def test_creating_twice_is_refused_whatever_the_case_of_the_domain(store: Store) -> None:

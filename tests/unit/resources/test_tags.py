@@ -37,7 +37,7 @@ async def test_tags_change_nothing_else_of_the_resource(tagged: Store) -> None:
     await tagged.write(tags.tag, HERE, IDENTITY, [("team", "red")], NOW)
     after = await tagged.read(identities.existing, HERE, "example.com")
     assert after.tags == {"team": "red"}
-    assert (after.name, after.verified, after.dkim_tokens) == (before.name, True, before.dkim_tokens)
+    assert (after.name, after.verified, after.dkim) == (before.name, True, before.dkim)
 
 
 @pytest.mark.parametrize(

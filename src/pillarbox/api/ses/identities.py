@@ -4,10 +4,11 @@ Translation only; the rules stand in resources/identities.py.
 https://docs.aws.amazon.com/ses/latest/APIReference/API_Operations.html
 """
 
+from pillarbox.api import dkim
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
-from pillarbox.resources import identities
-from pillarbox.resources.identities import Filter, Identity
+from pillarbox.resources import identities, identity_dkim, identity_mail_from
+from pillarbox.resources.identities import Filter, Identity, MailFrom
 
 _DOMAINS = {"Domain": True, "EmailAddress": False}
 
@@ -33,9 +34,9 @@ async def verify_domain_identity(call: Call, params: Params) -> Result:
 
 @operation("ses", "VerifyDomainDkim")
 async def verify_domain_dkim(call: Call, params: Params) -> Result:
-    at_once = call.services.verify_at_once
-    identity = await call.store.write(identities.verify_domain_dkim, call.scope, params["Domain"], call.now, at_once)
-    return {"DkimTokens": identity.dkim_tokens}
+    easy = await dkim.easy(call)
+    identity = await call.store.write(identity_dkim.verify_domain_dkim, call.scope, params["Domain"], easy, call.now)
+    return {"DkimTokens": identity.dkim.tokens}
 
 
 @operation("ses", "DeleteIdentity")
@@ -76,9 +77,35 @@ async def get_identity_dkim_attributes(call: Call, params: Params) -> Result:
     return {"DkimAttributes": {name: _dkim(identity) for name, identity in found.items()}}
 
 
+@operation("ses", "SetIdentityDkimEnabled")
+async def set_identity_dkim_enabled(call: Call, params: Params) -> Result:
+    name, enabled = params["Identity"], params["DkimEnabled"]
+    await call.store.write(identity_dkim.set_enabled, call.scope, name, enabled, call.now)
+    return {}
+
+
+@operation("ses", "SetIdentityMailFromDomain")
+async def set_identity_mail_from_domain(call: Call, params: Params) -> Result:
+    services = call.services
+    asked = identity_mail_from.Asked(
+        params.get("MailFromDomain"),
+        params.get("BehaviorOnMXFailure"),
+        services.service_domain,
+        services.verify_at_once,
+    )
+    await call.store.write(identity_mail_from.set_domain, call.scope, params["Identity"], asked, call.now)
+    return {}
+
+
+@operation("ses", "GetIdentityMailFromDomainAttributes")
+async def get_identity_mail_from_domain_attributes(call: Call, params: Params) -> Result:
+    found = await call.store.read(identities.asked_for, call.scope, params["Identities"])
+    told = {name: _mail_from(identity.mail_from) for name, identity in found.items() if identity.mail_from}
+    return {"MailFromDomainAttributes": told}
+
+
 async def _verify_address(call: Call, address: str) -> None:
-    at_once = call.services.verify_at_once
-    await call.store.write(identities.verify_address, call.scope, address, call.now, at_once)
+    await call.store.write(call.services.verification_mail.verify, call.scope, address, call.now)
 
 
 def _verification(identity: Identity) -> Result:
@@ -88,7 +115,15 @@ def _verification(identity: Identity) -> Result:
 
 def _dkim(identity: Identity) -> Result:
     return {
-        "DkimEnabled": identity.dkim_started,
-        "DkimVerificationStatus": identity.dkim_status,
-        "DkimTokens": identity.dkim_tokens if identity.dkim_started else None,
+        "DkimEnabled": identity.dkim.is_enabled,
+        "DkimVerificationStatus": identity.dkim.verification.status,
+        "DkimTokens": identity.dkim.selectors or None,
+    }
+
+
+def _mail_from(mail_from: MailFrom) -> Result:
+    return {
+        "MailFromDomain": mail_from.domain,
+        "MailFromDomainStatus": mail_from.verification.status,
+        "BehaviorOnMXFailure": mail_from.on_mx_failure,
     }

@@ -6,13 +6,13 @@ https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateEmailIdentity.h
 
 from functools import partial
 
+from pillarbox.api import dkim
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
 from pillarbox.api.sesv2 import tags
 from pillarbox.kit.errors import Invalid
-from pillarbox.resources import identities
-from pillarbox.resources.identities import Filter, Identity
-from pillarbox.resources.unsupported import refuse_members, refuse_unless
+from pillarbox.resources import identities, identity_dkim, identity_dns, identity_mail_from, identity_policies
+from pillarbox.resources.identities import EASY, REJECT, USE_DEFAULT, Filter, Identity, MailFrom
 
 _STATUSES = {
     "PENDING": "Pending",
@@ -23,29 +23,35 @@ _STATUSES = {
 }
 _SPELLED_STATUSES = {status: name for name, status in _STATUSES.items()}
 _DOMAINS = {"DOMAIN": True, "EMAIL_ADDRESS": False}
-_OWN_KEYS = "keys of your own are not supported yet."
+_ON_MX_FAILURE = {"USE_DEFAULT_VALUE": USE_DEFAULT, "REJECT_MESSAGE": REJECT}
+_SPELLED_ON_MX_FAILURE = {behavior: name for name, behavior in _ON_MX_FAILURE.items()}
 
 
 @operation("sesv2", "CreateEmailIdentity")
 async def create_email_identity(call: Call, params: Params) -> Result:
-    _refuse_signing(params.get("DkimSigningAttributes", {}))
+    signing = params.get("DkimSigningAttributes", {})
     plan = partial(
-        identities.create,
+        identity_dkim.create,
         verify_at_once=call.services.verify_at_once,
+        asked=await dkim.asked(call, signing, signing.get("DomainSigningAttributesOrigin")),
         tag_pairs=tags.pairs(params.get("Tags", ())),
         configuration_set=params.get("ConfigurationSetName"),
     )
-    identity = await call.store.write(plan, call.scope, params["EmailIdentity"], call.now)
+    create = call.services.verification_mail.create
+    identity = await call.store.write(create, plan, call.scope, params["EmailIdentity"], call.now)
     return {
         "IdentityType": _type(identity),
         "VerifiedForSendingStatus": identity.verified,
-        "DkimAttributes": _dkim(identity),
+        "DkimAttributes": _dkim(call, identity),
     }
 
 
 @operation("sesv2", "GetEmailIdentity")
 async def get_email_identity(call: Call, params: Params) -> Result:
-    return _spelled(await call.store.read(identities.existing, call.scope, params["EmailIdentity"]))
+    name = params["EmailIdentity"]
+    identity = await call.store.read(identities.existing, call.scope, name)
+    policies = await call.store.read(identity_policies.of_identity, call.scope, name)
+    return {**_spelled(call, identity), "Policies": policies}
 
 
 @operation("sesv2", "ListEmailIdentities")
@@ -80,12 +86,36 @@ async def put_email_identity_configuration_set_attributes(call: Call, params: Pa
     return {}
 
 
-def _refuse_signing(given: Params) -> None:
-    refuse_members(given, {"DomainSigningSelector": _OWN_KEYS, "DomainSigningPrivateKey": _OWN_KEYS})
-    refuse_unless("DomainSigningAttributesOrigin", given.get("DomainSigningAttributesOrigin"), "AWS_SES", _OWN_KEYS)
-    refuse_unless(
-        "NextSigningKeyLength", given.get("NextSigningKeyLength"), "RSA_2048_BIT", "there is one length of keys."
+@operation("sesv2", "PutEmailIdentityDkimAttributes")
+async def put_email_identity_dkim_attributes(call: Call, params: Params) -> Result:
+    name, enabled = params["EmailIdentity"], params.get("SigningEnabled", False)
+    await call.store.write(identity_dkim.set_enabled, call.scope, name, enabled, call.now)
+    return {}
+
+
+@operation("sesv2", "PutEmailIdentityDkimSigningAttributes")
+async def put_email_identity_dkim_signing_attributes(call: Call, params: Params) -> Result:
+    name, signing = params["EmailIdentity"], params.get("SigningAttributes", {})
+    asked = await dkim.asked(call, signing, params["SigningAttributesOrigin"])
+    length = signing.get("NextSigningKeyLength")
+    identity = await call.store.write(identity_dkim.set_signing, call.scope, name, asked, length, call.now)
+    told = _dkim(call, identity)
+    return {
+        "DkimStatus": told["Status"],
+        "DkimTokens": told["Tokens"],
+        "SigningHostedZone": told["SigningHostedZone"],
+    }
+
+
+@operation("sesv2", "PutEmailIdentityMailFromAttributes")
+async def put_email_identity_mail_from_attributes(call: Call, params: Params) -> Result:
+    services = call.services
+    behavior = _ON_MX_FAILURE.get(params.get("BehaviorOnMxFailure", ""))
+    asked = identity_mail_from.Asked(
+        params.get("MailFromDomain"), behavior, services.service_domain, services.verify_at_once
     )
+    await call.store.write(identity_mail_from.set_domain, call.scope, params["EmailIdentity"], asked, call.now)
+    return {}
 
 
 def _filter(given: Params) -> Filter:
@@ -103,17 +133,21 @@ def _filter(given: Params) -> Filter:
     )
 
 
-def _spelled(identity: Identity) -> Result:
+def _spelled(call: Call, identity: Identity) -> Result:
     return {
         "IdentityType": _type(identity),
         "FeedbackForwardingStatus": identity.feedback_forwarding,
         "VerifiedForSendingStatus": identity.verified,
-        "DkimAttributes": _dkim(identity),
-        "Policies": {},
+        "DkimAttributes": _dkim(call, identity),
+        "MailFromAttributes": _mail_from(identity.mail_from) if identity.mail_from else None,
         "Tags": tags.spelled(identity.tags),
         "ConfigurationSetName": identity.default_configuration_set,
         "VerificationStatus": _SPELLED_STATUSES[identity.status],
-        "VerificationInfo": {"LastSuccessTimestamp": identity.verified_at},
+        "VerificationInfo": {
+            "LastCheckedTimestamp": identity.verification.checked_at,
+            "LastSuccessTimestamp": identity.verified_at,
+            "ErrorType": identity.verification.error or None,
+        },
     }
 
 
@@ -130,11 +164,24 @@ def _type(identity: Identity) -> str:
     return "DOMAIN" if identity.is_domain else "EMAIL_ADDRESS"
 
 
-def _dkim(identity: Identity) -> Result:
+def _dkim(call: Call, identity: Identity) -> Result:
+    signing = identity.dkim
+    is_easy = signing.origin == EASY and signing.started
     return {
-        "SigningEnabled": identity.dkim_started,
-        "Status": _SPELLED_STATUSES[identity.dkim_status],
-        "Tokens": identity.dkim_tokens if identity.dkim_started else None,
-        "SigningAttributesOrigin": "AWS_SES",
-        "NextSigningKeyLength": "RSA_2048_BIT" if identity.dkim_started else None,
+        "SigningEnabled": signing.is_enabled,
+        "Status": _SPELLED_STATUSES[signing.verification.status],
+        "Tokens": signing.selectors or None,
+        "SigningHostedZone": identity_dns.signing_zone(call.services.service_domain) if is_easy else None,
+        "SigningAttributesOrigin": signing.origin,
+        "NextSigningKeyLength": signing.next_length if is_easy else None,
+        "CurrentSigningKeyLength": signing.current_length if is_easy else None,
+        "LastKeyGenerationTimestamp": signing.key_made_at,
+    }
+
+
+def _mail_from(mail_from: MailFrom) -> Result:
+    return {
+        "MailFromDomain": mail_from.domain,
+        "MailFromDomainStatus": _SPELLED_STATUSES[mail_from.verification.status],
+        "BehaviorOnMxFailure": _SPELLED_ON_MX_FAILURE[mail_from.on_mx_failure],
     }

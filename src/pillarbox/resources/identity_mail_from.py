@@ -1,0 +1,71 @@
+"""The MAIL FROM domain of an identity, under which its mail takes bounces.
+
+Plans. Called by api/ in both spellings; `of_sender` is for the sending road.
+https://docs.aws.amazon.com/ses/latest/dg/mail-from.html
+"""
+
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.errors import Invalid
+from pillarbox.kit.ids import Scope
+from pillarbox.resources import identities, identity_dns, verification
+from pillarbox.resources.identities import USE_DEFAULT, Identity, MailFrom
+from pillarbox.resources.identity_names import checked_domain, covering_names
+from pillarbox.store.plan import Plan
+
+
+class Asked(NamedTuple):
+    """What is asked for; without a domain there shall be none, without a behavior the one that was or the default."""
+
+    domain: str | None
+    on_mx_failure: str | None
+    service_domain: str
+    at_once: bool  # dev mode: verified without a look at the DNS
+
+
+def set_domain(scope: Scope, name: str, asked: Asked, now: Millis) -> Plan[Identity]:
+    """Set the MAIL FROM domain, or clear it."""
+
+    def edit(identity: Identity) -> Identity:
+        if not asked.domain:
+            return replace(identity, mail_from=None)
+        domain = _checked(asked.domain, identity, asked)
+        mail_from = identity.mail_from
+        if mail_from is None or mail_from.domain != domain or mail_from.verification.status == verification.FAILED:
+            begun = verification.succeeded(now) if asked.at_once else verification.started(now)
+            mail_from = MailFrom(domain, USE_DEFAULT, begun)
+        mail_from = replace(mail_from, on_mx_failure=asked.on_mx_failure or mail_from.on_mx_failure)
+        return replace(identity, mail_from=mail_from, look_at=identity.look_at if asked.at_once else now)
+
+    return (yield from identities.change(scope, name, edit, now))
+
+
+def of_sender(scope: Scope, sender: str) -> Plan[MailFrom | None]:
+    """Return the MAIL FROM domain set for mail from `sender`, verified or not: the most specific identity's.
+
+    Where its `verification` does not say SUCCESS, `on_mx_failure` tells what is to happen.
+    """
+    for name in covering_names(sender):
+        identity = yield from identities.get(scope, name)
+        if identity is not None and identity.mail_from is not None:
+            return identity.mail_from
+    return None
+
+
+def _checked(given: str, identity: Identity, asked: Asked) -> str:
+    """Return the domain, or raise Invalid: it is a subdomain of the identity, and not the identity itself."""
+    domain = checked_domain(given)
+    parent = identity.name.rpartition("@")[2]
+    if not domain.endswith(f".{parent}"):
+        raise Invalid(
+            f"Provided MAIL-FROM domain <{domain}> is not subdomain of the domain of the identity <{parent}>."
+        )
+    if not asked.at_once and identity_dns.zone_of(asked.service_domain) is None:
+        raise Invalid(
+            f"A MAIL FROM domain is not supported by a server whose service_domain is {asked.service_domain}: its MX"
+            " record would have no name to point to."
+        )
+    return domain

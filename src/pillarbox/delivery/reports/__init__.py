@@ -1,0 +1,1 @@
+"""What comes back by mail, read: reports of delivery, complaints, automatic replies."""

@@ -21,7 +21,7 @@ from pillarbox.kit.errors import Invalid
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.secrets import Keyring
 from pillarbox.resources import identities
-from pillarbox.resources.identity_names import covering_names
+from pillarbox.resources.identity_names import canonical, covering_names
 from pillarbox.store import nouns
 from pillarbox.store.plan import Plan
 
@@ -47,6 +47,15 @@ class KeyMaterial(msgspec.Struct, frozen=True):
 
     def __repr__(self) -> str:
         return f"KeyMaterial({self.algorithm}, {self.bits} bits)"  # never the key
+
+
+class SealedKey(msgspec.Struct, frozen=True):
+    """A key pair whose private part is sealed for one domain; it may be written down and handed on."""
+
+    algorithm: str
+    bits: int
+    sealed: bytes
+    public: str
 
 
 class StoredKey(msgspec.Struct, frozen=True):
@@ -102,15 +111,19 @@ def read_given(text: str) -> KeyMaterial:
     return _rsa_material(key)
 
 
-def sealed(scope: Scope, domain: str, selector: str, material: KeyMaterial, keyring: Keyring, now: Millis) -> StoredKey:
-    """Return a key as it may be kept, for the selector of one domain."""
-    secret = keyring.seal(material.private, _row(scope, domain, selector))
-    return StoredKey(domain, selector, material.algorithm, material.bits, secret, material.public, now)
+def seal(scope: Scope, domain: str, material: KeyMaterial, keyring: Keyring) -> SealedKey:
+    secret = keyring.seal(material.private, _row(scope, canonical(domain)))
+    return SealedKey(material.algorithm, material.bits, secret, material.public)
+
+
+def stored(domain: str, selector: str, key: SealedKey, now: Millis, state: str = ACTIVE) -> StoredKey:
+    """Return a key as it is kept under a selector."""
+    return StoredKey(domain, selector, key.algorithm, key.bits, key.sealed, key.public, now, state)
 
 
 def open_private(scope: Scope, key: StoredKey, keyring: Keyring) -> RSAPrivateKey | Ed25519PrivateKey:
     """Return what signs; Unavailable when the keyring cannot open it. Slow enough (parsing) to be remembered."""
-    opened = keyring.open(key.sealed, _row(scope, key.domain, key.selector))
+    opened = keyring.open(key.sealed, _row(scope, key.domain))
     private = serialization.load_der_private_key(opened, None)
     assert isinstance(private, RSAPrivateKey | Ed25519PrivateKey)
     return private
@@ -164,5 +177,5 @@ def _pkcs8(key: RSAPrivateKey | Ed25519PrivateKey) -> bytes:
     )
 
 
-def _row(scope: Scope, domain: str, selector: str) -> str:
-    return f"dkim {scope.account}/{scope.region}/{selector}._domainkey.{domain}"
+def _row(scope: Scope, domain: str) -> str:
+    return f"dkim {scope.account}/{scope.region}/{domain}"

@@ -1,6 +1,6 @@
 """How identities sign: Easy DKIM, keys of the owner's own, on and off.
 
-Plans, given key material that was made off the loop. Called by api/ in both
+Plans, given keys that were made and sealed off the loop. Called by api/ in both
 spellings; upkeep/identity_checks.py turns the keys over (dkim_rotation.py).
 https://docs.aws.amazon.com/ses/latest/dg/send-email-authentication-dkim.html
 """
@@ -13,9 +13,8 @@ from msgspec.structs import replace
 from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.errors import Invalid
 from pillarbox.kit.ids import Scope
-from pillarbox.kit.secrets import Keyring
 from pillarbox.resources import dkim_keys, identities, verification
-from pillarbox.resources.dkim_keys import KeyMaterial
+from pillarbox.resources.dkim_keys import SealedKey
 from pillarbox.resources.identities import EASY, EXTERNAL, RSA_2048, Dkim, Identity
 from pillarbox.resources.identity_names import checked_domain, is_domain
 from pillarbox.store.plan import Plan
@@ -27,8 +26,7 @@ _LENGTHS = {bits: name for name, bits in BITS.items()}
 class Asked(NamedTuple):
     """How a domain is to sign. With a `selector` the key is the owner's own."""
 
-    material: KeyMaterial
-    keyring: Keyring
+    key: SealedKey
     at_once: bool  # dev mode: verified without a look at the DNS
     selector: str = ""
 
@@ -96,9 +94,8 @@ def _use(scope: Scope, identity: Identity, asked: Asked, now: Millis) -> Plan[Id
     """Let a domain sign with the key that is given, and with no other."""
     key_name = asked.selector or identity.dkim.tokens[0]
     yield from dkim_keys.drop_all(scope, identity.name)
-    key = dkim_keys.sealed(scope, identity.name, key_name, asked.material, asked.keyring, now)
-    yield from dkim_keys.put(scope, key, now)
-    length = _LENGTHS.get(asked.material.bits)
+    yield from dkim_keys.put(scope, dkim_keys.stored(identity.name, key_name, asked.key, now), now)
+    length = _LENGTHS.get(asked.key.bits)
 
     def sign(one: Identity) -> Identity:
         dkim = Dkim(

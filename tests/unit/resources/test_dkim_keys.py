@@ -2,6 +2,7 @@
 
 import base64
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -11,7 +12,7 @@ from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.secrets import Keyring
 from pillarbox.resources import dkim_keys, identities, identity_dkim
-from pillarbox.resources.dkim_keys import InvalidKey, KeyMaterial
+from pillarbox.resources.dkim_keys import InvalidKey, KeyMaterial, StoredKey
 from pillarbox.resources.identity_dkim import Asked
 from pillarbox.store.engine import Store
 
@@ -24,6 +25,14 @@ KEYRING = Keyring({"1": b"k" * 32})
 @pytest.fixture(scope="module")
 def material() -> KeyMaterial:
     return dkim_keys.make_rsa(1024)
+
+
+def _stored(material: KeyMaterial) -> StoredKey:
+    return dkim_keys.stored("example.com", "mail", dkim_keys.seal(HERE, "Example.com", material, KEYRING), NOW)
+
+
+def _asked(material: KeyMaterial, *, at_once: bool = True) -> Asked:
+    return Asked(dkim_keys.seal(HERE, "example.com", material, KEYRING), at_once)
 
 
 def _base64(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, form: serialization.PrivateFormat) -> str:
@@ -57,7 +66,7 @@ def test_a_key_that_is_too_long_or_not_rsa_is_refused() -> None:
 
 
 async def test_a_kept_key_signs_what_its_record_verifies(store: Store, material: KeyMaterial) -> None:
-    key = dkim_keys.sealed(HERE, "example.com", "mail", material, KEYRING, NOW)
+    key = _stored(material)
     await store.write(dkim_keys.put, HERE, key, NOW)
 
     (kept,) = await store.read(dkim_keys.of_domain, HERE, "example.com")
@@ -74,16 +83,18 @@ async def test_a_kept_key_signs_what_its_record_verifies(store: Store, material:
     public.verify(signature, b"mail", padding.PKCS1v15(), hashes.SHA256())
 
 
-def test_a_key_is_bound_to_its_account_and_selector(material: KeyMaterial) -> None:
-    key = dkim_keys.sealed(HERE, "example.com", "mail", material, KEYRING, NOW)
+def test_a_key_is_bound_to_its_account_and_domain(material: KeyMaterial) -> None:
+    key = _stored(material)
     with pytest.raises(Unavailable):
         dkim_keys.open_private(SOMEBODY, key, KEYRING)
+    with pytest.raises(Unavailable):
+        dkim_keys.open_private(HERE, msgspec.structs.replace(key, domain="example.net"), KEYRING)
     assert material.private not in key.sealed
     assert "PKCS" not in repr(material) and material.public not in repr(material)
 
 
 async def test_mail_of_a_verified_domain_and_its_subdomains_is_signed(store: Store, material: KeyMaterial) -> None:
-    asked = Asked(material, KEYRING, at_once=True)
+    asked = _asked(material)
     identity = await store.write(identity_dkim.verify_domain_dkim, HERE, "example.com", asked, NOW)
 
     for sender in ("example.com", "jo@example.com", "jo@News.Example.com"):
@@ -94,14 +105,14 @@ async def test_mail_of_a_verified_domain_and_its_subdomains_is_signed(store: Sto
 
 
 async def test_mail_is_not_signed_before_dkim_is_verified(store: Store, material: KeyMaterial) -> None:
-    asked = Asked(material, KEYRING, at_once=False)
+    asked = _asked(material, at_once=False)
     await store.write(identity_dkim.verify_domain_dkim, HERE, "example.com", asked, NOW)
     await store.write(identities.vouch, HERE, "example.com", NOW)
     assert await store.read(dkim_keys.signing_keys, HERE, "jo@example.com") == []
 
 
 async def test_dkim_that_is_switched_off_signs_nothing(store: Store, material: KeyMaterial) -> None:
-    asked = Asked(material, KEYRING, at_once=True)
+    asked = _asked(material)
     await store.write(identity_dkim.verify_domain_dkim, HERE, "example.com", asked, NOW)
     await store.write(identities.vouch, HERE, "jo@example.com", NOW)
 
@@ -114,7 +125,7 @@ async def test_dkim_that_is_switched_off_signs_nothing(store: Store, material: K
 
 
 async def test_keys_go_with_their_identity(store: Store, material: KeyMaterial) -> None:
-    asked = Asked(material, KEYRING, at_once=True)
+    asked = _asked(material)
     await store.write(identity_dkim.verify_domain_dkim, HERE, "example.com", asked, NOW)
     await store.write(identities.delete, HERE, "example.com")
     assert await store.read(dkim_keys.of_domain, HERE, "example.com") == []

@@ -25,6 +25,15 @@ def _create(name: str, *, at_once: bool = False) -> Plan[identities.Identity]:
     return identities.create(HERE, name, NOW, verify_at_once=at_once)
 
 
+def _fill() -> Plan[None]:
+    for number in range(identities.MOST_IDENTITIES):
+        yield Rows(
+            "INSERT INTO nouns (account, region, kind, name, parent, created_at, updated_at, document)"
+            " VALUES (?, ?, ?, ?, '', 0, 0, '{}')",
+            (*HERE, identities.KIND, f"d{number}.example"),
+        )
+
+
 async def test_an_identity_is_pending_until_somebody_vouches_for_it(store: Store) -> None:
     assert not (await store.write(_create, "example.com")).verified
 
@@ -138,15 +147,7 @@ async def test_deleting_what_is_not_there_is_told(store: Store) -> None:
 
 
 async def test_one_more_than_the_limit_is_refused_and_not_kept(store: Store) -> None:
-    def fill() -> Plan[None]:
-        for number in range(identities.MOST_IDENTITIES):
-            yield Rows(
-                "INSERT INTO nouns (account, region, kind, name, parent, created_at, updated_at, document)"
-                " VALUES (?, ?, ?, ?, '', 0, 0, '{}')",
-                (*HERE, identities.KIND, f"d{number}.example"),
-            )
-
-    await store.write(fill)
+    await store.write(_fill)
     with pytest.raises(LimitReached):
         await store.write(_create, "example.com")
     assert await store.read(identities.get, HERE, "example.com") is None

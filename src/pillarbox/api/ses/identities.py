@@ -34,7 +34,7 @@ async def verify_domain_identity(call: Call, params: Params) -> Result:
 
 @operation("ses", "VerifyDomainDkim")
 async def verify_domain_dkim(call: Call, params: Params) -> Result:
-    easy = await dkim.easy(call)
+    easy = await dkim.easy(call, params["Domain"])
     identity = await call.store.write(identity_dkim.verify_domain_dkim, call.scope, params["Domain"], easy, call.now)
     return {"DkimTokens": identity.dkim.tokens}
 

@@ -29,11 +29,11 @@ _SPELLED_ON_MX_FAILURE = {behavior: name for name, behavior in _ON_MX_FAILURE.it
 
 @operation("sesv2", "CreateEmailIdentity")
 async def create_email_identity(call: Call, params: Params) -> Result:
-    signing = params.get("DkimSigningAttributes", {})
+    name, signing = params["EmailIdentity"], params.get("DkimSigningAttributes", {})
     plan = partial(
         identity_dkim.create,
         verify_at_once=call.services.verify_at_once,
-        asked=await dkim.asked(call, signing, signing.get("DomainSigningAttributesOrigin")),
+        asked=await dkim.asked(call, name, signing, signing.get("DomainSigningAttributesOrigin")),
         tag_pairs=tags.pairs(params.get("Tags", ())),
         configuration_set=params.get("ConfigurationSetName"),
     )
@@ -96,7 +96,7 @@ async def put_email_identity_dkim_attributes(call: Call, params: Params) -> Resu
 @operation("sesv2", "PutEmailIdentityDkimSigningAttributes")
 async def put_email_identity_dkim_signing_attributes(call: Call, params: Params) -> Result:
     name, signing = params["EmailIdentity"], params.get("SigningAttributes", {})
-    asked = await dkim.asked(call, signing, params["SigningAttributesOrigin"])
+    asked = await dkim.asked(call, name, signing, params["SigningAttributesOrigin"])
     length = signing.get("NextSigningKeyLength")
     identity = await call.store.write(identity_dkim.set_signing, call.scope, name, asked, length, call.now)
     told = _dkim(call, identity)

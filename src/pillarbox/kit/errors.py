@@ -25,5 +25,9 @@ class LimitReached(Refusal):
     """One more would be over a documented limit."""
 
 
+class Denied(Refusal):
+    """Whoever asks may not have that done."""
+
+
 class Unavailable(Exception):
     """A part of ours (the store, the disk) cannot work now; the caller may try again."""

@@ -80,5 +80,10 @@ def read_arn(text: str) -> Arn | None:
     return Arn(service, Scope(account, region), resource)
 
 
+def identity_arn(scope: Scope, name: str) -> str:
+    """Return the ARN of an identity, by any spelling of its name."""
+    return f"arn:aws:ses:{scope.region}:{scope.account}:identity/{canonical(name)}"
+
+
 def _is_domain_name(text: str) -> bool:
     return len(text) <= _LONGEST_DOMAIN and _DOMAIN.fullmatch(text) is not None

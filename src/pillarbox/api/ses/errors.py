@@ -6,12 +6,13 @@ https://docs.aws.amazon.com/ses/latest/APIReference/CommonErrors.html
 """
 
 from pillarbox.api.faults import Shape
-from pillarbox.kit.errors import Duplicate, Invalid, LimitReached, NotFound
-from pillarbox.resources import configuration_sets, event_destinations
+from pillarbox.kit.errors import Denied, Duplicate, Invalid, LimitReached, NotFound
+from pillarbox.resources import configuration_sets, event_destinations, identity_policies
 from pillarbox.resources.templates import TemplateMissing
 from pillarbox.sending import policy, templates
 
 SHAPE_FOR: dict[type[BaseException], Shape] = {
+    Denied: ("AccessDenied", 403),
     Invalid: ("InvalidParameterValue", 400),
     NotFound: ("InvalidParameterValue", 400),
     Duplicate: "AlreadyExistsException",
@@ -24,6 +25,7 @@ SHAPE_FOR: dict[type[BaseException], Shape] = {
     event_destinations.InvalidSnsDestination: "InvalidSNSDestinationException",
     event_destinations.UnsupportedCloudWatch: "InvalidCloudWatchDestinationException",
     event_destinations.UnsupportedFirehose: "InvalidFirehoseDestinationException",
+    identity_policies.InvalidPolicy: "InvalidPolicyException",
     TemplateMissing: "TemplateDoesNotExistException",
     templates.InvalidTemplate: "InvalidTemplateException",
     templates.InvalidRendering: "InvalidRenderingParameterException",

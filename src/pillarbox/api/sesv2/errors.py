@@ -5,11 +5,12 @@ https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html
 """
 
 from pillarbox.api.faults import Shape
-from pillarbox.kit.errors import Duplicate, Invalid, LimitReached, NotFound
+from pillarbox.kit.errors import Denied, Duplicate, Invalid, LimitReached, NotFound
 from pillarbox.resources import suppression
 from pillarbox.sending import policy
 
 SHAPE_FOR: dict[type[BaseException], Shape] = {
+    Denied: ("AccessDeniedException", 403),
     Invalid: "BadRequestException",
     NotFound: "NotFoundException",
     Duplicate: "AlreadyExistsException",

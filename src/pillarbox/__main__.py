@@ -17,6 +17,7 @@ from pillarbox.settings import SettingsError
 _FAMILIES = {
     "keys": ("Access keys that SDKs sign with.", {"create": "create", "list": "list_", "revoke": "revoke"}),
     "identities": ("Senders that mail may come from.", {"list": "list_", "vouch": "vouch"}),
+    "account": ("Accounts in and out of the sandbox.", {"reviews": "reviews", "production": "production"}),
     "dead_letters": ("Notifications that could not be delivered.", {"list": "list_", "replay": "replay"}),
 }
 _COMMANDS = {

@@ -37,6 +37,7 @@ from pillarbox.edge.http import HttpEdge
 from pillarbox.edge.smtp_door import Limits, SmtpDoor
 from pillarbox.edge.smtp_login import AnyPassword, DerivedPasswords
 from pillarbox.edge.smtp_tls import load as load_tls
+from pillarbox.edge.verification import VerificationPages
 from pillarbox.events.follow import Follower
 from pillarbox.kit import log
 from pillarbox.kit.clock import Clock, SystemClock
@@ -53,10 +54,12 @@ from pillarbox.resources.account import Quota
 from pillarbox.sending.accept import Sender
 from pillarbox.sending.admission import RateAdmission
 from pillarbox.sending.standing import Standings
+from pillarbox.sending.verification_mail import VerificationMail
 from pillarbox.settings import Settings, SmarthostSetting
 from pillarbox.stats.follow import count
 from pillarbox.store import leases
 from pillarbox.store.engine import Store, open_store
+from pillarbox.upkeep.unconfirmed import Unconfirmed
 
 T = TypeVar("T")
 
@@ -182,6 +185,7 @@ async def _background(
         Follower("stats", store, count, clock).run(),
         Deliverer(store, signer, outside, listening.keyring, listening.public_url, clock).run(),
         QueueSweep(store, clock).run(),
+        Unconfirmed(store, clock).run(),
     ]
 
 
@@ -220,16 +224,24 @@ def _services(listening: Listening, clock: Clock) -> Services:
     daily_limit = int(quota.max_24_hour) if enforced and quota.max_24_hour >= 0 else None
     rate = quota.max_rate if enforced and quota.max_rate > 0 else None
     rules = [Rule(route.transport, route.account, route.configuration_set, route.domain) for route in settings.routes]
+    route = RouteTable(rules)
     sender = Sender(
         store,
         Standings(store, clock, any_sender=settings.any_sender, sandbox=enforced and settings.sandbox),
-        RouteTable(rules),
+        route,
         RateAdmission(lambda _: rate),
         lambda _: daily_limit,
     )
     return Services(
         store=store,
         sender=sender,
+        verification_mail=VerificationMail(
+            listening.keyring,
+            route,
+            public_url=listening.public_url,
+            service_domain=settings.service_domain,
+            verify_at_once=settings.dev,
+        ),
         keyring=listening.keyring,
         public_url=listening.public_url,
         service_domain=settings.service_domain,
@@ -254,6 +266,7 @@ def _edge(listening: Listening, services: Services, signer: Signer, clock: Clock
         gateway,
         pages,
         {signer.certificate_path: signer.certificate},
+        VerificationPages(listening.store, listening.keyring, clock),
         body_limit_bytes=settings.body_limit_bytes,
         in_flight_bytes=settings.bodies_in_flight_bytes,
         metrics_token=settings.metrics_token,

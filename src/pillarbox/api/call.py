@@ -12,6 +12,7 @@ from pillarbox.kit.ids import Scope
 from pillarbox.kit.secrets import Keyring
 from pillarbox.resources.account import Quota
 from pillarbox.sending.accept import Sender
+from pillarbox.sending.verification_mail import VerificationMail
 from pillarbox.store.engine import Store
 
 Params = Mapping[str, Any]
@@ -24,6 +25,7 @@ class Services:
 
     store: Store
     sender: Sender
+    verification_mail: VerificationMail
     keyring: Keyring
     public_url: str
     service_domain: str  # of our Message-IDs

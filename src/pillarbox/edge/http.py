@@ -10,7 +10,9 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from pillarbox.edge.gateway import Gateway
+from pillarbox.edge.verification import VerificationPages
 from pillarbox.kit import metrics
+from pillarbox.sending.verification_mail import PATH as VERIFICATION_PATH
 from pillarbox.wire.faults import Fault
 from pillarbox.wire.request import Request, Response
 
@@ -33,6 +35,7 @@ class HttpEdge:
         gateway: Gateway,
         pages: Application,
         certificates: Mapping[str, bytes],
+        verification: VerificationPages,
         *,
         body_limit_bytes: int,
         in_flight_bytes: int,
@@ -41,6 +44,7 @@ class HttpEdge:
         self._gateway = gateway
         self._pages = pages
         self._certificates = certificates
+        self._verification = verification
         self._body_limit_bytes = body_limit_bytes
         self._in_flight_bytes = in_flight_bytes
         self._metrics_token = metrics_token
@@ -52,6 +56,8 @@ class HttpEdge:
             await self._pages(scope, receive, send)
             return
         response = self._plain(path, scope)
+        if response is None and path.startswith(VERIFICATION_PATH):
+            response = await self._verification.answer(scope["method"], path)
         if response is None:
             body = _Body(self, scope, receive)
             try:

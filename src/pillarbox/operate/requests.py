@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pillarbox.operate import dead_letters, history, identities, keys, messages
+from pillarbox.operate import accounts, dead_letters, history, identities, keys, messages
 from pillarbox.operate.desk import Desk
 from pillarbox.operate.messages import Wanted
 
@@ -53,6 +53,19 @@ class Vouch(_Request, frozen=True, tag="identities.vouch"):
     region: str
 
 
+class ListReviews(_Request, frozen=True, tag="account.reviews"):
+    """Answered by a list of `accounts.Standing`."""
+
+
+class DecideProduction(_Request, frozen=True, tag="account.production"):
+    """`why` is for those who are not granted it. Answered by `accounts.Standing`."""
+
+    account: str
+    region: str
+    granted: bool
+    why: str
+
+
 class ListMessages(_Request, frozen=True, tag="messages"):
     """Answered by `messages.Page`."""
 
@@ -88,6 +101,8 @@ Request = (
     | RevokeKey
     | ListIdentities
     | Vouch
+    | ListReviews
+    | DecideProduction
     | ListMessages
     | ShowHistory
     | ListDeadLetters
@@ -120,6 +135,10 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await identities.list_all(desk, account, region)
         case Vouch(name, account, region):
             return await identities.vouch(desk, name, account, region)
+        case ListReviews():
+            return await accounts.reviews(desk)
+        case DecideProduction(account, region, granted, why):
+            return await accounts.decide(desk, account, region, granted, why)
         case ListMessages(wanted):
             return await messages.page(desk.store, wanted)
         case ShowHistory(message_id):

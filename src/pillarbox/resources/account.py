@@ -1,32 +1,36 @@
-"""The account as a sender: its switch, its quota and what it has used of it, whom it suppresses.
+"""The account as a sender: its switch, its quota, whom it suppresses, and whether it has left the sandbox.
 
-Plans, and the quota as the settings give it. Called by api/ and by sending,
-which refuses while the switch is off.
-https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas.html
+Plans, and the quota as the settings give it. Called by api/, by sending, which
+refuses while the switch is off, and by operate/, which decides who may leave
+the sandbox. https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas.html
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
 
 from pillarbox.kit.clock import DAY, Millis
+from pillarbox.kit.errors import Invalid, Refusal
 from pillarbox.kit.ids import Scope
 from pillarbox.resources.suppression_reasons import EVERY_REASON, Reasons
 from pillarbox.store import messages, nouns
 from pillarbox.store.plan import Plan
 
 KIND = "account"
+PENDING, GRANTED, DENIED = "PENDING", "GRANTED", "DENIED"
 _NAME = "account"
 # Clients pace themselves by 1 / MaxSendRate, so that neither 0 nor -1 may be told for "no limit".
 _TOLD_FOR_NO_LIMIT = 1_000_000.0
+_ACCOUNT = re.compile(r"[0-9]{12}")
 
 
 @dataclass(slots=True, frozen=True)
 class Quota:
     """What the server lets each account send in each region: recipients in 24 hours and a second.
 
-    `max_24_hour` -1 and `max_rate` 0 (or less) stand for no limit.
+    `max_24_hour` -1 and `max_rate` 0 (or less) stand for no limit. In the `sandbox` is who was not granted more.
     """
 
     max_24_hour: float
@@ -39,6 +43,33 @@ class Quota:
         return self.max_rate if self.max_rate > 0 else _TOLD_FOR_NO_LIMIT
 
 
+class ProductionAccessNotGranted(Refusal):
+    """What was asked for is not done in the sandbox."""
+
+
+class ReviewOpen(Refusal):
+    """The account waits for a decision and cannot change what it is about."""
+
+
+class Details(msgspec.Struct, frozen=True):
+    """What an account says of the mail that it means to send."""
+
+    mail_type: str
+    website_url: str
+    language: str | None = None
+    use_case: str | None = None
+    contacts: list[str] = msgspec.field(default_factory=list)
+
+
+class Review(msgspec.Struct, frozen=True):
+    """A request to leave the sandbox and what the operator made of it; `why` is for those who deny."""
+
+    status: str
+    case_id: str
+    asked_at: Millis
+    why: str = ""
+
+
 class Account(msgspec.Struct, frozen=True):
     """The standing of an account in one region; accounts exist by being used.
 
@@ -48,6 +79,12 @@ class Account(msgspec.Struct, frozen=True):
 
     sending_enabled: bool = True
     suppressed_reasons: Reasons = EVERY_REASON
+    details: Details | None = None
+    review: Review | None = None
+
+    @property
+    def has_left_sandbox(self) -> bool:
+        return self.review is not None and self.review.status == GRANTED
 
 
 _read = msgspec.json.Decoder(Account).decode
@@ -66,6 +103,48 @@ def set_sending(scope: Scope, enabled: bool, now: Millis) -> Plan[None]:
 def set_suppressed_reasons(scope: Scope, reasons: Reasons, now: Millis) -> Plan[None]:
     """Choose for which reasons addresses are suppressed in this region."""
     yield from _change(scope, lambda one: msgspec.structs.replace(one, suppressed_reasons=reasons), now)
+
+
+def put_details(scope: Scope, details: Details, asks: bool, quota: Quota, now: Millis) -> Plan[None]:
+    """Keep what an account says of its mail; one that `asks` waits from now on for the operator's decision.
+
+    Raises ReviewOpen while it waits. Where there is no sandbox, nobody has to decide.
+    """
+
+    def edit(one: Account) -> Account:
+        if one.review is not None and one.review.status == PENDING:
+            raise ReviewOpen(f"The account details of {scope.account} are under review.")
+        review = one.review
+        if asks and quota.sandbox and not one.has_left_sandbox:
+            review = Review(PENDING, str(now), now)
+        return msgspec.structs.replace(one, details=details, review=review)
+
+    yield from _change(scope, edit, now)
+
+
+def decide(scope: Scope, status: str, why: str, now: Millis) -> Plan[Account]:
+    """Let an account out of the sandbox (GRANTED) or keep it there (DENIED), whether it has asked or not."""
+    if not _ACCOUNT.fullmatch(scope.account):
+        raise Invalid(f"an account is 12 digits, not {scope.account!r}")
+
+    def edit(one: Account) -> Account:
+        asked = one.review or Review(status, str(now), now)
+        return msgspec.structs.replace(one, review=msgspec.structs.replace(asked, status=status, why=why))
+
+    yield from _change(scope, edit, now)
+    return (yield from get(scope))
+
+
+def is_in_sandbox(scope: Scope, quota: Quota) -> Plan[bool]:
+    return quota.sandbox and not (yield from get(scope)).has_left_sandbox
+
+
+def check_production(scope: Scope, quota: Quota) -> Plan[None]:
+    """Pass outside of the sandbox, or raise ProductionAccessNotGranted."""
+    if (yield from is_in_sandbox(scope, quota)):
+        raise ProductionAccessNotGranted(
+            f"Account {scope.account} is in the sandbox in {scope.region}: production access has not been granted."
+        )
 
 
 def sent_last_24_hours(scope: Scope, now: Millis) -> Plan[int]:

@@ -43,7 +43,7 @@ class Standings:
             account_sends=known.account_sends,
             configuration_set_exists=known.configuration_set_exists,
             configuration_set_sends=known.configuration_set_sends,
-            sandbox=self._sandbox,
+            sandbox=self._sandbox and not known.has_left_sandbox,
             recipient_covers=covers,
         )
 
@@ -53,6 +53,7 @@ class _Known(NamedTuple):
 
     verified: frozenset[str]
     account_sends: bool
+    has_left_sandbox: bool
     configuration_set: str | None
     configuration_set_exists: bool
     configuration_set_sends: bool
@@ -67,9 +68,11 @@ def _known(scope: Scope, asked: frozenset[str], sender_names: tuple[str, ...], c
         defaults = (found[name].default_configuration_set for name in sender_names if name in found)
         chosen = next(filter(None, defaults), None)
     configuration_set = (yield from configuration_sets.get(scope, chosen)) if chosen else None
+    standing = yield from account.get(scope)
     return _Known(
         verified=frozenset(name for name, identity in found.items() if identity.verified),
-        account_sends=(yield from account.get(scope)).sending_enabled,
+        account_sends=standing.sending_enabled,
+        has_left_sandbox=standing.has_left_sandbox,
         configuration_set=chosen,
         configuration_set_exists=configuration_set is not None,
         configuration_set_sends=configuration_set is not None and configuration_set.sending_enabled,

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/ses/latest/APIReference/CommonErrors.html
 
 from pillarbox.api.faults import Shape
 from pillarbox.kit.errors import Denied, Duplicate, Invalid, LimitReached, NotFound
-from pillarbox.resources import configuration_sets, event_destinations, identity_policies
+from pillarbox.resources import account, configuration_sets, custom_verification, event_destinations, identity_policies
 from pillarbox.resources.templates import TemplateMissing
 from pillarbox.sending import policy, templates
 
@@ -26,6 +26,11 @@ SHAPE_FOR: dict[type[BaseException], Shape] = {
     event_destinations.UnsupportedCloudWatch: "InvalidCloudWatchDestinationException",
     event_destinations.UnsupportedFirehose: "InvalidFirehoseDestinationException",
     identity_policies.InvalidPolicy: "InvalidPolicyException",
+    custom_verification.CustomTemplateExists: "CustomVerificationEmailTemplateAlreadyExistsException",
+    custom_verification.CustomTemplateMissing: "CustomVerificationEmailTemplateDoesNotExistException",
+    custom_verification.FromNotVerified: "FromEmailAddressNotVerifiedException",
+    custom_verification.InvalidContent: "CustomVerificationEmailInvalidContentException",
+    account.ProductionAccessNotGranted: "ProductionAccessNotGrantedException",
     TemplateMissing: "TemplateDoesNotExistException",
     templates.InvalidTemplate: "InvalidTemplateException",
     templates.InvalidRendering: "InvalidRenderingParameterException",

@@ -9,7 +9,7 @@ from pillarbox.api.registry import operation
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.resources import account
-from pillarbox.resources.account import Account, Quota
+from pillarbox.resources.account import Account, Details, Quota, Review
 from pillarbox.store.plan import Plan
 
 
@@ -20,12 +20,27 @@ async def get_account(call: Call, _: Params) -> Result:
     return {
         "DedicatedIpAutoWarmupEnabled": False,
         "EnforcementStatus": "HEALTHY",
-        "ProductionAccessEnabled": not quota.sandbox,
+        "ProductionAccessEnabled": standing.has_left_sandbox or not quota.sandbox,
         "SendQuota": _quota(quota, sent),
         "SendingEnabled": standing.sending_enabled,
         "SuppressionAttributes": {"SuppressedReasons": standing.suppressed_reasons},
         "VdmAttributes": {"VdmEnabled": "DISABLED"},
+        "Details": _details(standing.details, standing.review) if standing.details else None,
     }
+
+
+@operation("sesv2", "PutAccountDetails")
+async def put_account_details(call: Call, params: Params) -> Result:
+    details = Details(
+        mail_type=params["MailType"],
+        website_url=params["WebsiteURL"],
+        language=params.get("ContactLanguage"),
+        use_case=params.get("UseCaseDescription"),
+        contacts=list(params.get("AdditionalContactEmailAddresses", ())),
+    )
+    asks = params.get("ProductionAccessEnabled", False)
+    await call.store.write(account.put_details, call.scope, details, asks, call.services.quota, call.now)
+    return {}
 
 
 @operation("sesv2", "PutAccountSendingAttributes")
@@ -42,3 +57,14 @@ def _standing(scope: Scope, now: Millis) -> Plan[tuple[Account, int]]:
 
 def _quota(quota: Quota, sent: int) -> Result:
     return {"Max24HourSend": quota.max_24_hour, "MaxSendRate": quota.told_rate, "SentLast24Hours": sent}
+
+
+def _details(details: Details, review: Review | None) -> Result:
+    return {
+        "MailType": details.mail_type,
+        "WebsiteURL": details.website_url,
+        "ContactLanguage": details.language,
+        "UseCaseDescription": details.use_case,
+        "AdditionalContactEmailAddresses": details.contacts or None,
+        "ReviewDetails": {"Status": review.status, "CaseId": review.case_id} if review else None,
+    }

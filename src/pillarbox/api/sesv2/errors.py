@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html
 
 from pillarbox.api.faults import Shape
 from pillarbox.kit.errors import Denied, Duplicate, Invalid, LimitReached, NotFound
-from pillarbox.resources import suppression
+from pillarbox.resources import account, suppression
 from pillarbox.sending import policy
 
 SHAPE_FOR: dict[type[BaseException], Shape] = {
@@ -15,6 +15,8 @@ SHAPE_FOR: dict[type[BaseException], Shape] = {
     NotFound: "NotFoundException",
     Duplicate: "AlreadyExistsException",
     LimitReached: "LimitExceededException",
+    account.ProductionAccessNotGranted: "BadRequestException",
+    account.ReviewOpen: "ConflictException",
     suppression.InvalidListToken: "InvalidNextTokenException",
     policy.MessageRejected: "MessageRejected",
     policy.ConfigurationSetPaused: "SendingPausedException",

@@ -20,7 +20,7 @@ _NO_TENANTS = {"TenantName": "there are no tenants, and an account has one list.
 async def put_suppressed_destination(call: Call, params: Params) -> Result:
     refuse_members(params, _NO_TENANTS)
     address, reason = params["EmailAddress"], Reason(params["Reason"])
-    sandbox = call.services.quota.sandbox
+    sandbox = await call.store.read(account.is_in_sandbox, call.scope, call.services.quota)
     await call.store.write(suppression.put, call.scope, address, reason, call.now, sandbox)
     return {}
 

@@ -1,0 +1,64 @@
+"""Accounts, as the operator lets them out of the sandbox.
+
+Touches the store. Called through operate/requests.py. Where the setting
+`sandbox` is on, an account asks by PutAccountDetails and the operator decides.
+"""
+
+import msgspec
+
+from pillarbox.kit.ids import Scope
+from pillarbox.operate.desk import Desk
+from pillarbox.resources import account
+from pillarbox.resources.account import DENIED, GRANTED, Account
+from pillarbox.store import nouns
+from pillarbox.store.plan import Plan
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """An account that has said what it sends, or was decided about; `status` is empty when it never asked."""
+
+    account: str
+    region: str
+    status: str
+    asked_at: int | None = None
+    why: str = ""
+    mail_type: str = ""
+    website_url: str = ""
+    use_case: str = ""
+    contacts: list[str] = msgspec.field(default_factory=list)
+
+
+async def reviews(desk: Desk) -> list[Standing]:
+    """Return the accounts that have asked or said something, those that wait first."""
+    found = await desk.store.read(_every)
+    return sorted(found, key=lambda one: (one.status != account.PENDING, one.account, one.region))
+
+
+async def decide(desk: Desk, name: str, region: str, granted: bool, why: str) -> Standing:
+    """Let an account out of the sandbox of a region, or keep it there."""
+    scope = Scope(name, region)
+    status = GRANTED if granted else DENIED
+    return _standing(scope, await desk.store.write(account.decide, scope, status, why, desk.clock.now()))
+
+
+def _every() -> Plan[list[Standing]]:
+    found = []
+    for scope in (yield from nouns.scopes()):
+        one = yield from account.get(scope)
+        if one.details or one.review:
+            found.append(_standing(scope, one))
+    return found
+
+
+def _standing(scope: Scope, one: Account) -> Standing:
+    details, review = one.details, one.review
+    return Standing(
+        *scope,
+        status=review.status if review else "",
+        asked_at=review.asked_at if review else None,
+        why=review.why if review else "",
+        mail_type=details.mail_type if details else "",
+        website_url=details.website_url if details else "",
+        use_case=(details.use_case or "") if details else "",
+        contacts=details.contacts if details else [],
+    )

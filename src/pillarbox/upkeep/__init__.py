@@ -1,0 +1,1 @@
+"""Periodic work: what has to be looked at again when time has passed."""

@@ -24,7 +24,8 @@ PIECES = [
     b"Will-Retry-Until: Mon, 99 Foo 99999 99:99:99 +9999\n", b"Date: Mon, 12 Oct 2026 08:15:42 -0000\n",
     b"Date: 1 Jan 0001 00:00:00 +2359\n", b"Arrival-Date: \xff\n", b"Feedback-Type: abuse\n", b"--b\r\n", b"--b--\r\n",
     b"\r\n", b"\n", b"<a@b.example>:\n", b"550 5.1.1 no such user\n", b"a@b.example 452 full\n",
-    b"<", b">", b"@", b"\x00", b"=?utf-16?b?w6k=?=", b"\xe9\x80\x80\xe4\xbf\xa1", b"--- Below this line is a copy of the message.\n",
+    b"<", b">", b"@", b"\x00", b"=?utf-16?b?w6k=?=", b"\xe9\x80\x80\xe4\xbf\xa1",
+    b"--- Below this line is a copy of the message.\n",
 ]  # fmt: skip
 ANYTHING = st.lists(st.sampled_from(PIECES) | st.binary(max_size=12), max_size=40).map(b"".join)
 

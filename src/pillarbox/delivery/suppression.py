@@ -25,6 +25,9 @@ Key = tuple[str, int]  # of an outgoing row
 HeldBack = Mapping[str, Suppressed]
 
 _OURS = frozenset({ON_GLOBAL_LIST, ON_ACCOUNT_LIST})
+# Reports in the form of complaints in which nobody has called the mail unwanted.
+# https://www.rfc-editor.org/rfc/rfc5965#section-7.3 https://www.rfc-editor.org/rfc/rfc6591
+_NO_COMPLAINTS = frozenset({"not-spam", "auth-failure"})
 
 _read_list = msgspec.json.Decoder(list[str]).decode
 
@@ -69,7 +72,9 @@ def suppress(events: Sequence[Event]) -> Plan[None]:
 
 def _told(fact: Fact) -> tuple[Reason, str, list[str]] | None:
     """Return what a fact says against whom, and its id; a refusal by a rule of ours says nothing new."""
-    if isinstance(fact, Complaint) and fact.subtype != ON_ACCOUNT_LIST:
+    if isinstance(fact, Complaint):
+        if fact.subtype == ON_ACCOUNT_LIST or fact.feedback_type in _NO_COMPLAINTS:
+            return None
         return Reason.COMPLAINT, fact.feedback_id, fact.recipients
     if isinstance(fact, Bounce) and fact.bounce_type == "Permanent" and fact.bounce_subtype not in _OURS:
         gone = [one.address for one in fact.recipients if blames_the_address(one.status)]

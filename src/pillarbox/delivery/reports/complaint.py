@@ -49,7 +49,7 @@ def _arf(notice: Notice, feedback: bytes) -> ComplaintReport:
         feedback_type=(kind if kind in _TYPES else "other") if kind else None,
         user_agent=first(fields, "user-agent")[:_LONGEST_AGENT] or None,
         arrived_at=_arrived_at(feedback),
-        addresses=tuple(dict.fromkeys((*told, *_recipients_in_returned(notice)))),
+        addresses=tuple(dict.fromkeys(told)) or _recipients_in_returned(notice),
     )
 
 
@@ -60,5 +60,9 @@ def _arrived_at(feedback: bytes) -> Millis | None:
 
 
 def _recipients_in_returned(notice: Notice) -> tuple[str, ...]:
-    told = [value for name in (*_ORIGINAL_RECIPIENT, "to") for value in all_of(notice.returned, name)]
-    return tuple(dict.fromkeys(address for text in told for address in addresses_in(text)))
+    """Return whom the returned message was for: To may name many, so that it counts only where nothing else does."""
+    for names in (_ORIGINAL_RECIPIENT, ("to",)):
+        told = [value for name in names for value in all_of(notice.returned, name)]
+        if found := [address for text in told for address in addresses_in(text)]:
+            return tuple(dict.fromkeys(found))
+    return ()

@@ -76,7 +76,8 @@ class Draft:
     `sender` is the From (v1 Source, v2 FromEmailAddress) as given, with or
     without a display name; None for raw mail whose headers decide. `tags` None
     means that none were given, so that an X-SES-MESSAGE-TAGS header counts. `send_id`
-    is what the messages of one call have in common; None for one that is alone.
+    is what the messages of one call have in common; None for one that is alone. A report
+    tells of another message: it leaves with the null return path.
     """
 
     scope: Scope
@@ -91,6 +92,7 @@ class Draft:
     bcc: tuple[str, ...] = ()
     reply_to: tuple[str, ...] = ()
     return_path: str | None = None
+    is_report: bool = False
     configuration_set: str | None = None
     tags: tuple[tuple[str, str], ...] | None = None
     send_id: str | None = None

@@ -130,7 +130,7 @@ def _read_raw(draft: Draft, content: Raw) -> Envelope:
         sender=str(author) if author and not draft.sender else draft.sender or spoken_for.address,
         sender_address=(author or spoken_for).address,
         from_domain=author.domain if author else "",
-        return_path=parse_mailbox(return_path).address,
+        return_path="" if draft.is_report else parse_mailbox(return_path).address,
         subject=facts.subject,
         headers=tuple(headers),
         headers_truncated=truncated,

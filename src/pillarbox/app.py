@@ -20,6 +20,7 @@ import uvicorn
 from pillarbox.api import registry
 from pillarbox.api.call import Services
 from pillarbox.dashboard.app import build
+from pillarbox.delivery.prepare import Preparer, Site
 from pillarbox.delivery.route import RouteTable, Rule
 from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.transport.base import Transport
@@ -28,7 +29,7 @@ from pillarbox.delivery.transport.simulator import SimulatorTransport
 from pillarbox.delivery.transport.smtp import Smarthost, SmtpTransport
 from pillarbox.delivery.transport.smtp_connection import Login, Manner
 from pillarbox.delivery.transport.smtp_pool import Upkeep
-from pillarbox.delivery.worker import Site, Worker
+from pillarbox.delivery.worker import Worker
 from pillarbox.destinations.fanout import FanOut
 from pillarbox.edge.authenticate import AnySecret, Authenticator, SignedOnly, Window
 from pillarbox.edge.connection import Connection
@@ -169,6 +170,7 @@ async def _background(
     """Build what works in the background: delivery, the followers of the event log, and the posts that leave."""
     settings, store = listening.settings, listening.store
     site = Site(settings.service_domain, f"mta.{settings.service_domain}")
+    preparer = await Preparer.load(store, listening.keyring, clock, site, signs_twice=settings.sign_twice)
     transports: list[Transport] = [CaptureTransport(store), SimulatorTransport()]
     if settings.smarthost is not None:
         smtp = SmtpTransport(smarthost_of(settings.smarthost, site.reporting_mta))
@@ -180,7 +182,7 @@ async def _background(
     )
     running.push_async_callback(outside.close)
     return [
-        Worker(store, {transport.name: transport for transport in transports}, EicarScanner(), site, clock).run(),
+        Worker(store, {transport.name: transport for transport in transports}, EicarScanner(), preparer, clock).run(),
         Follower("destinations", store, FanOut(settings.service_domain, clock), clock).run(),
         Follower("stats", store, count, clock).run(),
         Deliverer(store, signer, outside, listening.keyring, listening.public_url, clock).run(),

@@ -82,6 +82,15 @@ CREATE TABLE messages (
 
 CREATE INDEX messages_by_time ON messages (account, region, accepted_at, message_id);
 
+CREATE TABLE mta_sts_policies (
+    domain TEXT NOT NULL PRIMARY KEY,
+    policy_id TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    policy TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE INDEX mta_sts_policies_by_expiry ON mta_sts_policies (expires_at);
+
 CREATE TABLE notification_deliveries (
     notification_id TEXT NOT NULL,
     subscription TEXT NOT NULL,

@@ -11,6 +11,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -20,16 +21,19 @@ import uvicorn
 from pillarbox.api import registry
 from pillarbox.api.call import Services
 from pillarbox.dashboard.app import build
-from pillarbox.delivery.prepare import Preparer, Site
 from pillarbox.delivery.route import RouteTable, Rule
 from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.transport.base import Transport
 from pillarbox.delivery.transport.capture import CaptureTransport
+from pillarbox.delivery.transport.mta_sts import Policies
+from pillarbox.delivery.transport.mx import Direct, MxTransport
+from pillarbox.delivery.transport.mx_hosts import Bounds
+from pillarbox.delivery.transport.mx_tls import Security
 from pillarbox.delivery.transport.simulator import SimulatorTransport
 from pillarbox.delivery.transport.smtp import Smarthost, SmtpTransport
 from pillarbox.delivery.transport.smtp_connection import Login, Manner
 from pillarbox.delivery.transport.smtp_pool import Upkeep
-from pillarbox.delivery.worker import Worker
+from pillarbox.delivery.worker import Site, Worker
 from pillarbox.destinations.fanout import FanOut
 from pillarbox.edge.authenticate import AnySecret, Authenticator, SignedOnly, Window
 from pillarbox.edge.connection import Connection
@@ -44,7 +48,7 @@ from pillarbox.kit import log
 from pillarbox.kit.clock import Clock, SystemClock
 from pillarbox.kit.dns import Names
 from pillarbox.kit.ids import REGIONS
-from pillarbox.kit.net import Outside
+from pillarbox.kit.net import Outside, reason_to_refuse
 from pillarbox.kit.secrets import Keyring
 from pillarbox.operate.desk import Desk
 from pillarbox.operate.socket import AdminSocket
@@ -56,7 +60,7 @@ from pillarbox.sending.accept import Sender
 from pillarbox.sending.admission import RateAdmission
 from pillarbox.sending.standing import Standings
 from pillarbox.sending.verification_mail import VerificationMail
-from pillarbox.settings import Settings, SmarthostSetting
+from pillarbox.settings import MxSetting, Settings, SmarthostSetting
 from pillarbox.stats.follow import count
 from pillarbox.store import leases
 from pillarbox.store.engine import Store, open_store
@@ -170,19 +174,20 @@ async def _background(
     """Build what works in the background: delivery, the followers of the event log, and the posts that leave."""
     settings, store = listening.settings, listening.store
     site = Site(settings.service_domain, f"mta.{settings.service_domain}")
-    preparer = await Preparer.load(store, listening.keyring, clock, site, signs_twice=settings.sign_twice)
     transports: list[Transport] = [CaptureTransport(store), SimulatorTransport()]
     if settings.smarthost is not None:
         smtp = SmtpTransport(smarthost_of(settings.smarthost, site.reporting_mta))
         running.push_async_callback(smtp.close)
         transports.append(smtp)
+    if any(route.transport == "mx" for route in settings.routes):
+        transports.append(await running.enter_async_context(mx_transport(settings, listening.names, store, clock)))
     outside = Outside(
         allow_loopback=settings.dev or settings.sns_private_addresses,
         allow_private=settings.sns_private_addresses,
     )
     running.push_async_callback(outside.close)
     return [
-        Worker(store, {transport.name: transport for transport in transports}, EicarScanner(), preparer, clock).run(),
+        Worker(store, {transport.name: transport for transport in transports}, EicarScanner(), site, clock).run(),
         Follower("destinations", store, FanOut(settings.service_domain, clock), clock).run(),
         Follower("stats", store, count, clock).run(),
         Deliverer(store, signer, outside, listening.keyring, listening.public_url, clock).run(),
@@ -204,6 +209,37 @@ def smarthost_of(setting: SmarthostSetting, our_name: str) -> Smarthost:
         _taken_from(setting, Upkeep),
         login,
     )
+
+
+@asynccontextmanager
+async def mx_transport(
+    settings: Settings, names: Names, store: Store, clock: Clock, *, policy_port: int = 443
+) -> AsyncIterator[MxTransport]:
+    """Lend the transport `mx`, which knows by what names and addresses it would meet itself."""
+    setting = settings.mx or MxSetting()
+    helo = setting.helo or f"mta.{settings.service_domain}"
+    own = {helo.lower(), *map(str.lower, setting.own), setting.source_ipv4, setting.source_ipv6} - {""}
+    inside = setting.private_addresses
+    refusing = partial(reason_to_refuse, allow_loopback=inside, allow_private=inside)
+    direct = Direct(
+        setting.port,
+        _taken_from(setting, Manner, helo=helo),
+        _taken_from(setting, Upkeep),
+        Bounds(frozenset(own), refusing, setting.versions),
+        setting.source_ipv4,
+        setting.source_ipv6,
+        setting.hosts_seconds,
+        settings.dns_validates,
+    )
+    security = Security(setting.ca_file, clock)
+    outside = Outside(names, allow_loopback=inside, allow_private=inside, tls=security.by_name)
+    policies = Policies(names, outside, store, clock, port=policy_port) if setting.mta_sts else None
+    transport = MxTransport(direct, names, policies, security)
+    try:
+        yield transport
+    finally:
+        await transport.close()
+        await outside.close()
 
 
 def _taken_from(setting: msgspec.Struct, kind: type[T], **changed: Any) -> T:

@@ -9,13 +9,14 @@ import os
 import ssl
 import tomllib
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 PREFIX = "PILLARBOX_"
-_SMARTHOST = "smarthost_"
+_TABLES = ("smarthost", "mx")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _STAYS_HERE = frozenset({"capture", "simulator"})
 
@@ -64,6 +65,37 @@ class SmarthostSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"SmarthostSetting({self.host}:{self.port})"  # never the password
 
 
+class MxSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `[mx]` table: how the transport `mx` sends mail to the mail exchangers of its recipients.
+
+    The times are those of RFC 5321 section 4.5.3.2.
+    """
+
+    port: Annotated[int, msgspec.Meta(ge=1, le=65535)] = 25
+    helo: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:\[\]-]*$")] = ""
+    source_ipv4: str = ""
+    source_ipv6: str = ""
+    families: Literal["both", "ipv4", "ipv6"] = "both"
+    own: tuple[str, ...] = ()
+    private_addresses: bool = False
+    mta_sts: bool = True
+    ca_file: str = ""
+    max_connections: AtLeastOne = 5
+    messages_per_connection: AtLeastOne = 50
+    idle_seconds: Seconds = 5.0
+    hosts_seconds: Seconds = 120.0
+    connect_seconds: Seconds = 30.0
+    command_seconds: Seconds = 300.0
+    data_seconds: Seconds = 120.0
+    block_seconds: Seconds = 180.0
+    done_seconds: Seconds = 600.0
+
+    @property
+    def versions(self) -> frozenset[int]:
+        """The versions of the Internet protocol by which mail may leave."""
+        return frozenset({"both": {4, 6}, "ipv4": {4}, "ipv6": {6}}[self.families])
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that an operator can set; see docs/settings.md."""
 
@@ -85,7 +117,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_url: str = ""
     sns_cert_url: str = ""
     service_domain: str = "pillarbox.localhost"
-    sign_twice: bool = False
     sandbox: bool = False
     max_24_hour_send: float = -1.0
     max_send_rate: float = 0.0
@@ -101,6 +132,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     log_level: str = "info"
     routes: tuple[RouteSetting, ...] = ()
     smarthost: SmarthostSetting | None = None
+    mx: MxSetting | None = None
 
     @property
     def folder(self) -> Path:
@@ -143,9 +175,10 @@ def from_process(file: Path | None, **flags: Any) -> Settings:
 
 def _set(values: dict[str, Any], name: str, text: str) -> None:
     """Set what the environment says; `smarthost_password` is `password` in the table `smarthost`."""
-    if name.startswith(_SMARTHOST):
-        table = values.get("smarthost", {})
-        values["smarthost"] = {**table, name.removeprefix(_SMARTHOST): text} if isinstance(table, dict) else table
+    table, _, inner = name.partition("_")
+    if table in _TABLES and inner:
+        given = values.get(table, {})
+        values[table] = {**given, inner: text} if isinstance(given, dict) else given
     else:
         values[name] = text
 
@@ -161,6 +194,8 @@ def _check(settings: Settings) -> None:
     _check_routes(settings)
     if settings.smarthost is not None:
         _check_smarthost(settings.smarthost)
+    if settings.mx is not None:
+        _check_mx(settings.mx)
 
 
 def _check_certificate(certificate: str, key: str) -> None:
@@ -178,7 +213,7 @@ def _check_certificate(certificate: str, key: str) -> None:
 
 
 def _check_routes(settings: Settings) -> None:
-    known = _STAYS_HERE | {"smtp"}
+    known = _STAYS_HERE | {"smtp", "mx"}
     for route in settings.routes:
         if route.transport not in known:
             raise SettingsError(f"settings: routes: no transport named {route.transport!r}; there are {sorted(known)}")
@@ -200,7 +235,25 @@ def _check_smarthost(smarthost: SmarthostSetting) -> None:
         raise SettingsError(
             "settings: smarthost: `user` and `password` (PILLARBOX_SMARTHOST_PASSWORD) are given together or not at all"
         )
-    if smarthost.ca_file:
+    _check_authorities("smarthost", smarthost.ca_file)
+
+
+def _check_mx(mx: MxSetting) -> None:
+    for name, source, version in (("source_ipv4", mx.source_ipv4, 4), ("source_ipv6", mx.source_ipv6, 6)):
+        if source and not _is_address(source, version):
+            raise SettingsError(f"settings: mx: `{name}` {source} is no address of that kind")
+    _check_authorities("mx", mx.ca_file)
+
+
+def _is_address(text: str, version: int) -> bool:
+    try:
+        return ip_address(text).version == version
+    except ValueError:
+        return False
+
+
+def _check_authorities(table: str, ca_file: str) -> None:
+    if ca_file:
         try:
             ssl.create_default_context(cafile=smarthost.ca_file)
         except OSError as error:

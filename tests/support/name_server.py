@@ -31,7 +31,7 @@ class NameServer:
 
     def __init__(self, *, signed: bool = False) -> None:
         self.asked: Counter[tuple[str, str]] = Counter()
-        self._signed = signed
+        self.signed = signed
         self._records: dict[tuple[str, str], list[str]] = {}
         self._broken: set[str] = set()
         self._running = contextlib.AsyncExitStack()
@@ -43,7 +43,7 @@ class NameServer:
         return f"127.0.0.1:{self._port}"
 
     def names(self, *, timeout_seconds: float = 5.0) -> Names:
-        return Names([self.address], timeout_seconds=timeout_seconds, validates=self._signed)
+        return Names([self.address], timeout_seconds=timeout_seconds, validates=self.signed)
 
     def add(self, name: str, kind: str, *data: str) -> None:
         """Add records; `data` is what a zone file says, such as `10 mx.example.com.`."""
@@ -79,7 +79,7 @@ class NameServer:
     def reply(self, wire: bytes, *, limit: int) -> bytes:
         query = dns.message.from_wire(wire)
         response = dns.message.make_response(query)
-        response.flags |= dns.flags.RA | dns.flags.AA | (dns.flags.AD if self._signed else 0)
+        response.flags |= dns.flags.RA | dns.flags.AA | (dns.flags.AD if self.signed else 0)
         (question,) = query.question
         self._fill(response, _key(question.name.to_text()), dns.rdatatype.to_text(question.rdtype))
         with contextlib.suppress(dns.exception.TooBig):

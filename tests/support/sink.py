@@ -56,20 +56,33 @@ class Script:
 
 
 class Sink(socketserver.ThreadingTCPServer):
-    """Listens on loopback; `received` are the messages, `commands` every line, `connections` how many came."""
+    """Listens on loopback; `received` are the messages, `commands` every line, `connections` how many came.
+
+    A transaction is full with `most_recipients`, of which the next is told `enough`; one that does not wrap promises
+    TLS and goes on without.
+    """
 
     daemon_threads = True
     allow_reuse_address = True
 
     def __init__(
-        self, tls: ssl.SSLContext | None, password: tuple[str, str] | None, extensions: tuple[str, ...]
+        self,
+        tls: ssl.SSLContext | None,
+        password: tuple[str, str] | None,
+        extensions: tuple[str, ...],
+        at: tuple[str, int],
     ) -> None:
-        super().__init__(("127.0.0.1", 0), _Conversation)
+        self.address_family = socket.AF_INET6 if ":" in at[0] else socket.AF_INET
+        super().__init__(at, _Conversation)
         self.script = Script()
         self.tls = tls
         self.password = password
         self.extensions = extensions
         self.implicit_tls = False
+        self.wraps = True
+        self.most_recipients = 1000
+        self.enough = "452 4.5.3 too many recipients"
+        self.came_from: list[str] = []
         self.auth_offer = "AUTH PLAIN LOGIN"
         self.received: list[Received] = []
         self.commands: list[str] = []
@@ -105,9 +118,10 @@ class Sink(socketserver.ThreadingTCPServer):
         tls: ssl.SSLContext | None = None,
         password: tuple[str, str] | None = None,
         extensions: tuple[str, ...] = ("8BITMIME", "SIZE 1000000"),
+        at: tuple[str, int] = ("127.0.0.1", 0),
     ) -> Iterator["Sink"]:
         """Listen until the block is left."""
-        with cls(tls, password, extensions) as sink:
+        with cls(tls, password, extensions, at) as sink:
             serving = threading.Thread(target=sink.serve_forever, args=(0.02,), daemon=True)
             serving.start()
             try:
@@ -124,6 +138,7 @@ class _Conversation(socketserver.BaseRequestHandler):
 
     def handle(self) -> None:
         self.server.count(1)
+        self.server.came_from.append(self.client_address[0])
         self._helo, self._user, self._mail = "", None, ""
         self._recipients: list[str] = []
         with suppress(OSError, _Over):
@@ -166,6 +181,8 @@ class _Conversation(socketserver.BaseRequestHandler):
 
     def _on_starttls(self, _: str) -> None:
         self._answer("STARTTLS", "220 2.0.0 go ahead")
+        if not self.server.wraps:
+            return
         self._lines.close()
         self._wrap()
         self._lines = self.request.makefile("rb")
@@ -190,6 +207,8 @@ class _Conversation(socketserver.BaseRequestHandler):
     def _on_rcpt(self, command: str) -> None:
         address = command.partition("<")[2].partition(">")[0]
         told = self.server.script.take(f"RCPT {address}")
+        if len(self._recipients) >= self.server.most_recipients:
+            told = self.server.enough
         self._recipients.append(address)
         self._answer("RCPT", told or "250 2.1.5 ok")
         if told:

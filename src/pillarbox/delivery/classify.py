@@ -44,7 +44,6 @@ _NEVER_PERMANENT = frozenset({"MailboxFull", "MessageTooLarge", "ContentRejected
 
 # https://www.rfc-editor.org/rfc/rfc3463#section-3.7 Message content and media; security and policy.
 _ABOUT_THE_MAIL = frozenset({6, 7})
-_ROUTING_LOOP = (4, 6)
 
 
 def enhanced_status(reply: str | None) -> str | None:
@@ -70,11 +69,8 @@ def bounce_class(reply: str | None, subtype: str | None = None) -> BounceClass:
 
 
 def blames_the_address(status: str | None) -> bool:
-    """Return whether a lasting refusal is for the address: one for content or policy would meet any other there.
-
-    Nor does an address make mail go round in circles.
-    """
-    return status is None or (_detail(status)[0] not in _ABOUT_THE_MAIL and _detail(status) != _ROUTING_LOOP)
+    """Return whether a lasting refusal is for the address: one for content or policy would meet any other there."""
+    return status is None or _detail(status)[0] not in _ABOUT_THE_MAIL
 
 
 def delay_type(reply: str | None, *, ours: bool) -> str:

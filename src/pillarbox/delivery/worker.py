@@ -9,6 +9,7 @@ attempts in flight.
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
@@ -16,11 +17,12 @@ import msgspec
 from pillarbox.delivery.close import Closed, close, close_attempts, reject
 from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused, Suppressed
 from pillarbox.delivery.pace import share
-from pillarbox.delivery.prepare import Preparer
 from pillarbox.delivery.scan import Scanner
 from pillarbox.delivery.suppression import HeldBack, Key, held_back
-from pillarbox.delivery.transform.headers import Undeliverable
+from pillarbox.delivery.transform.headers import TransformFacts
+from pillarbox.delivery.transform.pipeline import transform
 from pillarbox.delivery.transport.base import Attempt, Transport
+from pillarbox.events.types import MailFacts
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import SECOND, Clock, Millis
 from pillarbox.kit.errors import Unavailable
@@ -46,7 +48,16 @@ OUTCOMES = metrics.counter(
 )
 IN_FLIGHT = metrics.gauge("delivery_attempts_in_flight", doc="Attempts that are being made at this moment.")
 
+_read_mail = msgspec.json.Decoder(MailFacts).decode
 _read_list = msgspec.json.Decoder(list[str]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the server is called in what it delivers."""
+
+    service_domain: str
+    reporting_mta: str
 
 
 class _Claimed(NamedTuple):
@@ -69,12 +80,12 @@ class Worker:
     """Makes attempts, `_AT_ONCE` at a time, through the transports it was given."""
 
     def __init__(
-        self, store: Store, transports: Mapping[str, Transport], scanner: Scanner, preparer: Preparer, clock: Clock
+        self, store: Store, transports: Mapping[str, Transport], scanner: Scanner, site: Site, clock: Clock
     ) -> None:
         self._store = store
         self._transports = transports
         self._scanner = scanner
-        self._preparer = preparer
+        self._site = site
         self._clock = clock
         self._lease = new_token()
         self._turn = 0
@@ -188,7 +199,7 @@ class Worker:
             self._log.exception("attempt failed", message=row.message_id, transport=row.transport)
             outcomes = dict.fromkeys(recipients, Deferred(f"{type(error).__name__} in {row.transport}", ours=True))
         outcomes = {**outcomes, **held}
-        closed = close(row, outcomes, self._preparer.site.reporting_mta, self._clock.now())
+        closed = close(row, outcomes, self._site.reporting_mta, self._clock.now())
         self._tell(row, {address: _NAMES[type(outcome)] for address, outcome in outcomes.items()}, closed.closing.why)
         return closed
 
@@ -199,21 +210,23 @@ class Worker:
         if transport is None:
             why = f"no transport named {row.transport!r} is configured"
             return dict.fromkeys(recipients, Deferred(why, ours=True))
-        try:
-            prepared = await self._preparer.prepare(message, given, recipients)
-        except Undeliverable as error:
-            return dict.fromkeys(recipients, Refused(error.reply))
         attempt = Attempt(
             row.message_id,
             row.part,
             row.attempts + 1,
             row.scope,
-            prepared.sender,
+            self._sender_of(message),
             tuple(recipients),
-            prepared.data,
+            await self._transform(message, given),
             self._clock.now(),
         )
         return await transport.deliver(attempt)
+
+    def _sender_of(self, message: MessageRow) -> str:
+        """Return the envelope sender: none for mail that must never bring mail back."""
+        if not _read_mail(message.mail).return_path:
+            return ""
+        return f"{message.message_id}@{self._site.service_domain}"
 
     async def _scan(self, given: bytes) -> str | None:
         try:
@@ -222,6 +235,18 @@ class Worker:
             return self._scanner.reason_to_reject(given)
         except Exception as error:
             raise _NotScanned(type(error).__name__) from error
+
+    async def _transform(self, message: MessageRow, given: bytes) -> bytes:
+        facts = TransformFacts(
+            message_id=message.message_id,
+            region=message.region,
+            service_domain=self._site.service_domain,
+            accepted_at=message.accepted_at,
+            tags=_read_mail(message.mail).tags,
+        )
+        if len(given) > _LARGE:
+            return await asyncio.to_thread(transform, given, facts)
+        return transform(given, facts)
 
     def _tell(self, row: OutgoingRow, outcomes: Mapping[str, str], why: str) -> None:
         for outcome in outcomes.values():

@@ -18,6 +18,8 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from pillarbox.kit.dns import LookupFailed, Names, NotThere
+
 Address = IPv4Address | IPv6Address
 
 _LONGEST_ANSWER = 64 * 1024
@@ -104,9 +106,10 @@ def reason_to_refuse(address: Address, *, allow_loopback: bool = False, allow_pr
 
 
 class CheckedResolver(AbstractResolver):
-    """Resolves names as the system does, and returns only addresses that may be connected to."""
+    """Resolves names by `names`, or as the system does, and returns only addresses that may be connected to."""
 
-    def __init__(self, *, allow_loopback: bool, allow_private: bool) -> None:
+    def __init__(self, names: Names | None = None, *, allow_loopback: bool, allow_private: bool) -> None:
+        self._names = names
         self._allow_loopback = allow_loopback
         self._allow_private = allow_private
 
@@ -114,19 +117,16 @@ class CheckedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Return the addresses of `host`; AddressRefused when it has none but refused ones."""
-        found = await asyncio.get_running_loop().getaddrinfo(
-            host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
-        )
         checked: list[ResolveResult] = []
         refused = []
-        for of_family, _, protocol, _, address in found:
-            text = str(address[0])
+        for text in await self._addresses(host, port, family):
             if why := self.reason_to_refuse(text):
                 refused.append(f"{text} ({why})")
             else:
                 checked.append(
                     ResolveResult(
-                        hostname=host, host=text, port=port, family=of_family, proto=protocol,
+                        hostname=host, host=text, port=port,
+                        family=socket.AF_INET6 if ":" in text else socket.AF_INET, proto=socket.IPPROTO_TCP,
                         flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
                     )
                 )  # fmt: skip
@@ -141,6 +141,17 @@ class CheckedResolver(AbstractResolver):
     async def close(self) -> None:
         """Nothing is held."""
 
+    async def _addresses(self, host: str, port: int, family: socket.AddressFamily) -> list[str]:
+        if self._names is None:
+            found = await asyncio.get_running_loop().getaddrinfo(
+                host, port, family=family, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+            )
+            return [str(address[0]) for _, _, _, _, address in found]
+        try:
+            return [str(address) for address in await self._names.addresses(host)]
+        except (NotThere, LookupFailed) as failure:
+            raise OSError(str(failure)) from failure
+
 
 class Outside:
     """Makes requests to URLs that others chose.
@@ -151,13 +162,14 @@ class Outside:
 
     def __init__(
         self,
+        names: Names | None = None,
         *,
         allow_loopback: bool = False,
         allow_private: bool = False,
         tls: ssl.SSLContext | None = None,
         most_connections: int = 1024,
     ) -> None:
-        self._resolver = CheckedResolver(allow_loopback=allow_loopback, allow_private=allow_private)
+        self._resolver = CheckedResolver(names, allow_loopback=allow_loopback, allow_private=allow_private)
         self._tls = tls
         self._most_connections = most_connections
         self._session: aiohttp.ClientSession | None = None

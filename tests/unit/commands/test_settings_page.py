@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from pillarbox.settings import Settings, SmarthostSetting
+from pillarbox.settings import MxSetting, Settings, SmarthostSetting
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
 WORDS = {"": "empty", (): "none"}
@@ -29,3 +29,7 @@ def test_the_page_tells_every_setting_and_its_default() -> None:
 
 def test_the_page_tells_every_setting_of_the_smarthost() -> None:
     assert told_by_the_page(r"smarthost\.") == {**defaults_of(SmarthostSetting), "host": "required"}
+
+
+def test_the_page_tells_every_setting_of_direct_delivery() -> None:
+    assert told_by_the_page(r"mx\.") == defaults_of(MxSetting)

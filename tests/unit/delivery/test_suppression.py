@@ -12,7 +12,7 @@ from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.suppression import held_back
 from pillarbox.delivery.transport.base import Attempt, Transport
 from pillarbox.delivery.transport.simulator import SimulatorTransport
-from pillarbox.delivery.worker import Worker
+from pillarbox.delivery.worker import Site, Worker
 from pillarbox.events.types import Bounce, BouncedRecipient, Complaint, Fact, fact_from_json
 from pillarbox.kit.clock import MINUTE
 from pillarbox.kit.ids import Scope
@@ -25,7 +25,6 @@ from pillarbox.store.outgoing import OutgoingRow
 from pillarbox.store.plan import Rows
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.clock import StandingClock
-from tests.support.preparer import preparer_of
 from tests.support.promises import SCOPE, draft, promise
 
 NOON = 1_790_000_000_000
@@ -72,7 +71,7 @@ def transport() -> ToldTransport:
 @pytest.fixture
 def worker(kept: Store, transport: ToldTransport, clock: StandingClock) -> Worker:
     transports: dict[str, Transport] = {"capture": transport, "simulator": SimulatorTransport()}
-    return Worker(kept, transports, EicarScanner(), preparer_of(kept, clock), clock)
+    return Worker(kept, transports, EicarScanner(), Site("mail.example.org", MTA), clock)
 
 
 async def promised(store: Store, *recipients: str, with_set: str | None = None, text: str = "Hello.") -> str:

@@ -11,7 +11,7 @@ from pillarbox.delivery.retry import GIVE_UP_AFTER
 from pillarbox.delivery.route import RouteTable
 from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.transport.base import Attempt
-from pillarbox.delivery.worker import LEASE, Worker
+from pillarbox.delivery.worker import LEASE, Site, Worker
 from pillarbox.kit.clock import MINUTE
 from pillarbox.kit.ids import SERVICE_ACCOUNT, Scope
 from pillarbox.resources import suppression
@@ -22,10 +22,10 @@ from pillarbox.store import events, messages, outgoing
 from pillarbox.store.engine import Store
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.clock import StandingClock
-from tests.support.preparer import preparer_of
 from tests.support.promises import draft, promise
 
 NOON = 1_790_000_000_000
+SITE = Site("mail.example.org", "mta.mail.example.org")
 
 
 class ToldTransport:
@@ -66,7 +66,7 @@ def transport() -> ToldTransport:
 
 
 def worker_of(store: Store, transport: ToldTransport, clock: StandingClock) -> Worker:
-    return Worker(store, {transport.name: transport}, EicarScanner(), preparer_of(store, clock), clock)
+    return Worker(store, {transport.name: transport}, EicarScanner(), SITE, clock)
 
 
 async def promised(store: Store, *recipients: str, text: str = "Hello.") -> str:
@@ -190,7 +190,7 @@ async def test_a_row_whose_transport_is_gone_waits_and_says_why(
 ) -> None:
     message_id = await promised(kept, "a@example.net")
 
-    await Worker(kept, {}, EicarScanner(), preparer_of(kept, clock), clock).step()
+    await Worker(kept, {}, EicarScanner(), SITE, clock).step()
 
     (row,) = await kept.read(outgoing.of_message, message_id)
     assert "no transport named 'capture'" in row.why
@@ -238,7 +238,7 @@ async def test_what_could_not_be_scanned_is_not_delivered_until_it_was(
     kept: Store, transport: ToldTransport, clock: StandingClock, found: str | None
 ) -> None:
     message_id = await promised(kept, "a@example.net")
-    worker = Worker(kept, {transport.name: transport}, BrokenScanner(2, found), preparer_of(kept, clock), clock)
+    worker = Worker(kept, {transport.name: transport}, BrokenScanner(2, found), SITE, clock)
 
     for _ in range(2):
         assert await worker.step()

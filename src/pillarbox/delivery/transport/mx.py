@@ -1,0 +1,157 @@
+"""Hands mail to the mail exchangers of each recipient's domain: the transport `mx`.
+
+Touches the network: names through kit/dns.py, hosts through smtp_transaction.py.
+mx_hosts.py says where mail may go, mx_tls.py how it must be secured, and
+mx_verdicts.py what several answers come to.
+"""
+
+import asyncio
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from pillarbox.delivery.outcome import Deferred, Outcome, Refused
+from pillarbox.delivery.transport.base import Attempt
+from pillarbox.delivery.transport.mta_sts import Policies
+from pillarbox.delivery.transport.mx_hosts import Address, Bounds, NoWay, Target, choose, look_up
+from pillarbox.delivery.transport.mx_tls import Demand, Security, demand
+from pillarbox.delivery.transport.mx_verdicts import Verdicts
+from pillarbox.delivery.transport.smtp_connection import Connection, Manner, NotSecured
+from pillarbox.delivery.transport.smtp_dial import Broken, Line, dial_address
+from pillarbox.delivery.transport.smtp_pool import Pool, Upkeep
+from pillarbox.delivery.transport.smtp_transaction import Mail, Way, as_mail, hand_over
+from pillarbox.kit.dns import LookupFailed, Names, NotThere, Tlsa
+
+_MOST_TRIES = 6
+_MANY_POOLS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """How mail goes to hosts that others chose; the settings of `[mx]`, where each is explained.
+
+    `dane` says that the resolver's word for TLSA records is good.
+    """
+
+    port: int
+    manner: Manner
+    upkeep: Upkeep
+    bounds: Bounds
+    source_ipv4: str
+    source_ipv6: str
+    hosts_seconds: float
+    dane: bool
+
+
+class MxTransport:
+    """Says Delivered when a mail exchanger has taken the message, and Refused when the domain takes none.
+
+    A host that cannot be reached, or says no before MAIL, has said nothing about any message: the next one is tried,
+    and if none will have it, everyone is tried again. The same holds for what a recipient's domain or the sender
+    demands of the connection, which is never given up for a delivery.
+    """
+
+    name = "mx"
+
+    def __init__(self, direct: Direct, names: Names, policies: Policies | None, security: Security) -> None:
+        self._direct = direct
+        self._names = names
+        self._policies = policies
+        self._security = security
+        self._chance = random.SystemRandom()
+        self._pools: dict[Address, Pool] = {}
+
+    async def deliver(self, attempt: Attempt) -> Mapping[str, Outcome]:
+        mail = await as_mail(attempt.sender, attempt.data)
+        by_domain: dict[str, list[str]] = {}
+        for address in attempt.recipients:
+            by_domain.setdefault(address.rpartition("@")[2].lower(), []).append(address)
+        ends = await asyncio.gather(
+            *(self._deliver_to(domain, to, mail, attempt.tls_required) for domain, to in by_domain.items())
+        )
+        decided = {address: outcome for end in ends for address, outcome in end.items()}
+        return {address: decided[address] for address in attempt.recipients}
+
+    async def close(self) -> None:
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+
+    async def _deliver_to(
+        self, domain: str, recipients: Sequence[str], mail: Mail, tls_required: bool
+    ) -> Mapping[str, Outcome]:
+        try:
+            targets = choose(domain, await look_up(self._names, domain), self._direct.bounds, self._chance)
+        except NoWay as end:
+            return dict.fromkeys(recipients, Refused(str(end)))
+        except LookupFailed as failure:
+            return dict.fromkeys(recipients, Deferred(f"cannot look up {domain}: {failure}"))
+        verdicts = Verdicts(recipients)
+        await self._ask_hosts(domain, targets, mail, tls_required, verdicts)
+        return verdicts.outcomes()
+
+    async def _ask_hosts(
+        self, domain: str, targets: Sequence[Target], mail: Mail, tls_required: bool, verdicts: Verdicts
+    ) -> None:
+        """Ask one host after the other, until the verdicts are in or it has been enough."""
+        clock = asyncio.get_running_loop().time
+        until, tries = clock() + self._direct.hosts_seconds, 0
+        policy = await self._policies.of(domain) if self._policies is not None else None
+        for target in targets:
+            try:
+                asked = demand(target.host, domain, policy, await self._tlsa(target.host), encrypted=tls_required)
+            except Broken as broken:
+                verdicts.add_fault(broken)
+                continue
+            for address in target.addresses:
+                if verdicts.are_in or tries >= _MOST_TRIES or clock() > until:
+                    return
+                tries += 1
+                await self._ask(target.host, address, asked, mail, verdicts)
+
+    async def _ask(self, host: str, address: Address, asked: Demand, mail: Mail, verdicts: Verdicts) -> None:
+        way = Way(self._pool(address), (host, asked), partial(self._opened, host, address, asked))
+        decided: dict[str, Outcome] = {}
+        try:
+            await hand_over(way, mail, verdicts.left, decided)
+        except Broken as broken:
+            broken.why = f"{host} [{address}]: {broken.why}"
+            verdicts.add_fault(broken)
+        if decided:
+            verdicts.add(decided)
+
+    async def _opened(self, host: str, address: Address, asked: Demand) -> Connection:
+        """Open a conversation. Where nobody demands TLS and it does not come about, open one without."""
+        hop = self._security.hop(host, self._direct.manner, asked)
+        try:
+            return await Connection.opened(hop, await self._dial(address))
+        except NotSecured:
+            if asked.encrypted:
+                raise
+            return await Connection.opened(replace(hop, tls="none"), await self._dial(address))
+
+    async def _dial(self, address: Address) -> Line:
+        direct = self._direct
+        source = direct.source_ipv4 if address.version == 4 else direct.source_ipv6
+        within = direct.manner.connect_seconds
+        return await dial_address(str(address), direct.port, within_seconds=within, source=source)
+
+    async def _tlsa(self, host: str) -> list[Tlsa]:
+        """Return a host's TLSA records; Broken when they cannot be had, as when somebody keeps them from us.
+
+        https://www.rfc-editor.org/rfc/rfc7672#section-2.1.2
+        """
+        if not self._direct.dane:
+            return []
+        try:
+            return await self._names.tlsa(f"_{self._direct.port}._tcp.{host}")
+        except NotThere:
+            return []
+        except LookupFailed as failure:
+            raise Broken(f"cannot look up whether {host} must be encrypted to: {failure}") from None
+
+    def _pool(self, address: Address) -> Pool:
+        if (pool := self._pools.get(address)) is None:
+            if len(self._pools) >= _MANY_POOLS:
+                self._pools = {there: pool for there, pool in self._pools.items() if not pool.is_unused}
+            pool = self._pools[address] = Pool(self._direct.upkeep)
+        return pool

@@ -21,6 +21,7 @@ import uvicorn
 from pillarbox.api import registry
 from pillarbox.api.call import Services
 from pillarbox.dashboard.app import build
+from pillarbox.delivery.prepare import Preparer, Site
 from pillarbox.delivery.route import RouteTable, Rule
 from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.transport.base import Transport
@@ -33,7 +34,7 @@ from pillarbox.delivery.transport.simulator import SimulatorTransport
 from pillarbox.delivery.transport.smtp import Smarthost, SmtpTransport
 from pillarbox.delivery.transport.smtp_connection import Login, Manner
 from pillarbox.delivery.transport.smtp_pool import Upkeep
-from pillarbox.delivery.worker import Site, Worker
+from pillarbox.delivery.worker import Worker
 from pillarbox.destinations.fanout import FanOut
 from pillarbox.edge.authenticate import AnySecret, Authenticator, SignedOnly, Window
 from pillarbox.edge.connection import Connection
@@ -58,12 +59,16 @@ from pillarbox.pubsub.signing import Signer
 from pillarbox.resources.account import Quota
 from pillarbox.sending.accept import Sender
 from pillarbox.sending.admission import RateAdmission
+from pillarbox.sending.expand import Expander
 from pillarbox.sending.standing import Standings
 from pillarbox.sending.verification_mail import VerificationMail
 from pillarbox.settings import MxSetting, Settings, SmarthostSetting
 from pillarbox.stats.follow import count
 from pillarbox.store import leases
 from pillarbox.store.engine import Store, open_store
+from pillarbox.upkeep.identity_checks import IdentityChecks
+from pillarbox.upkeep.retry_keys import RetryKeySweep
+from pillarbox.upkeep.runner import Runner
 from pillarbox.upkeep.unconfirmed import Unconfirmed
 
 T = TypeVar("T")
@@ -174,6 +179,7 @@ async def _background(
     """Build what works in the background: delivery, the followers of the event log, and the posts that leave."""
     settings, store = listening.settings, listening.store
     site = Site(settings.service_domain, f"mta.{settings.service_domain}")
+    preparer = await Preparer.load(store, listening.keyring, clock, site, signs_twice=settings.sign_twice)
     transports: list[Transport] = [CaptureTransport(store), SimulatorTransport()]
     if settings.smarthost is not None:
         smtp = SmtpTransport(smarthost_of(settings.smarthost, site.reporting_mta))
@@ -186,13 +192,17 @@ async def _background(
         allow_private=settings.sns_private_addresses,
     )
     running.push_async_callback(outside.close)
+    checks = IdentityChecks(store, listening.names, listening.keyring, settings.service_domain)
     return [
-        Worker(store, {transport.name: transport for transport in transports}, EicarScanner(), site, clock).run(),
+        Worker(store, {transport.name: transport for transport in transports}, EicarScanner(), preparer, clock).run(),
         Follower("destinations", store, FanOut(settings.service_domain, clock), clock).run(),
         Follower("stats", store, count, clock).run(),
         Deliverer(store, signer, outside, listening.keyring, listening.public_url, clock).run(),
         QueueSweep(store, clock).run(),
+        Expander(store, _routes(settings), clock).run(),
+        RetryKeySweep(store, clock).run(),
         Unconfirmed(store, clock).run(),
+        Runner(store, checks, clock).run(),
     ]
 
 
@@ -254,6 +264,12 @@ def _authenticator(listening: Listening, clock: Clock) -> Authenticator:
     return SignedOnly(listening.store, listening.keyring, clock, window)
 
 
+def _routes(settings: Settings) -> RouteTable:
+    return RouteTable(
+        [Rule(route.transport, route.account, route.configuration_set, route.domain) for route in settings.routes]
+    )
+
+
 def _services(listening: Listening, clock: Clock) -> Services:
     """Build what operations call. In dev mode quotas are told, not enforced."""
     settings, store = listening.settings, listening.store
@@ -261,11 +277,17 @@ def _services(listening: Listening, clock: Clock) -> Services:
     enforced = not settings.dev
     daily_limit = int(quota.max_24_hour) if enforced and quota.max_24_hour >= 0 else None
     rate = quota.max_rate if enforced and quota.max_rate > 0 else None
-    rules = [Rule(route.transport, route.account, route.configuration_set, route.domain) for route in settings.routes]
-    route = RouteTable(rules)
+    route = _routes(settings)
     sender = Sender(
         store,
-        Standings(store, clock, any_sender=settings.any_sender, sandbox=enforced and settings.sandbox),
+        Standings(
+            store,
+            clock,
+            any_sender=settings.any_sender,
+            sandbox=enforced and settings.sandbox,
+            splits=settings.split_recipients,
+            split_limit=settings.split_recipient_limit,
+        ),
         route,
         RateAdmission(lambda _: rate),
         lambda _: daily_limit,

@@ -20,7 +20,7 @@ from pillarbox.resources.identity_names import checked_domain, is_domain
 from pillarbox.store.plan import Plan
 
 BITS = {RSA_2048: 2048, "RSA_1024_BIT": 1024}
-_LENGTHS = {bits: name for name, bits in BITS.items()}
+LENGTHS = {bits: name for name, bits in BITS.items()}
 
 
 class Asked(NamedTuple):
@@ -95,7 +95,7 @@ def _use(scope: Scope, identity: Identity, asked: Asked, now: Millis) -> Plan[Id
     key_name = asked.selector or identity.dkim.tokens[0]
     yield from dkim_keys.drop_all(scope, identity.name)
     yield from dkim_keys.put(scope, dkim_keys.stored(identity.name, key_name, asked.key, now), now)
-    length = _LENGTHS.get(asked.key.bits)
+    length = LENGTHS.get(asked.key.bits)
 
     def sign(one: Identity) -> Identity:
         dkim = Dkim(

@@ -16,5 +16,7 @@ def end_all(now: Millis) -> Plan[int]:
         "UPDATE notification_deliveries SET due_at = ?, lease = '' WHERE state = 'due' AND lease <> '' RETURNING state",
         (now,),
     )
+    yield Rows("UPDATE large_sends SET due_at = ?, lease = '' WHERE lease <> ''", (now,))
     yield Rows("UPDATE cursors SET lease = '', leased_until = 0 WHERE lease <> ''")
+    yield Rows("DELETE FROM nouns WHERE account = '' AND region = '' AND kind = 'upkeep-turn'")
     return len(outgoing) + len(posts)

@@ -11,7 +11,7 @@ import msgspec
 
 from pillarbox.delivery.classify import BounceClass, bounce_class, delay_type, enhanced_status
 from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused, Suppressed
-from pillarbox.delivery.retry import expires_at, next_attempt_at
+from pillarbox.delivery.retry import GIVE_UP_AFTER, expires_at, next_attempt_at
 from pillarbox.delivery.suppression import suppress
 from pillarbox.events.record import record, record_once
 from pillarbox.events.types import (
@@ -46,8 +46,14 @@ class Closed:
     events: tuple[Event, ...]
 
 
-def close(row: OutgoingRow, outcomes: Mapping[str, Outcome], reporting_mta: str, now: Millis) -> Closed:
-    """Say what follows from the outcomes of a row's recipients.
+def close(
+    row: OutgoingRow,
+    outcomes: Mapping[str, Outcome],
+    reporting_mta: str,
+    now: Millis,
+    give_up_after: Millis = GIVE_UP_AFTER,
+) -> Closed:
+    """Say what follows from the outcomes of a row's recipients, who are tried for `give_up_after` in all.
 
     Recipients without an outcome are deferred: a transport that forgot them
     has not delivered them.
@@ -57,7 +63,7 @@ def close(row: OutgoingRow, outcomes: Mapping[str, Outcome], reporting_mta: str,
     bounced: dict[tuple[BounceClass, str | None], list[BouncedRecipient]] = {}
     held_back: dict[Reason, list[str]] = {}
     again: dict[str, Deferred] = {}
-    due_at = next_attempt_at(row.accepted_at, row.attempts + 1, now)
+    due_at = next_attempt_at(f"{row.message_id}/{row.part}", row.accepted_at, row.attempts + 1, now, give_up_after)
     for address in _recipients(row):
         outcome = outcomes.get(address, Deferred("the transport gave no answer", ours=True))
         if isinstance(outcome, Delivered):
@@ -69,7 +75,7 @@ def close(row: OutgoingRow, outcomes: Mapping[str, Outcome], reporting_mta: str,
         elif isinstance(outcome, Deferred) and due_at is not None:
             again[address] = outcome
         else:
-            kind = _bounce_class(outcome)
+            kind = _bounce_class(outcome, give_up_after)
             bounced.setdefault((kind, outcome.remote_ip), []).append(_bounced(address, outcome))
     facts: list[Fact] = [
         Delivery(to, reply, now - row.accepted_at, reporting_mta, ip, row.transport)
@@ -86,7 +92,7 @@ def close(row: OutgoingRow, outcomes: Mapping[str, Outcome], reporting_mta: str,
     facts += [_held_back(row, reason, to, reporting_mta, now) for reason, to in held_back.items()]
     why = _reasons(again)
     if again and why != row.why:  # the first deferral, or one for another reason
-        facts += _delays(row, again, reporting_mta)
+        facts += _delays(row, again, reporting_mta, give_up_after)
     return Closed(_closing(row, list(again), due_at, why), _events(row, facts, now))
 
 
@@ -120,9 +126,11 @@ def _recipients(row: OutgoingRow) -> list[str]:
     return msgspec.json.decode(row.recipients, type=list[str])
 
 
-def _bounce_class(outcome: Deferred | Refused) -> BounceClass:
+def _bounce_class(outcome: Deferred | Refused, give_up_after: Millis) -> BounceClass:
     if isinstance(outcome, Refused):
         return bounce_class(outcome.reply, outcome.subtype)
+    if give_up_after != GIVE_UP_AFTER:
+        return BounceClass("Transient", "CustomTimeoutExceeded")
     # Trying ended without a lasting refusal: SES calls that Transient whatever the reply was.
     kind = bounce_class(outcome.reply)
     return BounceClass("Transient", kind.bounce_subtype if outcome.reply else "General")
@@ -151,14 +159,15 @@ def _held_back(row: OutgoingRow, reason: Reason, to: list[str], reporting_mta: s
     return Bounce("Permanent", ON_ACCOUNT_LIST, bounced, feedback_id, f"dsn; {reporting_mta}")
 
 
-def _delays(row: OutgoingRow, again: Mapping[str, Deferred], reporting_mta: str) -> list[Fact]:
+def _delays(row: OutgoingRow, again: Mapping[str, Deferred], reporting_mta: str, give_up_after: Millis) -> list[Fact]:
+    until = expires_at(row.accepted_at, give_up_after)
     by_type: dict[str, list[BouncedRecipient]] = {}
     for address, outcome in again.items():
         said = outcome.reply or outcome.why
         status = enhanced_status(outcome.reply) or "4.0.0"
         kind = delay_type(outcome.reply, ours=outcome.ours)
         by_type.setdefault(kind, []).append(BouncedRecipient(address, None, status, f"smtp; {said}"))
-    return [DeliveryDelay(kind, expires_at(row.accepted_at), to, reporting_mta) for kind, to in by_type.items()]
+    return [DeliveryDelay(kind, until, to, reporting_mta) for kind, to in by_type.items()]
 
 
 def _reasons(again: Mapping[str, Deferred]) -> str:

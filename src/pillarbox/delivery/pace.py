@@ -1,28 +1,155 @@
-"""Which lanes may send how much in this round.
+"""How fast a provider is sent to: slower when it asks for that, faster again while it takes what it gets.
 
-Pure. Called by the worker before it claims. Room is shared between accounts
-first and then between the lanes of each, so that a big send of one account
-does not delay a small one of another; who comes first rotates with `turn`.
+Pure: clock readings are arguments. Limits live in rows (store/pace.py) that all
+processes share; delivery/pacer.py reads and writes them. A pace is additive
+increase, multiplicative decrease: halved once for each time the provider is
+pushed too hard, then raised by a twentieth of what was too fast, and forgotten
+when twice of that has been fine.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from typing import NamedTuple
+
+from pillarbox.kit.clock import MINUTE, SECOND, Millis
+from pillarbox.store.pace import Limits
+
+AHEAD: Millis = SECOND // 4  # so long before it begins, time can be leased
+RAISE_EVERY: Millis = 10 * SECOND
+_FIRST_REST: Millis = 30 * SECOND
+_LONGEST_REST: Millis = 15 * MINUTE
+_SLOWEST = 0.05
+_LEAST_KNOWN_RATE = 2.0  # what is slowed for the first time was not slower than this
+_STEPS_BACK = 20
+_LONGEST_WHY = 500
+_TINY = 1e-6
 
 
-def share(lanes: Sequence[str], room: int, turn: int) -> Mapping[str, int]:
-    """Return how many rows each lane may claim; at most `room` in all."""
-    by_account: dict[str, list[str]] = {}
-    for lane in lanes:
-        by_account.setdefault(lane.partition("/")[0], []).append(lane)
-    budgets: dict[str, int] = {}
-    for account, portion in _divided(sorted(by_account), room, turn).items():
-        budgets.update(_divided(by_account[account], portion, turn))
-    return {lane: budget for lane, budget in budgets.items() if budget}
+class Use(NamedTuple):
+    """What one process saw of a hop when it was throttled: its rate, and its connections then."""
+
+    rate: float
+    connections: int
+    began_at: Millis
 
 
-def _divided(names: Sequence[str], room: int, turn: int) -> dict[str, int]:
-    if not names:
-        return {}
-    start = turn % len(names)
-    rotated = [*names[start:], *names[:start]]
-    each, rest = divmod(room, len(names))
-    return {name: each + (place < rest) for place, name in enumerate(rotated)}
+def rate_of(limits: Limits) -> float:
+    """Return the messages a second that may begin; 0 when nothing limits them."""
+    return _lower(limits.rate, limits.most_rate)
+
+
+def connections_of(limits: Limits) -> int:
+    """Return how many connections may be open; 0 when nothing limits them."""
+    return int(_lower(limits.connections, limits.most_connections))
+
+
+def slowed(limits: Limits, use: Use, reply: str, now: Millis) -> Limits:
+    """Return the limits after the far side said that this was too fast.
+
+    Attempts that began before the last slowing were answered to the old pace: they say nothing of the new one.
+    """
+    if use.began_at <= limits.slowed_at:
+        return limits
+    rate = rate_of(limits) or max(use.rate, _LEAST_KNOWN_RATE)
+    connections = connections_of(limits) or use.connections
+    rest = min(_FIRST_REST * 2**limits.throttles, _LONGEST_REST)
+    return limits._replace(
+        rate=max(rate / 2, _SLOWEST),
+        connections=max(connections // 2, 1),
+        step=rate / _STEPS_BACK,
+        not_before=now + rest,
+        throttles=min(limits.throttles + 1, 10),
+        slowed_at=now,
+        raised_at=now + rest,
+        good=0,
+        why=reply[:_LONGEST_WHY],
+    )
+
+
+def raised(limits: Limits, good: int, now: Millis) -> Limits:
+    """Return the limits after `good` more messages were taken.
+
+    They rise when at least half of what they allow was used: an idle pace proves nothing.
+    """
+    limits = limits._replace(good=limits.good + good)
+    since = now - limits.raised_at
+    if not (limits.rate or limits.connections) or since < RAISE_EVERY:
+        return limits
+    enough = limits.good >= rate_of(limits) * since / SECOND / 2 and limits.good > 0
+    limits = limits._replace(good=0, raised_at=now)
+    if not enough:
+        return limits
+    rate, connections = limits.rate + limits.step, limits.connections + 1
+    if rate >= 2 * _STEPS_BACK * limits.step:
+        return limits._replace(rate=0.0, connections=0, step=0.0, throttles=0, not_before=0, why="")
+    return limits._replace(rate=rate, connections=connections, throttles=0)
+
+
+def set_by_hand(limits: Limits, rate: float | None, connections: int | None) -> Limits:
+    """Return the limits under a ceiling that an operator set (0 takes it away, None leaves it)."""
+    return limits._replace(
+        most_rate=limits.most_rate if rate is None else rate,
+        most_connections=limits.most_connections if connections is None else connections,
+    )
+
+
+def forgotten(limits: Limits) -> Limits:
+    """Return the limits as if the far side had never complained; what was set by hand stays."""
+    return Limits(limits.egress, limits.provider)._replace(
+        most_rate=limits.most_rate, most_connections=limits.most_connections, next_at=limits.next_at
+    )
+
+
+def is_idle(limits: Limits) -> bool:
+    """Whether a row says nothing, so that it need not be kept."""
+    return not (rate_of(limits) or connections_of(limits) or limits.not_before)
+
+
+class Budget:
+    """A second of one hop's time: beginnings in it are at least `interval_ms` apart, and so are the last one in it
+    and the first one of whoever has the time after `end`. What is not used when it ends is lost, also when its
+    process dies.
+
+    In any window of T seconds of the clock, no more than rate·T + 1 messages begin.
+    """
+
+    def __init__(self, start: float, end: float, interval_ms: float) -> None:
+        self.next = start
+        self.end = end
+        self._interval = interval_ms
+
+    def left(self, now: Millis) -> int:
+        """Return how many may begin from now on."""
+        return max(0, math.floor((self.end - max(self.next, now)) / self._interval + _TINY))
+
+    def begin(self, now: Millis) -> bool:
+        """Use one now, if one may begin now."""
+        if now < self.next or not self.left(now):
+            return False
+        self.next = now + self._interval
+        return True
+
+    def is_over(self, now: Millis) -> bool:
+        """Whether the time has come for another lease."""
+        return now >= self.next and not self.left(now)
+
+
+def leased(limits: Limits, before: Budget | None, now: Millis) -> tuple[Limits, Budget | None]:
+    """Return the limits after a process took a second of time, or as long as one message needs, and the budget.
+
+    `before` is what it had last: the end of that is given back where nobody else has time yet. None when other
+    processes have taken the coming time.
+    """
+    taken_until = limits.next_at
+    if before is not None and before.end == taken_until:
+        taken_until = min(before.next, taken_until)
+    start = max(taken_until, float(now))
+    if start > now + AHEAD:
+        return limits, None
+    interval = SECOND / rate_of(limits)
+    # The single message of a slow pace begins a little late, always: it must not miss its time.
+    end = start + max(1, math.floor(SECOND / interval + _TINY)) * interval + min(interval, SECOND) / 4
+    return limits._replace(next_at=end), Budget(start, end, interval)
+
+
+def _lower(learned: float, most: float) -> float:
+    return min(learned, most) if learned and most else learned or most

@@ -1,12 +1,13 @@
 """The route table: which transport serves which mail, and in which lane it queues.
 
-Pure. Built by app.py from the settings; asked by accept when outgoing rows are
-made. The simulator's domain never goes anywhere else.
+Pure but for what `provider_of` remembers. Built by app.py from the settings;
+asked by accept when outgoing rows are made. The simulator's domain never goes anywhere else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from pillarbox.delivery.lanes import SORTED_BY_PROVIDER, UNSORTED, lane_of
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.simulated import DOMAIN
 
@@ -29,15 +30,20 @@ class Rule:
 
 
 class RouteTable:
-    """The first rule that fits decides; mail that fits none is captured, so that nothing leaves by accident."""
+    """The first rule that fits decides; mail that fits none is captured, so that nothing leaves by accident.
 
-    def __init__(self, rules: Sequence[Rule] = ()) -> None:
+    `provider_of` tells who takes mail for a domain as far as that is known without asking anybody.
+    """
+
+    def __init__(self, rules: Sequence[Rule] = (), provider_of: Callable[[str], str] = lambda _: UNSORTED) -> None:
         self._rules = tuple(rules)
+        self._provider_of = provider_of
 
     def __call__(self, scope: Scope, configuration_set: str | None, domain: str) -> tuple[str, str]:
         """Return the transport's name and the lane: account, region, egress source, destination provider."""
         transport = self._transport(scope, configuration_set, domain)
-        return transport, f"{scope.account}/{scope.region}/{transport}"
+        provider = self._provider_of(domain) if transport in SORTED_BY_PROVIDER else ""
+        return transport, lane_of(scope, transport, provider)
 
     def _transport(self, scope: Scope, configuration_set: str | None, domain: str) -> str:
         if domain == DOMAIN:

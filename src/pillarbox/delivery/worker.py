@@ -1,41 +1,45 @@
 """Claims due rows, makes the attempts, and writes down how they ended.
 
 Touches the store and, through the transports, the world. Runs until cancelled;
-many may run at once. Nothing is delivered from memory: whatever this process
+many may run at once, at the pace that they share. Nothing is delivered from memory: whatever this process
 forgets comes due again when its lease ends, so a crash repeats at most the
 attempts in flight.
 """
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
 
 from pillarbox.delivery.close import Closed, close, close_attempts, reject
+from pillarbox.delivery.lanes import Lane, Turns, lane_of, read_lane, set_aside
 from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused, Suppressed
-from pillarbox.delivery.pace import share
+from pillarbox.delivery.pacer import Pacer
+from pillarbox.delivery.prepare import Preparer
+from pillarbox.delivery.provider_book import ProviderBook
 from pillarbox.delivery.scan import Scanner
 from pillarbox.delivery.suppression import HeldBack, Key, held_back
-from pillarbox.delivery.transform.headers import TransformFacts
-from pillarbox.delivery.transform.pipeline import transform
+from pillarbox.delivery.transform.headers import Undeliverable
 from pillarbox.delivery.transport.base import Attempt, Transport
-from pillarbox.events.types import MailFacts
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import SECOND, Clock, Millis
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import new_token
-from pillarbox.store import messages, outgoing
+from pillarbox.store import holds, messages, outgoing
 from pillarbox.store.engine import Store
+from pillarbox.store.holds import Hold
 from pillarbox.store.messages import MessageRow
 from pillarbox.store.outgoing import OutgoingRow
 from pillarbox.store.plan import Plan
 
 LEASE: Millis = 60 * SECOND
-_AT_ONCE = 128
+_AT_ONCE = 256  # places for attempts; a single lane gets less than half of them (lanes.py)
 _IDLE_SECONDS = 5.0
+_LOOK_SECONDS = 0.25  # where something is due and its lane is closed or at its limit
+_FINISH_SECONDS = 10.0  # what a stop leaves attempts in hand to end
 _GATHER_SECONDS = 0.01  # a claim costs the same for one row as for many
 _AFTER_FAULT_SECONDS = 1.0
 _LARGE = 128 * 1024
@@ -48,16 +52,7 @@ OUTCOMES = metrics.counter(
 )
 IN_FLIGHT = metrics.gauge("delivery_attempts_in_flight", doc="Attempts that are being made at this moment.")
 
-_read_mail = msgspec.json.Decoder(MailFacts).decode
 _read_list = msgspec.json.Decoder(list[str]).decode
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What the server is called in what it delivers."""
-
-    service_domain: str
-    reporting_mta: str
 
 
 class _Claimed(NamedTuple):
@@ -77,31 +72,44 @@ class _NotScanned(Exception):
 
 
 class Worker:
-    """Makes attempts, `_AT_ONCE` at a time, through the transports it was given."""
+    """Makes attempts, `_AT_ONCE` at most at a time, through the transports it was given.
+
+    `book` tells who takes mail for a domain; without one, mail stays in the lane that it was promised in.
+    """
 
     def __init__(
-        self, store: Store, transports: Mapping[str, Transport], scanner: Scanner, site: Site, clock: Clock
+        self,
+        store: Store,
+        transports: Mapping[str, Transport],
+        scanner: Scanner,
+        preparer: Preparer,
+        clock: Clock,
+        book: ProviderBook | None = None,
     ) -> None:
         self._store = store
         self._transports = transports
         self._scanner = scanner
-        self._site = site
+        self._preparer = preparer
         self._clock = clock
+        self._book = book
         self._lease = new_token()
-        self._turn = 0
+        self._pacer = Pacer(store, clock, self._lease)
+        self._turns = Turns(_AT_ONCE)
+        self._held: Counter[str] = Counter()
+        self._look_at: Millis | None = None
         self._in_flight: dict[tuple[str, int], asyncio.Task[None]] = {}
         self._woken = asyncio.Event()
         self._log = log.named("delivery")
         store.listen("outgoing", self._woken.set)
 
     async def run(self) -> None:
-        """Deliver until cancelled; attempts in hand are then abandoned to their leases."""
+        """Deliver until cancelled; attempts in hand then have some seconds to end, and their leases after that."""
         renewing = asyncio.create_task(self._renew_leases())
         try:
             while True:
                 self._woken.clear()
                 try:
-                    claimed = await self._claim(_AT_ONCE - len(self._in_flight))
+                    claimed = await self._claim()
                 except Unavailable as error:
                     self._log.error("cannot claim", why=str(error))
                     claimed = []
@@ -113,63 +121,122 @@ class Worker:
                     self._begin(one)
                 await self._wait(bool(claimed))
         finally:
+            await self._finish()
             renewing.cancel()
-            for task in list(self._in_flight.values()):
+
+    async def _finish(self) -> None:
+        """Begin nothing more, and let what has begun come to its end."""
+        self._pacer.stop()
+        if tasks := list(self._in_flight.values()):
+            await asyncio.wait(tasks, timeout=_FINISH_SECONDS)
+            for task in tasks:
                 task.cancel()
 
     async def step(self) -> bool:
         """Make the attempts that are due now and wait for their end; say whether there were any."""
-        claimed = await self._claim(_AT_ONCE)
+        claimed = await self._claim()
         for one in claimed:
             self._begin(one)
         await asyncio.gather(*self._in_flight.values())
         return bool(claimed)
 
-    async def _claim(self, room: int) -> list[_Claimed]:
-        if room < 1 or not (lanes := await self._store.read(outgoing.lanes)):
-            return []
-        self._turn += 1
+    async def _claim(self) -> list[_Claimed]:
+        lanes = {name: (read_lane(name), due_at) for name, due_at in (await self._store.read(outgoing.lanes)).items()}
+        await self._pacer.refresh()
         now = self._clock.now()
-        budgets = share(lanes, room, self._turn)
-        rows = await self._store.write(outgoing.claim, budgets, self._lease, now, now + LEASE)
+        due = {name: lane for name, (lane, due_at) in lanes.items() if due_at <= now and self._is_open(lane, now)}
+        room = await self._pacer.room(lane.hop for lane in due.values())
+        budgets = self._turns.deal(due, +self._held, room)
+        rows = await self._store.write(outgoing.claim, budgets, self._lease, now, now + LEASE) if budgets else []
+        self._look_at = None if rows else self._next_look(lanes, now)
+        return await self._looked_up(rows) if rows else []
+
+    async def _looked_up(self, rows: Sequence[OutgoingRow]) -> list[_Claimed]:
         known, held = await self._store.read(_look_up, rows)
-        claimed = [(row, known[row.message_id]) for row in rows if (row.message_id, row.part) not in self._in_flight]
-        small = await self._store.bodies([message.body for _, message in claimed if message.size <= _LARGE])
+        mine = [(row, known[row.message_id]) for row in rows if (row.message_id, row.part) not in self._in_flight]
+        if self._pacer.holds_messages:
+            mine = await self._without_held(mine)
+        small = await self._store.bodies([message.body for _, message in mine if message.size <= _LARGE])
         return [
             _Claimed(row, message, small.get(message.body), held.get((row.message_id, row.part), {}))
-            for row, message in claimed
+            for row, message in mine
         ]
 
-    def _begin(self, claimed: _Claimed) -> None:
-        key = (claimed.row.message_id, claimed.row.part)
-        task = asyncio.create_task(self._attempt(*claimed))
-        self._in_flight[key] = task
-        IN_FLIGHT.inc()
-        task.add_done_callback(lambda _: self._end(key))
+    async def _without_held(
+        self, mine: Sequence[tuple[OutgoingRow, MessageRow]]
+    ) -> list[tuple[OutgoingRow, MessageRow]]:
+        """Set aside what an operator has paused by its message or configuration set, and return the rest."""
+        free = []
+        for row, message in mine:
+            hold = self._pacer.held_message(row.account, row.message_id, message.configuration_set)
+            if hold is None:
+                free.append((row, message))
+            else:
+                await self._store.write(_set_aside, row, hold, self._clock.now())
+        return free
 
-    def _end(self, key: tuple[str, int]) -> None:
+    def _is_open(self, lane: Lane, now: Millis) -> bool:
+        opens_at = self._pacer.opens_at(lane, now)
+        return opens_at is not None and opens_at <= now
+
+    def _next_look(self, lanes: Mapping[str, tuple[Lane, Millis]], now: Millis) -> Millis | None:
+        """Return when a lane will be open and have something due; None when that is for others to bring about."""
+        open_at = [
+            max(due_at, opens_at)
+            for lane, due_at in lanes.values()
+            if (opens_at := self._pacer.opens_at(lane, now)) is not None
+        ]
+        return min(open_at, default=None)
+
+    def _begin(self, claimed: _Claimed) -> None:
+        row = claimed.row
+        key, lane = (row.message_id, row.part), read_lane(row.lane)
+        task = asyncio.create_task(self._go_on_with(claimed, lane))
+        self._in_flight[key] = task
+        self._held[row.lane] += 1
+        self._pacer.taken(lane.hop)
+        IN_FLIGHT.inc()
+        task.add_done_callback(lambda _: self._end(key, row.lane, lane))
+
+    def _end(self, key: tuple[str, int], name: str, lane: Lane) -> None:
         self._in_flight.pop(key, None)
+        self._held[name] -= 1
+        self._pacer.left(lane.hop)
         IN_FLIGHT.dec()
-        if len(self._in_flight) < _AT_ONCE // 2:
+        if len(self._in_flight) < _AT_ONCE // 4:
             self._woken.set()
 
     async def _wait(self, busy: bool) -> None:
-        if busy and len(self._in_flight) < _AT_ONCE:
+        if busy:
             await asyncio.sleep(_GATHER_SECONDS)
             return
         pause = _IDLE_SECONDS
-        if not busy:
-            due_at = await self._next_due_at()
-            pause = min(pause, max(0.0, (due_at - self._clock.now()) / SECOND)) if due_at is not None else pause
+        if self._look_at is not None:
+            now = self._clock.now()
+            left = (self._look_at - now) / SECOND
+            at_limit = min(_LOOK_SECONDS, (self._pacer.looks_again_at(now) - now) / SECOND)
+            pause = min(pause, left) if left > 0 else at_limit
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), max(pause, 0.01))
             await asyncio.sleep(_GATHER_SECONDS)
 
-    async def _next_due_at(self) -> Millis | None:
+    async def _go_on_with(self, claimed: _Claimed, lane: Lane) -> None:
+        """Make the attempt, unless its lane has to be found first or was closed meanwhile."""
+        row = claimed.row
         try:
-            return await self._store.read(outgoing.next_due_at)
-        except Unavailable:
-            return None
+            if lane.is_unsorted and self._book is not None:
+                await self._sort(row, self._book)
+            elif await self._pacer.turn(lane):
+                await self._attempt(*claimed)
+            else:
+                await self._store.commit(_give_back, row._replace(due_at=self._clock.now()))
+        except Unavailable as error:  # the row comes due again when its lease ends
+            self._log.error("attempt not made", message=row.message_id, why=str(error))
+
+    async def _sort(self, row: OutgoingRow, book: ProviderBook) -> None:
+        domain = _read_list(row.recipients)[0].rpartition("@")[2].lower()
+        lane = lane_of(row.scope, row.transport, await book.find(domain))
+        await self._store.commit(_give_back, row._replace(lane=lane, due_at=self._clock.now()))
 
     async def _attempt(self, row: OutgoingRow, message: MessageRow, given: bytes | None, held: HeldBack) -> None:
         try:
@@ -199,7 +266,7 @@ class Worker:
             self._log.exception("attempt failed", message=row.message_id, transport=row.transport)
             outcomes = dict.fromkeys(recipients, Deferred(f"{type(error).__name__} in {row.transport}", ours=True))
         outcomes = {**outcomes, **held}
-        closed = close(row, outcomes, self._site.reporting_mta, self._clock.now())
+        closed = close(row, outcomes, self._preparer.site.reporting_mta, self._clock.now())
         self._tell(row, {address: _NAMES[type(outcome)] for address, outcome in outcomes.items()}, closed.closing.why)
         return closed
 
@@ -210,23 +277,23 @@ class Worker:
         if transport is None:
             why = f"no transport named {row.transport!r} is configured"
             return dict.fromkeys(recipients, Deferred(why, ours=True))
+        try:
+            prepared = await self._preparer.prepare(message, given, recipients)
+        except Undeliverable as error:
+            return dict.fromkeys(recipients, Refused(error.reply))
         attempt = Attempt(
             row.message_id,
             row.part,
             row.attempts + 1,
             row.scope,
-            self._sender_of(message),
+            prepared.sender,
             tuple(recipients),
-            await self._transform(message, given),
+            prepared.data,
             self._clock.now(),
         )
-        return await transport.deliver(attempt)
-
-    def _sender_of(self, message: MessageRow) -> str:
-        """Return the envelope sender: none for mail that must never bring mail back."""
-        if not _read_mail(message.mail).return_path:
-            return ""
-        return f"{message.message_id}@{self._site.service_domain}"
+        outcomes = await transport.deliver(attempt)
+        await self._pacer.learn(read_lane(row.lane).hop, outcomes, attempt.started_at)
+        return outcomes
 
     async def _scan(self, given: bytes) -> str | None:
         try:
@@ -235,18 +302,6 @@ class Worker:
             return self._scanner.reason_to_reject(given)
         except Exception as error:
             raise _NotScanned(type(error).__name__) from error
-
-    async def _transform(self, message: MessageRow, given: bytes) -> bytes:
-        facts = TransformFacts(
-            message_id=message.message_id,
-            region=message.region,
-            service_domain=self._site.service_domain,
-            accepted_at=message.accepted_at,
-            tags=_read_mail(message.mail).tags,
-        )
-        if len(given) > _LARGE:
-            return await asyncio.to_thread(transform, given, facts)
-        return transform(given, facts)
 
     def _tell(self, row: OutgoingRow, outcomes: Mapping[str, str], why: str) -> None:
         for outcome in outcomes.values():
@@ -276,6 +331,18 @@ class Worker:
 def _is_to_be_scanned(row: OutgoingRow) -> bool:
     """Once, before the first attempt: and again for as long as the scanner could not look."""
     return row.attempts == 0 or _NOT_SCANNED in row.why
+
+
+def _give_back(rows: Sequence[OutgoingRow]) -> Plan[list[None]]:
+    """Give back rows that were not attempted, each to the lane and at the time that it names."""
+    yield from outgoing.give_back([(row.lane, row.due_at, row.message_id, row.part, row.lease) for row in rows])
+    return [None] * len(rows)
+
+
+def _set_aside(row: OutgoingRow, hold: Hold, now: Millis) -> Plan[None]:
+    """Keep a row from being claimed until its hold is lifted, which may just have happened."""
+    lane = set_aside(row.lane) if (yield from holds.still_there(hold)) else row.lane
+    yield from outgoing.give_back([(lane, now, row.message_id, row.part, row.lease)])
 
 
 def _look_up(rows: Sequence[OutgoingRow]) -> Plan[tuple[dict[str, MessageRow], Mapping[Key, HeldBack]]]:

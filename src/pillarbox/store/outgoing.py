@@ -63,14 +63,14 @@ def add(rows: Sequence[OutgoingRow]) -> Plan[None]:
     yield Touch("outgoing")
 
 
-def lanes() -> Plan[list[str]]:
-    """Return every lane that has rows, whether due or not, by stepping from one lane to the next."""
+def lanes() -> Plan[dict[str, Millis]]:
+    """Return every lane that has rows, and when its first row comes due, by stepping from one lane to the next."""
     rows = yield Rows(
         "WITH RECURSIVE step (lane) AS (SELECT min(lane) FROM outgoing UNION ALL"
         " SELECT (SELECT min(lane) FROM outgoing WHERE lane > step.lane) FROM step WHERE step.lane IS NOT NULL)"
-        " SELECT lane FROM step WHERE lane IS NOT NULL"
+        " SELECT lane, (SELECT min(due_at) FROM outgoing WHERE lane = step.lane) FROM step WHERE lane IS NOT NULL"
     )
-    return [row[0] for row in rows]
+    return dict(rows)
 
 
 def claim(budgets: Mapping[str, int], lease: str, now: Millis, until: Millis) -> Plan[list[OutgoingRow]]:
@@ -112,14 +112,73 @@ def close(closing: Closing) -> Plan[bool]:
     return bool(rows)
 
 
-def next_due_at() -> Plan[Millis | None]:
-    """Return when the next row comes due, or None when the queue is empty."""
-    found: list[Millis] = []
-    for lane in (yield from lanes()):
-        rows = yield Rows("SELECT min(due_at) FROM outgoing WHERE lane = ?", (lane,))
-        if rows[0][0] is not None:
-            found.append(rows[0][0])
-    return min(found, default=None)
+def give_back(places: Sequence[tuple[str, Millis, str, int, str]]) -> Plan[None]:
+    """Give back claimed rows without an attempt: lane and due time, and the message, part and lease of each."""
+    yield Many(
+        "UPDATE outgoing SET lane = ?, due_at = ?, lease = '' WHERE message_id = ? AND part = ? AND lease = ?", places
+    )
+    yield Touch("outgoing")
+
+
+def hurry(lane: str, configuration_set: str, message_id: str, now: Millis) -> Plan[int]:
+    """Make the rows of a lane that wait for another try due now (of one set or message, if named); return how many."""
+    only, values = _only(configuration_set, message_id)
+    rows = yield Rows(
+        f"UPDATE outgoing SET due_at = ? WHERE lane = ? AND due_at > ? AND lease = ''{only} RETURNING part",
+        (now, lane, now, *values),
+    )
+    yield Touch("outgoing")
+    return len(rows)
+
+
+def change_lane(lane: str, to: str, configuration_set: str, message_id: str) -> Plan[int]:
+    """Move the rows of a lane (of one set or message, if named), attempts in hand as well; return how many."""
+    only, values = _only(configuration_set, message_id)
+    rows = yield Rows(f"UPDATE outgoing SET lane = ? WHERE lane = ?{only} RETURNING part", (to, lane, *values))
+    yield Touch("outgoing")
+    return len(rows)
+
+
+def _only(configuration_set: str, message_id: str) -> tuple[str, list[str]]:
+    conditions, values = "", []
+    if message_id:
+        conditions, values = " AND message_id = ?", [message_id]
+    if configuration_set:
+        conditions += (
+            " AND EXISTS (SELECT 1 FROM messages WHERE messages.message_id = outgoing.message_id"
+            " AND configuration_set = ?)"
+        )
+        values.append(configuration_set)
+    return conditions, values
+
+
+class LaneDepth(NamedTuple):
+    """What waits in a lane: how many rows, how many of them are leased, the oldest, and when the next comes due."""
+
+    lane: str
+    rows: int
+    in_hand: int
+    oldest_at: Millis
+    due_at: Millis
+
+
+def depths() -> Plan[list[LaneDepth]]:
+    """Return what waits, by lane; looks at every row."""
+    rows = yield Rows(
+        "SELECT lane, count(*), sum(CASE WHEN lease = '' THEN 0 ELSE 1 END), min(accepted_at), min(due_at)"
+        " FROM outgoing GROUP BY lane ORDER BY lane"
+    )
+    return [LaneDepth(lane, int(count), int(in_hand), oldest, due) for lane, count, in_hand, oldest, due in rows]
+
+
+def reasons(lane: str, most: int) -> Plan[list[tuple[str, int]]]:
+    """Return the commonest reasons why rows of a lane wait, and how many give each."""
+    rows = yield Rows(
+        "SELECT why, count(*) FROM outgoing WHERE lane = ? AND why <> '' GROUP BY why ORDER BY count(*) DESC, why"
+        " LIMIT ?",
+        (lane, most),
+    )
+    return [(why, int(count)) for why, count in rows]
 
 
 def of_message(message_id: str) -> Plan[list[OutgoingRow]]:

@@ -1,8 +1,30 @@
 """Replies, and what SES would call them."""
 
+from pathlib import Path
+
 import pytest
 
-from pillarbox.delivery.classify import blames_the_address, bounce_class, delay_type, enhanced_status
+from pillarbox.delivery.classify import asks_for_less, blames_the_address, bounce_class, delay_type, enhanced_status
+
+SAMPLES = [
+    tuple(part.strip() for part in line.split(" | ", 1))
+    for line in (Path(__file__).parent / "replies.txt").read_text().splitlines()
+    if line and not line.startswith("#")
+]
+
+
+@pytest.mark.parametrize(("expected", "reply"), SAMPLES, ids=lambda part: part[:60])
+def test_replies_of_providers_are_understood(expected: str, reply: str) -> None:
+    if expected.startswith(("Permanent", "Transient ", "Undetermined")):
+        assert " ".join(bounce_class(reply)) == expected
+        assert not asks_for_less(reply)
+    else:
+        slower = " slower" if asks_for_less(reply) else ""
+        assert delay_type(reply, ours=False) + slower == expected
+
+
+def test_there_are_samples_of_many_replies() -> None:
+    assert len(SAMPLES) >= 60
 
 
 @pytest.mark.parametrize(
@@ -53,7 +75,10 @@ def test_the_enhanced_code_is_read_from_the_reply(reply: str | None, status: str
 
 @pytest.mark.parametrize(
     ("status", "blamed"),
-    [("5.1.1", True), ("5.5.0", True), ("5.0.0", True), (None, True), ("5.6.3", False), ("5.7.26", False)],
+    [
+        *((status, True) for status in ("5.1.1", "5.5.0", "5.0.0", None, "5.4.1")),
+        *((status, False) for status in ("5.6.3", "5.7.26", "5.4.6")),
+    ],
 )
 def test_a_refusal_for_content_or_policy_does_not_blame_the_address(status: str | None, blamed: bool) -> None:
     assert blames_the_address(status) is blamed

@@ -12,7 +12,7 @@ from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.suppression import held_back
 from pillarbox.delivery.transport.base import Attempt, Transport
 from pillarbox.delivery.transport.simulator import SimulatorTransport
-from pillarbox.delivery.worker import Site, Worker
+from pillarbox.delivery.worker import Worker
 from pillarbox.events.types import Bounce, BouncedRecipient, Complaint, Fact, fact_from_json
 from pillarbox.kit.clock import MINUTE
 from pillarbox.kit.ids import Scope
@@ -25,6 +25,7 @@ from pillarbox.store.outgoing import OutgoingRow
 from pillarbox.store.plan import Rows
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.clock import StandingClock
+from tests.support.preparer import preparer_of
 from tests.support.promises import SCOPE, draft, promise
 
 NOON = 1_790_000_000_000
@@ -71,7 +72,7 @@ def transport() -> ToldTransport:
 @pytest.fixture
 def worker(kept: Store, transport: ToldTransport, clock: StandingClock) -> Worker:
     transports: dict[str, Transport] = {"capture": transport, "simulator": SimulatorTransport()}
-    return Worker(kept, transports, EicarScanner(), Site("mail.example.org", MTA), clock)
+    return Worker(kept, transports, EicarScanner(), preparer_of(kept, clock), clock)
 
 
 async def promised(store: Store, *recipients: str, with_set: str | None = None, text: str = "Hello.") -> str:
@@ -178,7 +179,7 @@ async def test_a_failure_of_ours_does_not_open_the_way_to_whom_is_suppressed(
     assert await kinds(kept, message_id) == ["Send", "Bounce", "DeliveryDelay"]
 
     transport.failure = None
-    clock.at = NOON + MINUTE
+    clock.at = NOON + 2 * MINUTE
     await worker.step()
     assert transport.reached == [BOB, BOB]
 
@@ -190,7 +191,7 @@ async def test_who_is_put_on_the_list_between_attempts_is_still_tried(
     transport.outcomes[ADA] = Deferred("busy", "451 4.3.2 busy")
     await worker.step()
     await suppress(kept, ADA, BOUNCE)
-    clock.at = NOON + MINUTE
+    clock.at = NOON + 2 * MINUTE
     await worker.step()
     assert transport.reached == [ADA, ADA]
 

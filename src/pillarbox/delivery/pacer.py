@@ -1,0 +1,268 @@
+"""Keeps this process to the pace that all share, and tells it what was learned here.
+
+Touches the store: limits and holds are read again twice a second, time and
+connections are leased for a second at a time, so that no row is written for each
+message. Used by one worker. The decisions are those of delivery/pace.py.
+"""
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from pillarbox.delivery.classify import asks_for_less
+from pillarbox.delivery.lanes import Hop, Lane
+from pillarbox.delivery.outcome import Deferred, Outcome
+from pillarbox.delivery.pace import AHEAD, Budget, Use, connections_of, leased, raised, rate_of, slowed
+from pillarbox.kit import log, metrics
+from pillarbox.kit.clock import SECOND, Clock, Millis
+from pillarbox.store import holds, pace
+from pillarbox.store.engine import Store
+from pillarbox.store.holds import Hold
+from pillarbox.store.pace import Limits
+from pillarbox.store.plan import Plan
+
+_STALE_AFTER: Millis = SECOND // 2
+_LOOK_SECONDS = 0.25
+_SEEN_FOR: Millis = 10 * SECOND
+
+THROTTLED = metrics.counter(
+    "delivery_throttled_total",
+    labels=("egress", "provider"),
+    doc="""Replies that asked for a slower pace.
+
+    Each slows the provider's lanes for everybody (see `pillarbox pace`). A steady rise means that the pace
+    found is still too fast, or that the provider has stopped trusting the egress source.""",
+)
+
+
+class _Lease(NamedTuple):
+    """What this process may do: None where nothing limits it, or others have the time that comes.
+
+    It ends with its budget; without one, at `until`.
+    """
+
+    budget: Budget | None
+    connections: int | None
+    until: Millis
+
+    def is_over(self, now: Millis) -> bool:
+        return self.budget.is_over(now) if self.budget else now >= self.until
+
+    def ends_at(self) -> float:
+        return self.budget.next if self.budget else self.until
+
+
+class Pacer:
+    """Says which lanes are open and how much each hop takes; an attempt waits here for its turn."""
+
+    def __init__(self, store: Store, clock: Clock, holder: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._holder = holder
+        self._limits: dict[Hop, Limits] = {}
+        self._holds: list[Hold] = []
+        self._read_at: Millis | None = None
+        self._leases: dict[Hop, _Lease] = {}
+        self._gates: defaultdict[Hop, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._in_hand: Counter[Hop] = Counter()
+        self._waiting: Counter[Hop] = Counter()
+        self._good: Counter[Hop] = Counter()
+        self._seen: dict[Hop, tuple[Millis, int]] = {}
+        self._stopped = False
+        self._log = log.named("pace")
+        store.listen("pace", self._stale)
+
+    async def refresh(self) -> None:
+        """Read what operators and other processes have changed, unless that was done just now."""
+        now = self._clock.now()
+        if self._read_at is not None and 0 <= now - self._read_at < _STALE_AFTER:
+            return
+        self._read_at = now
+        limits, self._holds = await self._store.read(_limits_and_holds)
+        self._limits = {Hop(one.egress, one.provider): one for one in limits}
+        for hop in [hop for hop, count in self._in_hand.items() if count]:  # what is open must stay ours
+            await self._lease_of(hop, now)
+
+    def held(self, lane: Lane) -> Hold | None:
+        """Return by which hold of an operator the whole lane is closed."""
+        return next((hold for hold in self._holds if closes(hold, lane)), None)
+
+    def held_message(self, account: str, message_id: str, configuration_set: str) -> Hold | None:
+        """Return by which hold of an operator a message is kept, though its lane is open."""
+        return next((hold for hold in self._holds if _keeps(hold, account, message_id, configuration_set)), None)
+
+    @property
+    def holds_messages(self) -> bool:
+        return any(hold.kind in (holds.MESSAGE, holds.CONFIGURATION_SET) for hold in self._holds)
+
+    def opens_at(self, lane: Lane, now: Millis) -> Millis | None:
+        """Return when a lane may be claimed from: a time that has come, a later one, or None until a hold is lifted."""
+        if self._stopped or lane.aside or self.held(lane):
+            return None
+        limits = self._limits.get(lane.hop)
+        return max(limits.not_before, now) if limits else now
+
+    async def room(self, hops: Iterable[Hop]) -> Mapping[Hop, int]:
+        """Return how many attempts more may be taken in hand at each hop whose pace is limited."""
+        now = self._clock.now()
+        room = {}
+        for hop in set(hops):
+            lease = await self._lease_of(hop, now)
+            if lease is None:
+                continue
+            by_time = lease.budget.left(now) - self._waiting[hop] if lease.budget else None
+            by_connections = lease.connections - self._in_hand[hop] if lease.connections is not None else None
+            if self._has_rate(hop) and lease.budget is None:
+                by_time = 0
+            room[hop] = max(0, min(one for one in (by_time, by_connections) if one is not None))
+        return room
+
+    def looks_again_at(self, now: Millis) -> float:
+        """Return when a hop that takes no more now may take more again."""
+        return min((at for lease in self._leases.values() if (at := lease.ends_at()) > now), default=float("inf"))
+
+    def taken(self, hop: Hop) -> None:
+        """Tell that an attempt was taken in hand; `left` tells of its end."""
+        self._in_hand[hop] += 1
+
+    def left(self, hop: Hop) -> None:
+        self._in_hand[hop] -= 1
+
+    async def turn(self, lane: Lane) -> bool:
+        """Wait until an attempt may begin; False when it no longer may, and its row is to be given back."""
+        hop = lane.hop
+        if hop in self._limits:
+            self._waiting[hop] += 1
+            try:
+                async with self._gates[hop]:
+                    allowed = await self._wait_for_turn(lane)
+            finally:
+                self._waiting[hop] -= 1
+        else:
+            allowed = self.opens_at(lane, 0) is not None
+        if allowed:
+            self._see(hop)
+        return allowed
+
+    async def learn(self, hop: Hop, outcomes: Mapping[str, Outcome], began_at: Millis) -> None:
+        """Take to heart how an attempt ended."""
+        reply = next((one for one in map(_throttling_reply, outcomes.values()) if one), None)
+        if reply is not None:
+            await self._slow(hop, reply, began_at)
+        elif hop in self._limits:
+            self._good[hop] += 1
+
+    def stop(self) -> None:
+        """Let nothing begin any more; who waits for a turn is told so."""
+        self._stopped = True
+
+    def _stale(self) -> None:
+        self._read_at = None
+
+    def _has_rate(self, hop: Hop) -> bool:
+        return hop in self._limits and rate_of(self._limits[hop]) > 0
+
+    async def _wait_for_turn(self, lane: Lane) -> bool:
+        while True:
+            now = self._clock.now()
+            opens_at = self.opens_at(lane, now)
+            if opens_at is None or opens_at > now:
+                return False
+            if not self._has_rate(lane.hop):
+                return True
+            lease = self._leases.get(lane.hop)
+            budget = lease.budget if lease else None
+            if budget is None or not budget.left(now):
+                return False
+            if budget.begin(now):
+                return True
+            await asyncio.sleep(min((budget.next - now) / SECOND, _LOOK_SECONDS))
+
+    async def _lease_of(self, hop: Hop, now: Millis) -> _Lease | None:
+        """Return what this process may do at a hop, leased anew when the last lease has ended; None: anything."""
+        limits = self._limits.get(hop)
+        if limits is None or not (rate_of(limits) or connections_of(limits)):
+            self._leases.pop(hop, None)
+            return None
+        lease = self._leases.get(hop)
+        if lease is None or lease.is_over(now):
+            lease = self._leases[hop] = await self._lease(hop, now)
+        return lease
+
+    async def _lease(self, hop: Hop, now: Millis) -> _Lease:
+        good = self._good.pop(hop, 0)
+        before = self._limits[hop]
+        last = self._leases[hop].budget if hop in self._leases else None
+        limits, (budget, connections) = await self._store.write(
+            _lease, hop, good, last, self._holder, self._in_hand[hop], now
+        )
+        self._limits[hop] = limits
+        if rate_of(before) and not rate_of(limits):
+            self._log.info("pace is free again", egress=hop.egress, provider=hop.provider)
+        return _Lease(budget, connections, now + (AHEAD if rate_of(limits) else SECOND))
+
+    async def _slow(self, hop: Hop, reply: str, began_at: Millis) -> None:
+        now = self._clock.now()
+        THROTTLED.labels(*hop).inc()
+        since, count = self._seen.get(hop, (now, 0))
+        use = Use(count * SECOND / max(now - since, SECOND), self._in_hand[hop], began_at)
+        after, _ = await self._store.write(pace.change, *hop, lambda limits: (slowed(limits, use, reply, now), None))
+        self._limits[hop] = after
+        self._leases.pop(hop, None)
+        self._log.info(
+            "pace is slower",
+            egress=hop.egress,
+            provider=hop.provider,
+            rate=round(rate_of(after), 2),
+            connections=connections_of(after),
+            not_before=after.not_before,
+            why=reply,
+        )
+
+    def _see(self, hop: Hop) -> None:
+        now = self._clock.now()
+        since, count = self._seen.get(hop, (now, 0))
+        self._seen[hop] = (now, 1) if now - since > _SEEN_FOR else (since, count + 1)
+
+
+def closes(hold: Hold, lane: Lane) -> bool:
+    """Whether a hold keeps a whole lane."""
+    if hold.account not in ("", lane.account):
+        return False
+    return hold.kind == holds.ACCOUNT or (hold.kind == holds.PROVIDER and lane.hop.is_called(hold.name))
+
+
+def _keeps(hold: Hold, account: str, message_id: str, configuration_set: str) -> bool:
+    if hold.kind == holds.MESSAGE:
+        return hold.name == message_id
+    return hold.kind == holds.CONFIGURATION_SET and hold.account in ("", account) and hold.name == configuration_set
+
+
+def _throttling_reply(outcome: Outcome) -> str | None:
+    """Return the reply by which a deferral asks for a slower pace."""
+    if isinstance(outcome, Deferred) and not outcome.ours and asks_for_less(outcome.reply):
+        return outcome.reply
+    return None
+
+
+def _limits_and_holds() -> Plan[tuple[list[Limits], list[Hold]]]:
+    limits = yield from pace.every()
+    return limits, (yield from holds.every())
+
+
+def _lease(
+    hop: Hop, good: int, last: Budget | None, holder: str, open_now: int, now: Millis
+) -> Plan[tuple[Limits, tuple[Budget | None, int | None]]]:
+    """Report what went well, and take time and connections for the coming second."""
+
+    def decide(limits: Limits) -> tuple[Limits, Budget | None]:
+        limits = raised(limits, good, now)
+        return leased(limits, last, now) if rate_of(limits) else (limits, None)
+
+    limits, budget = yield from pace.change(*hop, decide)
+    most = connections_of(limits)
+    if not most:
+        return limits, (budget, None)
+    until = round(max(budget.end if budget else 0.0, now)) + 2 * SECOND
+    return limits, (budget, (yield from pace.share_connections(*hop, holder, open_now, most, until, now)))

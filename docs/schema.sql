@@ -46,6 +46,12 @@ CREATE TABLE cursors (
     PRIMARY KEY (follower, shard)
 ) WITHOUT ROWID;
 
+CREATE TABLE domain_providers (
+    domain TEXT PRIMARY KEY,
+    provider TEXT NOT NULL,
+    known_until BIGINT NOT NULL
+) WITHOUT ROWID;
+
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     tx BIGINT NOT NULL DEFAULT 0,
@@ -63,6 +69,15 @@ CREATE TABLE events (
 CREATE INDEX events_by_message ON events (message_id, seq);
 
 CREATE INDEX events_in_order ON events (tx, seq);
+
+CREATE TABLE holds (
+    kind TEXT NOT NULL,
+    account TEXT NOT NULL,
+    name TEXT NOT NULL,
+    why TEXT NOT NULL,
+    held_at BIGINT NOT NULL,
+    PRIMARY KEY (kind, account, name)
+) WITHOUT ROWID;
 
 CREATE TABLE messages (
     message_id TEXT PRIMARY KEY,
@@ -159,6 +174,33 @@ CREATE TABLE outgoing (
 ) WITHOUT ROWID;
 
 CREATE INDEX outgoing_by_lane ON outgoing (lane, due_at);
+
+CREATE TABLE pace_shares (
+    egress TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    holder TEXT NOT NULL,
+    connections BIGINT NOT NULL,
+    held_until BIGINT NOT NULL,
+    PRIMARY KEY (egress, provider, holder)
+) WITHOUT ROWID;
+
+CREATE TABLE paces (
+    egress TEXT NOT NULL,
+    provider TEXT NOT NULL,
+    rate DOUBLE PRECISION NOT NULL,
+    connections BIGINT NOT NULL,
+    most_rate DOUBLE PRECISION NOT NULL,
+    most_connections BIGINT NOT NULL,
+    step DOUBLE PRECISION NOT NULL,
+    not_before BIGINT NOT NULL,
+    throttles BIGINT NOT NULL,
+    slowed_at BIGINT NOT NULL,
+    raised_at BIGINT NOT NULL,
+    good BIGINT NOT NULL,
+    next_at DOUBLE PRECISION NOT NULL,
+    why TEXT NOT NULL,
+    PRIMARY KEY (egress, provider)
+) WITHOUT ROWID;
 
 CREATE TABLE queue_messages (
     number INTEGER PRIMARY KEY AUTOINCREMENT,

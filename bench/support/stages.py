@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 from bench.support.requests import SENDER, signed_requests
 from pillarbox.api import registry
 from pillarbox.api.call import Call
+from pillarbox.delivery.prepare import Preparer, Site
 from pillarbox.delivery.route import RouteTable
 from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.transport.capture import CaptureTransport
-from pillarbox.delivery.worker import Site, Worker
+from pillarbox.delivery.worker import Worker
 from pillarbox.edge.authenticate import SignedOnly, Window
 from pillarbox.events.follow import Follower
 from pillarbox.kit.clock import SystemClock
@@ -84,7 +85,8 @@ async def measure(folder: Path, html: str) -> list[Stage]:
         await store.write(identities.vouch, _SCOPE, SENDER.partition("@")[2], clock.now())
         raw = signed_requests("http://127.0.0.1:8025", key.key_id, key.secret, html, _REQUESTS)
         site = Site("bench.example.com", "mta.bench.example.com")
-        worker = Worker(store, {"capture": CaptureTransport(store)}, EicarScanner(), site, clock)
+        preparer = await Preparer.load(store, keyring, clock, site, signs_twice=False)
+        worker = Worker(store, {"capture": CaptureTransport(store)}, EicarScanner(), preparer, clock)
         stats = Follower("stats", store, count, clock)
         authenticator = SignedOnly(store, keyring, clock, Window(900, sigv3=False))
         best: dict[str, float] = {}

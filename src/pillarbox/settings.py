@@ -117,6 +117,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_url: str = ""
     sns_cert_url: str = ""
     service_domain: str = "pillarbox.localhost"
+    sign_twice: bool = False
     sandbox: bool = False
     max_24_hour_send: float = -1.0
     max_send_rate: float = 0.0

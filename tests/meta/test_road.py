@@ -17,7 +17,7 @@ LEAVES = ("kit", "wire", "store")
 # The road ends with the event on disk; what follows the log is behind it.
 BEHIND_THE_ROAD = ("destinations", "stats", "pubsub", "events/follow.py", "events/shapes.py", "operate", "dashboard")
 NOT_COUNTED = (*LEAVES, *BEHIND_THE_ROAD, "app.py")
-MOST_MODULES = 30
+MOST_MODULES = 32
 MOST_LINES = 4_000
 
 

@@ -1,8 +1,9 @@
 """The return path of each message: an address that tells whose bounce comes back to it, and that we made it.
 
 Pure, but that `load` touches the store once, at the start. Made by prepare.py
-for what leaves, read by whoever takes what comes back. A local part holds the MessageId, the number of the recipient, the number of the key and a
-MAC, in letters and digits whose case does not count.
+for what leaves, read by whoever takes what comes back. A local part holds the
+MessageId, the number of the recipient, the number of the key and a MAC, in
+letters and digits whose case does not count.
 """
 
 import base64

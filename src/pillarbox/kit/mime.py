@@ -17,6 +17,7 @@ MOST_PARTS = 500
 DEEPEST = 32
 
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
+_LONE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _QP_UNSAFE = bytes(byte for byte in range(256) if not (33 <= byte <= 126 or byte in b" \t\r\n") or byte == 61)
 _NOT_BASE64 = bytes(
     byte for byte in range(256) if byte not in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -148,6 +149,17 @@ def with_crlf(text: str) -> str:
     if "\n" not in text and "\r" not in text:
         return text
     return _LINE_BREAK.sub("\r\n", text) if "\r" in text else text.replace("\n", "\r\n")
+
+
+def in_crlf_lines(data: bytes) -> bytes:
+    """Return a message whose every line, the last one too, ends in CRLF: a lone CR or LF is taken for a line end.
+
+    https://www.rfc-editor.org/rfc/rfc5321#section-2.3.8
+    """
+    count = data.count(b"\r\n")
+    if data.count(b"\n") != count or data.count(b"\r") != count:
+        data = _LONE.sub(b"\r\n", data)
+    return data if data.endswith(b"\r\n") else data + b"\r\n"
 
 
 def fits_seven_bit(data: bytes) -> bool:

@@ -14,7 +14,6 @@ import re
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -26,6 +25,7 @@ from pillarbox.kit.errors import Unavailable
 from pillarbox.store.bodies import Disk, Segments
 from pillarbox.store.migrate import migrate_sqlite
 from pillarbox.store.plan import Keep, Many, Plan, Rows, Touch
+from pillarbox.store.reading import BODIES, Reading, connect
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -36,7 +36,6 @@ _GATHER_SECONDS, _GATHER_STEP_SECONDS = 0.005, 0.001
 # Few sizes, so that the prepared statements stay in the cache (which takes them up to 16 KB).
 _ROWS_AT_ONCE = (128, 32, 8, 2)
 _INSERTION = re.compile(r"(?P<before>INSERT INTO [^?]* VALUES )(?P<row>\((?:\?, )*\?\))(?P<after>[^?]*)")
-_READERS = 2
 
 
 @dataclass(slots=True)
@@ -57,18 +56,15 @@ class SqliteStore:
     def __init__(self, folder: Path, *, vfs: str | None, disk: Disk | None, synchronous: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._loop = asyncio.get_running_loop()
-        self._path = str(folder / "pillarbox.db")
-        self._vfs = vfs
-        self._segments = Segments(folder / "bodies", disk, synchronous=synchronous)
+        self._segments = Segments(folder / BODIES, disk, synchronous=synchronous)
         self._synchronous = synchronous
         self._waiting: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         self._touched: set[str] = set()
-        self._local = threading.local()
-        self._readers = ThreadPoolExecutor(_READERS, "store-reader")
+        self._reading = Reading(folder, self._segments, vfs)
         self._writer = threading.Thread(target=self._write_until_closed, name="store-writer", daemon=True)
         self._lock_handle = _lock(folder)
-        self._database = self._connect()
+        self._database = self._open_for_writing(folder, vfs)
         try:
             migrate_sqlite(self._database)
         except BaseException:
@@ -87,23 +83,23 @@ class SqliteStore:
         return cls(folder, vfs=vfs, disk=disk, synchronous=synchronous)
 
     async def write(self, planner: Callable[..., Plan[T]], *args: Any) -> T:
-        return await self._ask(planner, args, shared=False)  # type: ignore[no-any-return]
+        return await self.ask(planner, args, shared=False)  # type: ignore[no-any-return]
 
     async def commit(self, planner: Callable[[Sequence[Item]], Plan[list[T]]], item: Item) -> T:
-        return await self._ask(planner, (item,), shared=True)  # type: ignore[no-any-return]
+        return await self.ask(planner, (item,), shared=True)  # type: ignore[no-any-return]
 
     async def read(self, planner: Callable[..., Plan[T]], *args: Any) -> T:
-        return await self._loop.run_in_executor(self._readers, self._read, planner, args)
+        return await self._reading.read(planner, *args)
 
     async def body(self, reference: str) -> bytes:
-        return await self._loop.run_in_executor(self._readers, self._segments.read, reference)
+        return await self._reading.body(reference)
 
     @property
     def is_ours_alone(self) -> bool:
         return True  # by the lock of the folder
 
     async def bodies(self, references: Sequence[str]) -> dict[str, bytes]:
-        return await self._loop.run_in_executor(self._readers, self._segments.read_many, references)
+        return await self._reading.bodies(references)
 
     def listen(self, topic: str, wake: Callable[[], None]) -> None:
         self._listeners.setdefault(topic, []).append(wake)
@@ -111,28 +107,21 @@ class SqliteStore:
     async def close(self) -> None:
         self._waiting.put(None)
         await self._loop.run_in_executor(None, self._writer.join)
-        self._readers.shutdown()
+        self._reading.close()
         self._segments.close()
         self._database.close()
         os.close(self._lock_handle)
 
-    # Below: the reader threads.
-
-    def _read(self, planner: Callable[..., Plan[T]], args: tuple[Any, ...]) -> T:
-        connection = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self._connect(apsw.SQLITE_OPEN_READONLY)
-        with connection:  # one snapshot for the whole plan
-            return self._run(connection, planner(*args))
+    def ask(self, planner: Callable[..., Plan[Any]], args: tuple[Any, ...], *, shared: bool) -> "asyncio.Future[Any]":
+        """Queue a plan for the writer and return at once; `shared` makes its one argument an item among others."""
+        asked = _Asked(planner, args, shared, self._loop.create_future())
+        if self._writer.is_alive():
+            self._waiting.put(asked)
+        else:
+            asked.answer.set_exception(Unavailable("the store is closed"))
+        return asked.answer
 
     # Below: the writer thread, and it alone touches `_database` after the start.
-
-    async def _ask(self, planner: Callable[..., Plan[Any]], args: tuple[Any, ...], *, shared: bool) -> Any:
-        asked = _Asked(planner, args, shared, self._loop.create_future())
-        if not self._writer.is_alive():
-            raise Unavailable("the store is closed")
-        self._waiting.put(asked)
-        return await asked.answer
 
     def _write_until_closed(self) -> None:
         while (asked := self._waiting.get()) is not None:
@@ -250,15 +239,11 @@ class SqliteStore:
             for wake in self._listeners.get(topic, ()):
                 wake()
 
-    def _connect(self, flags: int = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE) -> apsw.Connection:
-        connection = apsw.Connection(self._path, flags=flags, vfs=self._vfs, statementcachesize=400)
-        connection.set_busy_timeout(10_000)
-        if not flags & apsw.SQLITE_OPEN_READONLY:
-            connection.pragma("journal_mode", "WAL")
+    def _open_for_writing(self, folder: Path, vfs: str | None) -> apsw.Connection:
+        connection = connect(folder, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, vfs)
+        connection.pragma("journal_mode", "WAL")
         # https://www.sqlite.org/pragma.html#pragma_synchronous FULL syncs the log at each commit.
         connection.pragma("synchronous", "FULL" if self._synchronous else "OFF")
-        connection.pragma("cache_size", -65_536)
-        connection.pragma("temp_store", "MEMORY")
         return connection
 
 

@@ -34,3 +34,15 @@ def test_put_account_sending_attributes_pauses_v1_and_v2_in_one_region(server: S
 
     ses.put_account_sending_attributes(SendingEnabled=True)
     assert ses.get_account()["SendingEnabled"] is True
+
+
+def test_put_account_details_where_there_is_no_sandbox_waits_for_nobody(server: Server) -> None:
+    ses = server.client("sesv2")
+    assert "Details" not in ses.get_account()
+    details = {"MailType": "MARKETING", "WebsiteURL": "https://example.com/"}
+    ses.put_account_details(**details, ProductionAccessEnabled=True)
+    found = ses.get_account()
+    assert found["Details"] == details
+    assert found["ProductionAccessEnabled"] is True
+    ses.put_account_details(**details, UseCaseDescription="News", ProductionAccessEnabled=True)
+    assert ses.get_account()["Details"]["UseCaseDescription"] == "News"

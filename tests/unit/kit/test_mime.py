@@ -18,6 +18,7 @@ from pillarbox.kit.mime import (
     file_name,
     fits_seven_bit,
     has_long_line,
+    in_crlf_lines,
     quoted_printable_binary,
     quoted_printable_text,
     walk,
@@ -213,3 +214,19 @@ def test_quoted_printable_keeps_what_gateways_change(text: bytes) -> None:
     assert all(len(line) <= 76 and not line.endswith((b" ", b"\t")) for line in written.split(b"\r\n"))
     assert b"\r\n.\r\n" not in b"\r\n" + written
     assert written.count(b"\n") == written.count(b"\r\n")
+
+
+@pytest.mark.parametrize(
+    ("given", "lines"),
+    [
+        (b"a: b\r\n\r\nc\r\n", b"a: b\r\n\r\nc\r\n"),
+        (b"a: b\r\n\r\nc", b"a: b\r\n\r\nc\r\n"),
+        (b"a: b\n\nc\n", b"a: b\r\n\r\nc\r\n"),
+        (b"a: b\r\rc\r", b"a: b\r\n\r\nc\r\n"),
+        (b"a\r\r\nb\n\r\nc\n\rd\r\n", b"a\r\n\r\nb\r\n\r\nc\r\n\r\nd\r\n"),
+        (b"a\r\nb\r\n\n\rc", b"a\r\nb\r\n\r\n\r\nc\r\n"),
+        (b"", b"\r\n"),
+    ],
+)
+def test_every_line_of_a_message_ends_in_crlf(given: bytes, lines: bytes) -> None:
+    assert in_crlf_lines(given) == lines

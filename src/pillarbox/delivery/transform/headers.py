@@ -1,6 +1,7 @@
 """The headers that delivery sets and removes; every other byte stays as it was given.
 
-Pure. Called through the list in pipeline.py. What SES does to headers:
+Pure. Called through the list in pipeline.py, with lines that end in CRLF. What
+SES does to headers:
 https://docs.aws.amazon.com/ses/latest/dg/header-fields.html
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pillarbox.delivery.transform.dkim import SigningKey
 from pillarbox.kit.clock import SECOND, Millis
 from pillarbox.kit.headers import splice, split
 from pillarbox.kit.ids import message_id_header
@@ -21,17 +23,46 @@ _SET = frozenset(("message-id", "date", "feedback-id"))
 _PRIVATE = frozenset(("bcc", "return-path"))
 _PRIVATE_PREFIXES = ("x-ses-", "x-pillarbox-")
 _SENDER_ID = "Pillarbox"
+# The least that is allowed: https://www.rfc-editor.org/rfc/rfc5321#section-6.3
+MOST_HOPS = 100
+
+
+class Undeliverable(Exception):
+    """No next hop should get this message; `reply` says why, as a server would have said it."""
+
+    def __init__(self, reply: str) -> None:
+        super().__init__(reply)
+        self.reply = reply
 
 
 @dataclass(frozen=True, slots=True)
 class TransformFacts:
-    """What the transforms need to know of a message; `tags` are those of its events."""
+    """What the transforms need to know of a message.
+
+    `host` is the name of this server, `tags` are those of the message's events, `keys` sign it.
+    """
 
     message_id: str
     region: str
     service_domain: str
+    host: str
     accepted_at: Millis
     tags: Mapping[str, list[str]]
+    keys: tuple[SigningKey, ...]
+
+
+def with_trace(raw: bytes, facts: TransformFacts) -> bytes:
+    """Say first that the message came by here; raise Undeliverable for one that came by too many servers already.
+
+    The address of the client is not told, as SES does not tell it.
+    https://www.rfc-editor.org/rfc/rfc5321#section-4.4
+    """
+    hops = sum(field.name == "received" for field in split(raw).fields)
+    if hops > MOST_HOPS:
+        # https://www.rfc-editor.org/rfc/rfc3463#section-3.5
+        raise Undeliverable(f"554 5.4.6 the message has been through {hops} servers: it is going round in circles")
+    line = f"Received: by {facts.host} (Pillarbox)\r\n id {facts.message_id};\r\n {date_of(facts.accepted_at)}\r\n"
+    return line.encode("ascii") + raw
 
 
 def with_delivery_headers(raw: bytes, facts: TransformFacts) -> bytes:
@@ -41,8 +72,7 @@ def with_delivery_headers(raw: bytes, facts: TransformFacts) -> bytes:
     """
     head = split(raw)
     if not head.separated:  # the message has no header at all, or nothing else
-        line_end = b"" if raw.endswith(b"\n", 0, head.body) or not head.fields else b"\r\n"
-        raw = splice(raw, [(head.body, head.body, line_end + b"\r\n")])
+        raw = splice(raw, [(head.body, head.body, b"\r\n")])
         head = split(raw)
     lines = {
         "message-id": f"Message-ID: {message_id_header(facts.message_id, facts.region, facts.service_domain)}\r\n",

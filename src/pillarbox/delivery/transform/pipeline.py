@@ -1,20 +1,29 @@
 """What becomes of a promised message on its way out: the list, in order.
 
 Pure; what the sender gave stays in the store as given, and each attempt starts
-from it. Called by the worker before it hands an attempt to a transport.
+from it. Called by prepare.py before the worker hands an attempt to a transport.
 """
 
 from collections.abc import Callable
 
-from pillarbox.delivery.transform.headers import TransformFacts, with_delivery_headers
+from pillarbox.delivery.transform.dkim import signed
+from pillarbox.delivery.transform.headers import TransformFacts, with_delivery_headers, with_trace
+from pillarbox.kit.mime import in_crlf_lines
 
 Transform = Callable[[bytes, TransformFacts], bytes]
 
-TRANSFORMS: tuple[tuple[str, Transform], ...] = (("headers", with_delivery_headers),)
+# Line ends come first, because all others rely on them; DKIM comes last, because it covers all others; and the trace
+# stands on top of the message without being covered.
+TRANSFORMS: tuple[tuple[str, Transform], ...] = (
+    ("line ends", lambda raw, _: in_crlf_lines(raw)),
+    ("headers", with_delivery_headers),
+    ("trace", with_trace),
+    ("dkim", lambda raw, facts: signed(raw, facts.keys, facts.accepted_at)),
+)
 
 
 def transform(raw: bytes, facts: TransformFacts) -> bytes:
-    """Return the message as it leaves; the same message and facts give the same bytes."""
+    """Return the message as it leaves, or raise Undeliverable; the same message and facts give the same bytes."""
     for _, step in TRANSFORMS:
         raw = step(raw, facts)
     return raw

@@ -5,9 +5,12 @@ import email.utils
 import pytest
 
 from pillarbox.delivery.transform.headers import (
+    MOST_HOPS,
     TransformFacts,
+    Undeliverable,
     date_of,
     with_delivery_headers,
+    with_trace,
 )
 from pillarbox.kit.headers import list_headers
 
@@ -17,7 +20,9 @@ DATE = b"Date: Fri, 14 Oct 2016 05:02:16 +0000\r\n"
 
 def facts(region: str = "us-east-1", **tags: str) -> TransformFacts:
     named = {name.replace("_", "-").replace("ses-", "ses:", 1): [value] for name, value in tags.items()}
-    return TransformFacts(MESSAGE_ID, region, "mail.example.org", 1_476_421_336_645, named)
+    return TransformFacts(
+        MESSAGE_ID, region, "mail.example.org", "mta.mail.example.org", 1_476_421_336_645, named, keys=()
+    )
 
 
 def headers_of(raw: bytes, facts: TransformFacts) -> dict[str, str]:
@@ -60,14 +65,13 @@ def test_the_message_id_names_the_region_as_ses_does(region: str, host: str) -> 
     ("raw", "changed"),
     [
         (b"A: 1\r\nDate: old\r\n folded\r\nB: 2\r\n\r\nx", b"A: 1\r\n%sB: 2\r\n\r\nx"),
-        (b"date : old\nB: 2\n\nx", b"%sB: 2\n\nx"),
+        (b"date : old\r\nB: 2\r\n\r\nx", b"%sB: 2\r\n\r\nx"),
         (b"A: 1\r\nDate: one\r\nB: 2\r\nDate: two\r\n\r\nx", b"A: 1\r\n%sB: 2\r\n\r\nx"),
         (b"A: 1\r\n\r\nx", b"%sA: 1\r\n\r\nx"),
         (b"\r\nDate: in the body", b"%s\r\nDate: in the body"),
         (b"no header", b"%s\r\nno header"),
         (b"A: 1\r\n", b"%sA: 1\r\n\r\n"),
-        (b"A: 1", b"%sA: 1\r\n\r\n"),
-        (b"Date: old", b"%s\r\n"),
+        (b"Date: old\r\n", b"%s\r\n"),
         (b"", b"%s\r\n"),
     ],
 )
@@ -96,3 +100,18 @@ def test_the_feedback_id_carries_the_labels_of_the_sender() -> None:
     second = headers_of(b"\r\n", facts(ses_feedback_id_b="x"))["Feedback-ID"]
     assert both.startswith("spring:x:1.us-east-1.")
     assert second.startswith(":x:1.us-east-1.")
+
+
+def test_the_trace_stands_on_top_and_tells_no_client() -> None:
+    assert with_trace(b"Received: before\r\n\r\nx", facts()) == (
+        b"Received: by mta.mail.example.org (Pillarbox)\r\n id " + MESSAGE_ID.encode() + b";\r\n"
+        b" Fri, 14 Oct 2016 05:02:16 +0000\r\nReceived: before\r\n\r\nx"
+    )
+
+
+def test_a_message_that_goes_round_in_circles_ends_here() -> None:
+    hop = b"Received: by somebody.example; Fri, 14 Oct 2016 05:02:16 +0000\r\n"
+    with_trace(hop * MOST_HOPS + b"\r\n" + hop, facts())
+    with pytest.raises(Undeliverable) as raised:
+        with_trace(hop * (MOST_HOPS + 1) + b"\r\n", facts())
+    assert raised.value.reply.startswith("554 5.4.6 ")

@@ -1,0 +1,135 @@
+"""Makes what an attempt hands over: the message as it leaves, and the sender of its envelope.
+
+Touches the store, with a memory of a second, for what senders have set up: DKIM
+keys and MAIL FROM domain. Long messages and slow signatures are made in
+threads. Called by the worker for each attempt.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import msgspec
+
+from pillarbox.delivery.transform.dkim import SigningKey
+from pillarbox.delivery.transform.headers import TransformFacts
+from pillarbox.delivery.transform.pipeline import transform
+from pillarbox.delivery.verp import EVERYONE, ReturnPaths
+from pillarbox.events.types import MailFacts
+from pillarbox.kit.clock import Clock
+from pillarbox.kit.ids import Scope
+from pillarbox.kit.secrets import Keyring
+from pillarbox.resources import dkim_keys, identity_dns, identity_mail_from, service_key, verification
+from pillarbox.resources.dkim_keys import StoredKey
+from pillarbox.resources.identities import MailFrom
+from pillarbox.store.engine import Store
+from pillarbox.store.messages import MessageRow
+from pillarbox.store.plan import Plan
+from pillarbox.store.remember import Remembering
+
+_LARGE = 128 * 1024
+_MOST_OPEN_KEYS = 10_000
+
+_read_mail = msgspec.json.Decoder(MailFacts).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the server is called in what it delivers."""
+
+    service_domain: str
+    reporting_mta: str
+
+
+class Prepared(NamedTuple):
+    """`sender` is empty for mail that must never bring mail back."""
+
+    sender: str
+    data: bytes
+
+
+class Preparer:
+    """Prepares attempts; the same message and recipients give the same bytes for as long as their sender's keys stay.
+
+    Raises Undeliverable for a message that no next hop should get, and Unavailable when keys cannot be read: an
+    unsigned message must not leave where a signed one is expected.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        keyring: Keyring,
+        clock: Clock,
+        site: Site,
+        return_paths: ReturnPaths,
+        service_keys: Sequence[StoredKey] = (),
+        *,
+        signs_twice: bool = False,
+    ) -> None:
+        """`service_keys` sign for the service: where the sender has no keys, and with `signs_twice` after theirs."""
+        self._known = Remembering(store, clock, "nouns")
+        self._keyring = keyring
+        self.site = site
+        self._return_paths = return_paths
+        self._service_keys = tuple(service_keys)
+        self._signs_twice = signs_twice
+        self._opened: dict[bytes, SigningKey] = {}
+
+    @classmethod
+    async def load(cls, store: Store, keyring: Keyring, clock: Clock, site: Site, *, signs_twice: bool) -> "Preparer":
+        """Open the server's own keys, which are made at the first start."""
+        now = clock.now()
+        paths = await ReturnPaths.load(store, keyring, now)
+        zone = identity_dns.zone_of(site.service_domain)  # without one no key of ours can be found
+        keys = [await service_key.load(store, keyring, zone, now)] if zone else []
+        return cls(store, keyring, clock, site, paths, keys, signs_twice=signs_twice)
+
+    async def prepare(self, message: MessageRow, given: bytes, recipients: Sequence[str]) -> Prepared:
+        """Return what leaves for these recipients of a message whose bytes are `given`."""
+        mail = _read_mail(message.mail)
+        stored, mail_from = await self._known.read(_set_up, message.scope, mail.sender_address)
+        facts = TransformFacts(
+            message_id=message.message_id,
+            region=message.region,
+            service_domain=self.site.service_domain,
+            host=self.site.reporting_mta,
+            accepted_at=message.accepted_at,
+            tags=mail.tags,
+            keys=await self._keys(message.scope, stored),
+        )
+        if len(given) > _LARGE or any(key.is_slow for key in facts.keys):
+            data = await asyncio.to_thread(transform, given, facts)
+        else:
+            data = transform(given, facts)
+        return Prepared(self._sender(message.message_id, mail, recipients, mail_from), data)
+
+    def _sender(self, message_id: str, mail: MailFacts, recipients: Sequence[str], mail_from: MailFrom | None) -> str:
+        if not mail.return_path:
+            return ""
+        alone = len(recipients) == 1 and recipients[0] in mail.recipients
+        local_part = self._return_paths.make(message_id, mail.recipients.index(recipients[0]) if alone else EVERYONE)
+        if mail_from is not None and mail_from.verification.status == verification.SUCCESS:
+            return f"{local_part}@{mail_from.domain}"
+        return f"{local_part}@{self.site.service_domain}"
+
+    async def _keys(self, scope: Scope, stored: Sequence[StoredKey]) -> tuple[SigningKey, ...]:
+        keys = [await self._open(scope, key) for key in stored]
+        if self._signs_twice or not keys:
+            keys += [await self._open(service_key.SCOPE, key) for key in self._service_keys]
+        return tuple(keys)
+
+    async def _open(self, scope: Scope, key: StoredKey) -> SigningKey:
+        opened = self._opened.get(key.sealed)
+        if opened is None:
+            private = await asyncio.to_thread(dkim_keys.open_private, scope, key, self._keyring)
+            if len(self._opened) >= _MOST_OPEN_KEYS:
+                self._opened.clear()
+            opened = self._opened[key.sealed] = SigningKey(key.domain, key.selector, private)
+        return opened
+
+
+def _set_up(scope: Scope, sender: str) -> Plan[tuple[list[StoredKey], MailFrom | None]]:
+    """Return what signs mail from an address, and the domain that its bounces go to."""
+    keys = yield from dkim_keys.signing_keys(scope, sender)
+    return keys, (yield from identity_mail_from.of_sender(scope, sender))

@@ -77,7 +77,9 @@ def production_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Run
     from tests.support.server import RunningServer
 
     folder = tmp_path_factory.mktemp("production")
-    with RunningServer.started(folder, body_limit_bytes=20_000_000, sigv3=True) as running:
+    # No name server answers there: what tests pretend to own is asked of nobody else.
+    nobody = ("127.0.0.1:1",)
+    with RunningServer.started(folder, body_limit_bytes=20_000_000, sigv3=True, nameservers=nobody) as running:
         yield running
 
 

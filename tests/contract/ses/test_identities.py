@@ -66,9 +66,95 @@ def test_verify_domain_dkim_creates_the_identity_and_answers_three_tokens(server
     assert len(set(tokens)) == 3
     assert all(re.fullmatch(r"[a-z2-7]{32}", token) for token in tokens)
     assert ses.verify_domain_dkim(Domain="example.com")["DkimTokens"] == tokens
-    assert ses.get_identity_dkim_attributes(Identities=["example.com"])["DkimAttributes"] == {
-        "example.com": {"DkimEnabled": True, "DkimVerificationStatus": "Pending", "DkimTokens": tokens}
-    }
+
+
+def test_get_identity_dkim_attributes_tells_what_the_dns_has_shown(server: Server, production: Server) -> None:
+    for one, status in ((server, "Success"), (production, "Pending")):
+        ses = one.client("ses")
+        tokens = ses.verify_domain_dkim(Domain="example.com")["DkimTokens"]
+        assert ses.get_identity_dkim_attributes(Identities=["example.com"])["DkimAttributes"] == {
+            "example.com": {"DkimEnabled": True, "DkimVerificationStatus": status, "DkimTokens": tokens}
+        }
+
+
+def test_set_identity_dkim_enabled_switches_signing_off_and_on(server: Server) -> None:
+    ses = server.client("ses")
+    ses.verify_domain_dkim(Domain="example.com")
+    for enabled in (False, True):
+        ses.set_identity_dkim_enabled(Identity="Example.com", DkimEnabled=enabled)
+        (attributes,) = ses.get_identity_dkim_attributes(Identities=["example.com"])["DkimAttributes"].values()
+        assert (attributes["DkimEnabled"], attributes["DkimVerificationStatus"]) == (enabled, "Success")
+
+
+def test_set_identity_dkim_enabled_needs_a_domain_that_is_set_up(server: Server) -> None:
+    ses = server.client("ses")
+    ses.verify_email_identity(EmailAddress="jo@example.com")
+    ses.verify_domain_identity(Domain="example.com")
+    for name in ("jo@example.com", "example.com"):
+        with refused(
+            "InvalidParameterValue", f"DKIM is not set up for identity {name}: verify the domain for DKIM first."
+        ):
+            ses.set_identity_dkim_enabled(Identity=name, DkimEnabled=True)
+    ses.verify_domain_dkim(Domain="example.com")
+    ses.set_identity_dkim_enabled(Identity="jo@example.com", DkimEnabled=True)
+
+
+def test_set_identity_dkim_enabled_names_what_is_not_there(server: Server) -> None:
+    with refused("InvalidParameterValue", "Identity missing.example does not exist."):
+        server.client("ses").set_identity_dkim_enabled(Identity="missing.example", DkimEnabled=False)
+
+
+def test_set_identity_mail_from_domain_sets_and_clears(server: Server) -> None:
+    ses = server.client("ses")
+    ses.verify_domain_identity(Domain="example.com")
+
+    def told() -> dict[str, dict[str, str]]:
+        names = ["example.com", "missing.example"]
+        return ses.get_identity_mail_from_domain_attributes(Identities=names)["MailFromDomainAttributes"]  # type: ignore[no-any-return]
+
+    assert told() == {}
+    ses.set_identity_mail_from_domain(Identity="example.com", MailFromDomain="Bounce.example.com")
+    domain, status = "bounce.example.com", "Success"
+    expected = {"MailFromDomain": domain, "MailFromDomainStatus": status, "BehaviorOnMXFailure": "UseDefaultValue"}
+    assert told() == {"example.com": expected}
+    ses.set_identity_mail_from_domain(
+        Identity="example.com", MailFromDomain="bounce.example.com", BehaviorOnMXFailure="RejectMessage"
+    )
+    assert told() == {"example.com": expected | {"BehaviorOnMXFailure": "RejectMessage"}}
+    ses.set_identity_mail_from_domain(Identity="example.com")
+    assert told() == {}
+
+
+@pytest.mark.parametrize("domain", ["example.com", "bounce.example.net", "notexample.com"])
+def test_set_identity_mail_from_domain_takes_subdomains_only(server: Server, domain: str) -> None:
+    ses = server.client("ses")
+    ses.verify_domain_identity(Domain="example.com")
+    with refused(
+        "InvalidParameterValue",
+        f"Provided MAIL-FROM domain <{domain}> is not subdomain of the domain of the identity <example.com>.",
+    ):
+        ses.set_identity_mail_from_domain(Identity="example.com", MailFromDomain=domain)
+
+
+def test_set_identity_mail_from_domain_names_what_is_not_there(server: Server) -> None:
+    with refused("InvalidParameterValue", "Identity missing.example does not exist."):
+        server.client("ses").set_identity_mail_from_domain(
+            Identity="missing.example", MailFromDomain="a.missing.example"
+        )
+
+
+def test_a_mail_from_domain_needs_a_service_domain_that_its_record_can_point_to(production: Server) -> None:
+    ses = production.client("ses")
+    ses.verify_domain_identity(Domain="example.com")
+    with refused("InvalidParameterValue"):
+        ses.set_identity_mail_from_domain(Identity="example.com", MailFromDomain="bounce.example.com")
+
+
+def test_get_identity_mail_from_domain_attributes_of_a_hundred_at_the_most(server: Server) -> None:
+    with refused("InvalidParameterValue"):
+        server.client("ses").get_identity_mail_from_domain_attributes(
+            Identities=[f"d{number}.example" for number in range(101)]
+        )
 
 
 def test_get_identity_dkim_attributes_of_an_identity_without_dkim(server: Server) -> None:

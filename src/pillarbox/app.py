@@ -21,7 +21,9 @@ import uvicorn
 from pillarbox.api import registry
 from pillarbox.api.call import Services
 from pillarbox.dashboard.app import build
+from pillarbox.delivery.depth import DepthGauge
 from pillarbox.delivery.prepare import Preparer, Site
+from pillarbox.delivery.provider_book import ProviderBook
 from pillarbox.delivery.route import RouteTable, Rule
 from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.transport.base import Transport
@@ -99,6 +101,7 @@ class Listening:
     smtp_port: int
     smtps_port: int
     names: Names
+    book: ProviderBook
 
 
 async def serve(
@@ -123,7 +126,8 @@ async def serve(
         store = await open_store(settings.database, settings.folder)
         running.push_async_callback(store.close)
         names = Names(settings.nameservers, validates=settings.dns_validates)
-        listening = Listening(settings, port, public_url, store, keyring, smtp_port, smtps_port, names)
+        book = ProviderBook(store, names, clock)
+        listening = Listening(settings, port, public_url, store, keyring, smtp_port, smtps_port, names, book)
         if store.is_ours_alone:
             await store.write(leases.end_all, clock.now())
         signer = await Signer.load(store, keyring, settings.sns_cert_url or public_url, clock.now())
@@ -192,14 +196,16 @@ async def _background(
         allow_private=settings.sns_private_addresses,
     )
     running.push_async_callback(outside.close)
+    by_name = {transport.name: transport for transport in transports}
     checks = IdentityChecks(store, listening.names, listening.keyring, settings.service_domain)
     return [
-        Worker(store, {transport.name: transport for transport in transports}, EicarScanner(), preparer, clock).run(),
+        Worker(store, by_name, EicarScanner(), preparer, clock, listening.book).run(),
+        DepthGauge(store, clock).run(),
         Follower("destinations", store, FanOut(settings.service_domain, clock), clock).run(),
         Follower("stats", store, count, clock).run(),
         Deliverer(store, signer, outside, listening.keyring, listening.public_url, clock).run(),
         QueueSweep(store, clock).run(),
-        Expander(store, _routes(settings), clock).run(),
+        Expander(store, _routes(listening), clock).run(),
         RetryKeySweep(store, clock).run(),
         Unconfirmed(store, clock).run(),
         Runner(store, checks, clock).run(),
@@ -264,10 +270,10 @@ def _authenticator(listening: Listening, clock: Clock) -> Authenticator:
     return SignedOnly(listening.store, listening.keyring, clock, window)
 
 
-def _routes(settings: Settings) -> RouteTable:
-    return RouteTable(
-        [Rule(route.transport, route.account, route.configuration_set, route.domain) for route in settings.routes]
-    )
+def _routes(listening: Listening) -> RouteTable:
+    routes = listening.settings.routes
+    rules = [Rule(route.transport, route.account, route.configuration_set, route.domain) for route in routes]
+    return RouteTable(rules, listening.book.known)
 
 
 def _services(listening: Listening, clock: Clock) -> Services:
@@ -277,7 +283,7 @@ def _services(listening: Listening, clock: Clock) -> Services:
     enforced = not settings.dev
     daily_limit = int(quota.max_24_hour) if enforced and quota.max_24_hour >= 0 else None
     rate = quota.max_rate if enforced and quota.max_rate > 0 else None
-    route = _routes(settings)
+    route = _routes(listening)
     sender = Sender(
         store,
         Standings(

@@ -14,6 +14,8 @@ from pillarbox.kit.ids import Scope
 from pillarbox.store import outgoing
 from pillarbox.store.engine import Store
 from pillarbox.store.sqlite import SqliteStore
+from tests.support.direct import sending_directly
+from tests.support.name_server import NameServer
 from tests.support.postfix import Postfix
 from tests.support.sink import Sink
 from tests.support.smarthost import handing_to
@@ -49,13 +51,24 @@ async def handing_to_postfix(_: Store) -> AsyncIterator[Transport]:
             yield transport
 
 
+@asynccontextmanager
+async def handing_to_a_mail_server(kept: Store) -> AsyncIterator[Transport]:
+    with Sink.listening() as sink:
+        sink.script.always("RCPT bounce@example.net", NO_SUCH_USER)
+        async with NameServer() as zone, sending_directly(zone, sink.port, kept) as transport:
+            zone.add("example.net", "MX", "10 mx.example.net.")
+            zone.add("mx.example.net", "A", "127.0.0.1")
+            yield transport
+
+
 TRANSPORTS: dict[str, tuple[Callable[[Store], AbstractAsyncContextManager[Transport]], str]] = {
     "capture": (capturing, "example.net"),
     "simulator": (simulating, "simulator.amazonses.com"),
     "smtp": (handing_to_a_sink, "example.net"),
     "smtp to Postfix": (handing_to_postfix, "example.net"),
+    "mx": (handing_to_a_mail_server, "example.net"),
 }
-THOSE_THAT_REFUSE = ("simulator", "smtp", "smtp to Postfix")
+THOSE_THAT_REFUSE = ("simulator", "smtp", "smtp to Postfix", "mx")
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ MUTANTS = [
     Mutant(
         "a lone LF in a message never leaves",
         "delivery/transport/smtp_transaction.py",
-        '    data = _BARE.sub(b"\\r\\n", raw)\n',
+        "    data = in_crlf_lines(raw)\n",
         "    data = raw\n",
         "tests/unit/delivery/transport/test_smtp_transaction.py::test_no_message_can_end_before_its_end",
     ),

@@ -8,7 +8,6 @@ then; it is never lost.
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import NamedTuple
 
@@ -17,9 +16,9 @@ from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused
 from pillarbox.delivery.transport.smtp_connection import Connection, Reply
 from pillarbox.delivery.transport.smtp_dial import Broken
 from pillarbox.delivery.transport.smtp_pool import Pool
+from pillarbox.kit.mime import in_crlf_lines
 
 _LARGE = 128 * 1024
-_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 
 
 class Mail(NamedTuple):
@@ -58,9 +57,7 @@ def as_sent(sender: str, raw: bytes) -> Mail:
     https://www.rfc-editor.org/rfc/rfc5321#section-2.3.8
     https://www.rfc-editor.org/rfc/rfc5321#section-4.5.2
     """
-    data = _BARE.sub(b"\r\n", raw)
-    if not data.endswith(b"\r\n"):
-        data += b"\r\n"
+    data = in_crlf_lines(raw)
     stuffed = data.replace(b"\r\n.", b"\r\n..")
     if stuffed.startswith(b"."):
         stuffed = b"." + stuffed

@@ -124,6 +124,27 @@ MUTANTS = [
         "tests/unit/store/test_engine.py::test_one_bad_item_does_not_undo_its_neighbours",
     ),
     Mutant(
+        "a bounce is believed only at an address that this server has made",
+        "delivery/verp.py",
+        "        return returned if hmac.compare_digest(made, local_part.lower()) else None\n",
+        "        return returned if made else None\n",
+        "tests/unit/delivery/test_verp.py::test_a_path_of_another_server_is_refused",
+    ),
+    Mutant(
+        "mail is signed as it leaves",
+        "delivery/transform/pipeline.py",
+        '    ("line ends", lambda raw, _: in_crlf_lines(raw)),\n',
+        "",
+        "tests/unit/delivery/transform/test_pipeline.py::test_whatever_leaves_is_signed_as_it_leaves",
+    ),
+    Mutant(
+        "nobody adds a header to a signed message",
+        "delivery/transform/dkim.py",
+        "len(present) + (name in _ALWAYS or bool(present))",
+        "len(present)",
+        "tests/unit/delivery/transform/test_dkim.py::test_a_header_that_is_added_breaks_it",
+    ),
+    Mutant(
         "the quota is judged with the write",
         "sending/accept.py",
         "        left[scope] -= promise.quota_recipients\n",

@@ -74,7 +74,7 @@ class Preparer:
         self._return_paths = return_paths
         self._service_keys = tuple(service_keys)
         self._signs_twice = signs_twice
-        self._opened: dict[bytes, SigningKey] = {}
+        self._opened: dict[bytes, asyncio.Task[SigningKey]] = {}
 
     @classmethod
     async def load(cls, store: Store, keyring: Keyring, clock: Clock, site: Site, *, signs_twice: bool) -> "Preparer":
@@ -120,13 +120,22 @@ class Preparer:
         return tuple(keys)
 
     async def _open(self, scope: Scope, key: StoredKey) -> SigningKey:
-        opened = self._opened.get(key.sealed)
-        if opened is None:
-            private = await asyncio.to_thread(dkim_keys.open_private, scope, key, self._keyring)
+        """Open a key once, however many wait for it: the check of an RSA key takes longer than many signatures."""
+        opening = self._opened.get(key.sealed)
+        if opening is None:
             if len(self._opened) >= _MOST_OPEN_KEYS:
                 self._opened.clear()
-            opened = self._opened[key.sealed] = SigningKey(key.domain, key.selector, private)
-        return opened
+            opening = asyncio.create_task(asyncio.to_thread(_opened, scope, key, self._keyring))
+            self._opened[key.sealed] = opening
+        try:
+            return await asyncio.shield(opening)
+        except Exception:  # the keyring may be put right
+            self._opened.pop(key.sealed, None)
+            raise
+
+
+def _opened(scope: Scope, key: StoredKey, keyring: Keyring) -> SigningKey:
+    return SigningKey(key.domain, key.selector, dkim_keys.open_private(scope, key, keyring))
 
 
 def _set_up(scope: Scope, sender: str) -> Plan[tuple[list[StoredKey], MailFrom | None]]:

@@ -48,7 +48,7 @@ MUTANTS = [
     Mutant(
         "mail by SMTP needs a login",
         "edge/smtp.py",
-        "        elif self._told.caller:\n            return True\n",
+        "        elif self._login.caller:\n            return True\n",
         "        elif self._told.greeted:\n            return True\n",
         "tests/scenarios/test_smtp_door.py::test_nothing_is_relayed_without_a_login",
     ),
@@ -61,7 +61,7 @@ MUTANTS = [
     ),
     Mutant(
         "what was said before STARTTLS does not count after it",
-        "edge/smtp.py",
+        "edge/smtp_dialogue.py",
         "        self._inlet.discard()\n",
         "",
         "tests/scenarios/test_smtp_door.py::test_what_was_said_before_starttls_does_not_count_after_it",
@@ -97,7 +97,7 @@ MUTANTS = [
     Mutant(
         "what was deferred is tried again",
         "delivery/retry.py",
-        "    return due_at if due_at <= first_at + GIVE_UP_AFTER else None\n",
+        "    return min(now + wait + int(wait * _MOST_JITTER * _chance(f\"{key}/{attempts}\")), until)\n",
         "    return None\n",
         "tests/unit/delivery/test_worker.py::test_a_deferral_waits_its_time_and_keeps_only_those_left",
     ),

@@ -1,32 +1,25 @@
-"""SMTP submission: the SMTP interface of Amazon SES, within limits.
+"""SMTP submission: the SMTP interface of Amazon SES.
 
-The dialogue of one connection, over aiosmtpd's connection and STARTTLS. A
+The dialogue of smtp_dialogue.py with logins, for senders that are verified. A
 message becomes a Draft like raw mail from the API, and is answered 250 only
-when its promise is on disk. Built by smtp_door.py, which holds the limits that
-all connections share.
+when its promise is on disk. Built by smtp_door.py.
 https://docs.aws.amazon.com/ses/latest/dg/send-email-smtp.html
 """
 
-import asyncio
-import contextlib
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING, Any
-
-from aiosmtpd.smtp import SMTP, TLSSetupException
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pillarbox.edge import smtp_replies as replies
 from pillarbox.edge.authenticate import Caller
-from pillarbox.edge.smtp_commands import BadParameter, Malformed, Path, decode, read_path, read_plain
-from pillarbox.edge.smtp_lines import BareNewline, Gone, Inlet, LineTooLong
-from pillarbox.kit import log
+from pillarbox.edge.smtp_commands import Malformed, decode, read_path, read_plain
+from pillarbox.edge.smtp_dialogue import Dialogue, Leave
+from pillarbox.edge.smtp_lines import BareNewline, LineTooLong
 from pillarbox.kit.errors import Refusal, Unavailable
 from pillarbox.sending.draft import V2_SIZE_LIMIT, Draft, Raw
 from pillarbox.sending.policy import MOST_RECIPIENTS
 
 if TYPE_CHECKING:
-    from pillarbox.edge.smtp_door import Held, SmtpDoor
+    from pillarbox.edge.smtp_door import SmtpDoor
 
 # The name that events of SES give to mail that came by SMTP.
 OPERATION = "SendSmtpEmail"
@@ -35,188 +28,35 @@ _MOST_FAILED_LOGINS = 3
 _ASK_USER, _ASK_PASSWORD = "334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"
 
 
-class _Leave(Exception):
-    """The connection is to be closed, after this reply."""
-
-
 @dataclass(slots=True)
-class _Session:
-    """What was said since the connection, or its TLS, began."""
+class _Login:
+    """Who speaks, and how often they have failed to say so."""
 
-    greeted: bool = False
     caller: Caller | None = None
-    failed_logins: int = 0
-    return_path: Path | None = None
-    recipients: list[str] = field(default_factory=list)
-
-    def forget_message(self) -> None:
-        self.return_path = None
-        self.recipients = []
+    failed: int = 0
 
 
-class Dialogue(SMTP):
-    """One connection. Nothing that it meets leaves it as an exception."""
+class Submission(Dialogue):
+    """One client that sends. Nothing that it meets leaves it as an exception."""
 
-    line_length_limit = 64 * 1024  # of the reader below us; commands and messages have limits of their own
+    offers = ("250-AUTH PLAIN LOGIN",)
 
     def __init__(self, door: "SmtpDoor", *, implicit_tls: bool) -> None:
-        super().__init__(
-            None,
-            hostname=door.name,
-            tls_context=None if implicit_tls else door.tls,
-            timeout=door.limits.idle_seconds,
-            loop=asyncio.get_running_loop(),
-        )
-        self._door = door
-        self._encrypted = implicit_tls
-        self._told = _Session()
-        self._inlet = Inlet(self._read)
-        self._is_sending = False
-        self._is_leaving = False
-        self._is_shaking_hands = False
-        self._log = log.named("smtp")
-        self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
-            "HELO": self._helo,
-            "EHLO": self._ehlo,
-            "STARTTLS": self._starttls,
-            "AUTH": self._auth,
-            "MAIL": self._mail,
-            "RCPT": self._rcpt,
-            "DATA": self._data,
-            "RSET": self._rset,
-            "NOOP": self._noop,
-            "QUIT": self._quit,
-            "VRFY": self._decline,
-            "EXPN": self._decline,
-            "HELP": self._decline,
-        }
+        super().__init__(door, implicit_tls=implicit_tls)
+        self._submission = door
+        self._login = _Login()
+        self._commands["AUTH"] = self._auth
 
-    def hang_up(self) -> None:
-        """Close the connection, unless its client waits for what becomes of a message."""
-        if self._is_shaking_hands and self._handler_coroutine:
-            self._handler_coroutine.cancel()
-        elif not self._is_sending:
-            self._say_last(replies.CLOSING)
-
-    def abort(self) -> None:
-        """Drop the connection now, said or not."""
-        transport: Any = self._original_transport or self.transport
-        if transport is not None:
-            transport.abort()
-
-    # What aiosmtpd calls.
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._door.entered(self)
-        super().connection_made(transport)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._door.left(self)
-        super().connection_lost(error)
-
-    def data_received(self, data: bytes) -> None:
-        if not self._is_leaving:
-            self._reset_timeout()
-        super().data_received(data)
-
-    def eof_received(self) -> bool:
-        """Let a client that has said everything still hear the answers."""
-        self._reader.feed_eof()
-        return not self._encrypted
-
-    def _timeout_cb(self) -> None:
-        if self._is_leaving:
-            self.abort()
-        elif self._is_sending or self._is_shaking_hands:
-            self._reset_timeout()
-        else:
-            self._say_last(replies.TIMED_OUT)
-
-    async def _handle_client(self) -> None:
-        try:
-            if self._door.is_full:
-                raise _Leave(replies.TOO_MANY_CONNECTIONS)
-            await self.push(self._door.greeting())
-            while True:
-                await self._answer()
-        except _Leave as last:
-            self._say_last(str(last))
-        except (Gone, ConnectionError):
-            self._close()
-        except (TLSSetupException, TimeoutError):
-            self.abort()
-            self.connection_lost(None)  # nobody else says so when TLS never began
-        except asyncio.CancelledError:
-            self.abort()
-            self._door.left(self)
-            raise
-        except Exception:
-            self._log.exception("connection failed")
-            self._say_last(replies.NOT_NOW)
-
-    # The dialogue.
-
-    async def _read(self, count: int) -> bytes:
-        return await self._reader.read(count)
-
-    async def _answer(self) -> None:
-        try:
-            line = await self._inlet.line()
-        except LineTooLong:
-            await self.push(replies.LINE_TOO_LONG)
-            return
-        except BareNewline:
-            raise _Leave(replies.BARE_NEWLINE) from None
-        word, _, argument = line.decode("latin-1").partition(" ")
-        command = self._commands.get(word.upper())
-        if command is None:
-            await self.push(replies.UNKNOWN_COMMAND)
-            return
-        try:
-            await command(argument.strip())
-        except Malformed:
-            await self.push(replies.BAD_ARGUMENT)
-        except BadParameter:
-            await self.push(replies.BAD_PARAMETER)
-
-    async def _helo(self, argument: str) -> None:
-        await self._greet(argument, (f"250 {self._door.name}",))
-
-    async def _ehlo(self, argument: str) -> None:
-        starttls = ("250-STARTTLS",) if self.tls_context else ()
-        size = f"250-SIZE {V2_SIZE_LIMIT}"
-        name = f"250-{self._door.name}"
-        await self._greet(argument, (name, "250-8BITMIME", size, *starttls, "250-AUTH PLAIN LOGIN", replies.OK))
-
-    async def _greet(self, argument: str, lines: tuple[str, ...]) -> None:
-        if not argument:
-            raise Malformed
-        self._told.greeted = True
-        self._told.forget_message()
-        await self.push("\r\n".join(lines))
-
-    async def _starttls(self, argument: str) -> None:
-        if argument:
-            raise Malformed
-        if self._encrypted or not self.tls_context:
-            await self.push(replies.TLS_ALREADY)
-            return
-        # What came in the clear is not part of what is said under TLS.
-        # https://www.rfc-editor.org/rfc/rfc3207#section-4.2
-        self._inlet.discard()
-        self._is_shaking_hands = True
-        async with asyncio.timeout(self._door.limits.idle_seconds):
-            await self.smtp_STARTTLS("")
-        self._is_shaking_hands = False
-        self._encrypted = True
-        self._told = _Session()
+    def _forget_client(self) -> None:
+        super()._forget_client()
+        self._login = _Login()
 
     async def _auth(self, argument: str) -> None:
         if not self._told.greeted:
             await self.push(replies.HELLO_FIRST)
-        elif not (self._encrypted or self._door.takes_plaintext):
+        elif not (self._encrypted or self._submission.takes_plaintext):
             await self.push(replies.TLS_FIRST)
-        elif self._told.caller:
+        elif self._login.caller:
             await self.push(replies.ALREADY_LOGGED_IN)
         else:
             await self._log_in(argument)
@@ -232,21 +72,21 @@ class Dialogue(SMTP):
             await self.push(replies.UNKNOWN_MECHANISM)
             return
         try:
-            self._told.caller = await self._door.logins.caller(user, password)
+            self._login.caller = await self._submission.logins.caller(user, password)
         except Unavailable as error:
             self._log.error("unavailable", why=str(error))
             await self.push(replies.NO_LOGIN_NOW)
             return
-        if self._told.caller:
+        if self._login.caller:
             await self.push(replies.LOGGED_IN)
         else:
             await self._refuse_login(user)
 
     async def _refuse_login(self, user: str) -> None:
-        self._log.warning("login refused", user=replies.one_line(user)[:64], peer=self._peer_address())
-        self._told.failed_logins += 1
-        if self._told.failed_logins >= _MOST_FAILED_LOGINS:
-            raise _Leave(replies.WRONG_CREDENTIALS)
+        self._log.warning("login refused", user=replies.one_line(user)[:64], peer=self.peer)
+        self._login.failed += 1
+        if self._login.failed >= _MOST_FAILED_LOGINS:
+            raise Leave(replies.WRONG_CREDENTIALS)
         await self.push(replies.WRONG_CREDENTIALS)
 
     async def _ask(self, prompt: str) -> str:
@@ -256,7 +96,7 @@ class Dialogue(SMTP):
         except LineTooLong:
             raise Malformed from None
         except BareNewline:
-            raise _Leave(replies.BARE_NEWLINE) from None
+            raise Leave(replies.BARE_NEWLINE) from None
         if answer == "*":
             raise Malformed
         return answer or "="
@@ -265,10 +105,10 @@ class Dialogue(SMTP):
         """Say what is missing before a message can begin, or return True."""
         if not self._told.greeted:
             await self.push(replies.HELLO_FIRST)
-        elif self._told.caller:
+        elif self._login.caller:
             return True
         else:
-            secured = self._encrypted or self._door.takes_plaintext
+            secured = self._encrypted or self._submission.takes_plaintext
             await self.push(replies.LOGIN_FIRST if secured else replies.TLS_FIRST)
         return False
 
@@ -296,49 +136,36 @@ class Dialogue(SMTP):
         path = read_path("TO", argument)
         if path.address is None:
             await self.push(replies.bad_recipient(path.text))
-        elif len(self._told.recipients) >= MOST_RECIPIENTS:
+        elif len(self._told.recipients) >= await self._most_recipients():
             await self.push(replies.TOO_MANY_RECIPIENTS)
         else:
             self._told.recipients.append(path.text)
             await self.push(replies.OK)
 
-    async def _data(self, argument: str) -> None:
-        if not await self._may_send():
-            return
-        if argument:
-            raise Malformed
-        if not self._told.return_path:
-            await self.push(replies.MAIL_FIRST)
-            return
-        if not self._told.recipients:
-            await self.push(replies.RECIPIENT_FIRST)
-            return
-        await self.push(replies.SEND_DATA)
-        with self._door.hold() as held:
-            message = await self._inlet.message(partial(_take, held))
-            if message is None:
-                reply = replies.TOO_LONG if held.is_too_long else replies.NOT_NOW
-            else:
-                reply = await self._send(message)
-        self._told.forget_message()
-        await self.push(reply)
+    async def _most_recipients(self) -> int:
+        """Return how many recipients may be named; which configuration set it is, only the message will say."""
+        caller = self._login.caller
+        if caller is None or len(self._told.recipients) < MOST_RECIPIENTS:
+            return MOST_RECIPIENTS
+        return await self._submission.most_recipients(caller.scope)
 
     async def _send(self, message: bytes) -> str:
         """Return the reply for a whole message: only 250 promises anything."""
-        caller, return_path = self._told.caller, self._told.return_path
+        caller, return_path = self._login.caller, self._told.return_path
         assert caller and return_path
         draft = Draft(
             scope=caller.scope,
             operation=OPERATION,
             caller_identity=caller.user_name,
-            source_ip=self._peer_address(),
+            grants=caller.grants,
+            source_ip=self.peer,
             content=Raw(message, tuple(self._told.recipients)),
             size_limit=V2_SIZE_LIMIT,
             return_path=return_path.text,
         )
         self._is_sending = True
         try:
-            return replies.accepted(await self._door.send(draft))
+            return replies.accepted(await self._submission.send(draft))
         except (Refusal, Unavailable) as reason:
             if isinstance(reason, Unavailable):
                 self._log.error("unavailable", why=str(reason))
@@ -348,43 +175,3 @@ class Dialogue(SMTP):
             return replies.NOT_NOW
         finally:
             self._is_sending = False
-
-    async def _rset(self, _argument: str) -> None:
-        self._told.forget_message()
-        await self.push(replies.OK)
-
-    async def _noop(self, _argument: str) -> None:
-        await self.push(replies.OK)
-
-    async def _quit(self, _argument: str) -> None:
-        raise _Leave(replies.BYE)
-
-    async def _decline(self, _argument: str) -> None:
-        await self.push(replies.NOT_IMPLEMENTED)
-
-    # The connection.
-
-    def _peer_address(self) -> str:
-        peer: Any = self.session.peer if self.session else None
-        return str(peer[0]) if peer else ""
-
-    def _say_last(self, reply: str) -> None:
-        if self.transport is not None and not self._is_leaving:
-            with contextlib.suppress(Exception):
-                self._writer.write(reply.encode("ascii") + b"\r\n")
-        self._close()
-
-    def _close(self) -> None:
-        """Close when what was said has left; the clock of an idle client ends that wait too."""
-        transport: Any = self.transport or self._original_transport
-        if transport is not None and not self._is_leaving:
-            self._is_leaving = True
-            self._reset_timeout()
-            transport.close()
-
-
-def _take(held: "Held", count: int) -> bool:
-    """Read on behind a message that is too long, since its sender listens only at its end; but not for ever."""
-    if held.seen_bytes > 2 * V2_SIZE_LIMIT:
-        raise _Leave(replies.TOO_LONG)
-    return held.take(count)

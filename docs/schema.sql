@@ -1,3 +1,16 @@
+CREATE TABLE audit (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    happened_at BIGINT NOT NULL,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    who TEXT NOT NULL,
+    source TEXT NOT NULL,
+    action TEXT NOT NULL,
+    subject TEXT NOT NULL
+);
+
+CREATE INDEX audit_by_account ON audit (account, id);
+
 CREATE TABLE bodies (
     body_id INTEGER PRIMARY KEY AUTOINCREMENT,
     account TEXT NOT NULL,
@@ -34,7 +47,7 @@ CREATE TABLE credentials (
     secret BLOB NOT NULL,
     status TEXT NOT NULL,
     created_at BIGINT NOT NULL
-);
+, scope TEXT NOT NULL DEFAULT '');
 
 CREATE TABLE cursors (
     follower TEXT NOT NULL,
@@ -79,6 +92,21 @@ CREATE TABLE holds (
     PRIMARY KEY (kind, account, name)
 ) WITHOUT ROWID;
 
+CREATE TABLE large_sends (
+    message_id TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    send_id TEXT NOT NULL,
+    accepted_at BIGINT NOT NULL,
+    recipients TEXT NOT NULL,
+    recipient_count BIGINT NOT NULL,
+    written BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    lease TEXT NOT NULL
+);
+
+CREATE INDEX large_sends_by_send ON large_sends (send_id);
+
 CREATE TABLE messages (
     message_id TEXT PRIMARY KEY,
     account TEXT NOT NULL,
@@ -94,6 +122,8 @@ CREATE TABLE messages (
     mail TEXT NOT NULL,
     body TEXT NOT NULL
 );
+
+CREATE INDEX messages_by_send ON messages (send_id, message_id) WHERE send_id <> message_id;
 
 CREATE INDEX messages_by_time ON messages (account, region, accepted_at, message_id);
 
@@ -241,6 +271,17 @@ CREATE TABLE recipients (
 ) WITHOUT ROWID;
 
 CREATE INDEX recipients_by_address ON recipients (account, region, address, accepted_at);
+
+CREATE TABLE retry_keys (
+    retry_key BLOB NOT NULL,
+    place BIGINT NOT NULL,
+    content BLOB NOT NULL,
+    message_id TEXT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    PRIMARY KEY (retry_key, place)
+) WITHOUT ROWID;
+
+CREATE INDEX retry_keys_by_end ON retry_keys (expires_at);
 
 CREATE TABLE sealed_secrets (
     name TEXT PRIMARY KEY,

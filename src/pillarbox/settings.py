@@ -121,6 +121,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sandbox: bool = False
     max_24_hour_send: float = -1.0
     max_send_rate: float = 0.0
+    split_recipients: bool = False
+    split_recipient_limit: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000
     sns_private_addresses: bool = False
     nameservers: tuple[str, ...] = ()
     dns_validates: bool = False
@@ -256,7 +258,7 @@ def _is_address(text: str, version: int) -> bool:
 def _check_authorities(table: str, ca_file: str) -> None:
     if ca_file:
         try:
-            ssl.create_default_context(cafile=smarthost.ca_file)
+            ssl.create_default_context(cafile=ca_file)
         except OSError as error:
             why = error.strerror or error
-            raise SettingsError(f"settings: smarthost: ca_file {smarthost.ca_file}: {why}") from None
+            raise SettingsError(f"settings: {table}: ca_file {ca_file}: {why}") from None

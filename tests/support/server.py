@@ -145,6 +145,7 @@ def _busy(account: str) -> Plan[bool]:
     posts = yield Rows(
         "SELECT count(*) FROM notification_deliveries WHERE state = 'due' AND ? IN ('', account)", (account,)
     )
+    unwritten = yield Rows("SELECT count(*) FROM large_sends WHERE ? IN ('', account)", (account,))
     last = yield from events.last_position()
     behind = yield Rows("SELECT count(*) FROM cursors WHERE (tx, seq) < (?, ?)", last)
-    return bool(outgoing[0][0] or posts[0][0] or behind[0][0])
+    return bool(outgoing[0][0] or unwritten[0][0] or posts[0][0] or behind[0][0])

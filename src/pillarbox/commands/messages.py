@@ -11,7 +11,8 @@ from pillarbox.commands.reach import HERE, CommandError, Place, ask, client_of_s
 from pillarbox.kit.clock import DAY, HOUR, MINUTE, SECOND, Millis, SystemClock, parse_iso
 from pillarbox.operate.history import History
 from pillarbox.operate.messages import Page, Recipient, Summary, Wanted
-from pillarbox.operate.requests import ListMessages, ShowHistory
+from pillarbox.operate.requests import ListMessages, ShowHistory, ShowSend
+from pillarbox.operate.sends import Send
 from pillarbox.operate.story import join
 from pillarbox.operate.tail import Told
 
@@ -83,14 +84,22 @@ def messages(
         say(style(f"older messages are left out: --limit is {limit}", "dim"))
 
 
-def history(message_id: str, /, *, json: _Json = False, place: Place = HERE) -> None:
-    """Show what has become of one message.
+def history(message_id: str, /, *, after: str = "", json: _Json = False, place: Place = HERE) -> None:
+    """Show what has become of one message, or of a send of several.
 
     Parameters
     ----------
     message_id
-        The MessageId that the send was answered with.
+        The MessageId that the send was answered with, or the id of a send of several messages.
+    after
+        Of a send: list the messages behind this one.
     """
+    for send in ask(place, ShowSend(message_id, after), list[Send]):
+        if json:
+            say_json(send)
+        else:
+            say(parts(send))
+        return
     found = ask(place, ShowHistory(message_id), History)
     if json:
         say_json(found)
@@ -126,12 +135,15 @@ def timeline(found: History) -> str:
     how = f"{message.operation}" + (
         f", configuration set {message.configuration_set}" if message.configuration_set else ""
     )
+    whole = found.send
+    part_of = [f"  part of  send {whole.send_id}: {plain(_tally(whole))}"] if whole else []
     lines = [
         f"{style('Message', 'bold')}   {message.message_id}",
         f"  from     {plain(message.sender)}",
         f"  subject  {plain(message.subject)}",
         f"  accepted {moment(message.accepted_at)} UTC by {plain(how)} from {plain(found.source_ip)}",
         f"  account  {message.account} in {message.region}, user {plain(found.caller)}",
+        *part_of,
         "",
         style("Recipients", "bold"),
     ]
@@ -147,6 +159,28 @@ def timeline(found: History) -> str:
         lines += ["", style("Still waiting", "bold")]
         lines += [f"  {plain(join(one.recipients))}: {plain(one.why)}" for one in found.waiting]
     return "\n".join(lines)
+
+
+def parts(send: Send) -> str:
+    """Return what became of a send and each of its messages, as a person reads it."""
+    width = max((len(one.address) for one in send.parts), default=0)
+    lines = [
+        f"{style('Send', 'bold')}      {send.send_id}",
+        f"  {send.recipient_count} recipients: {plain(_tally(send))}",
+        "",
+        *(
+            f"  {plain(one.address).ljust(width)}  {style(one.status, _COLOURS.get(one.status, 'blue'))}  {one.message_id}"
+            for one in send.parts
+        ),
+    ]
+    if send.next:
+        lines.append(style(f"there are more: --after {send.next}", "dim"))
+    return "\n".join(lines)
+
+
+def _tally(send: Send) -> str:
+    counts = [f"{count} {state}" for state, count in send.states.items()]
+    return ", ".join(counts + ([f"{send.unwritten} still to be written out"] if send.unwritten else []))
 
 
 def _line(message: Summary) -> tuple[str, ...]:

@@ -97,6 +97,7 @@ class Preparer:
             accepted_at=message.accepted_at,
             tags=mail.tags,
             keys=await self._keys(message.scope, stored),
+            only_to=mail.only_to,
         )
         if len(given) > _LARGE or any(key.is_slow for key in facts.keys):
             data = await asyncio.to_thread(transform, given, facts)

@@ -168,7 +168,8 @@ class MailFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     `headers` are as the sender gave them (for composed mail: as composed),
     before Date and Message-ID are set; `tags` are the sender's and SES's own.
     `return_path` is where feedback goes by mail: empty for mail of the service
-    itself, which leaves with the null path.
+    itself, which leaves with the null path. `source_arn` is the identity of another
+    account on whose authority it was sent, if there is one.
     """
 
     sender: str
@@ -182,6 +183,8 @@ class MailFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     tags: dict[str, list[str]]
     return_path: str
     templated: bool = False
+    source_arn: str = ""
+    only_to: str = ""
 
 
 def kind_of(fact: Fact) -> Kind:

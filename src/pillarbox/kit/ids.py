@@ -84,6 +84,11 @@ def new_message_id(scope: Scope, at: Millis) -> str:
     return f"{region_code(scope.region):04x}{at:012x}-{shape[:24]}{shard:02x}{shape[26:]}-000000"
 
 
+def part_message_id(first: str, number: int) -> str:
+    """Return the MessageId of the part `number` of a send whose first part is `first`: its six digits tell them apart."""
+    return f"{first[:-6]}{number:06d}"
+
+
 def read_message_id(message_id: str) -> MessageIdParts | None:
     """Take a MessageId apart, or return None when it is not one of ours."""
     found = _MESSAGE_ID.fullmatch(message_id)

@@ -10,7 +10,10 @@ from pillarbox.events.follow import event_of
 from pillarbox.events.types import MailFacts, recipients_of
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import NotFound
+from pillarbox.operate import sends
 from pillarbox.operate.messages import Summary, summary_of
+from pillarbox.operate.queue import why_lane_closed
+from pillarbox.operate.sends import Send
 from pillarbox.operate.story import span, tell
 from pillarbox.store import events, messages, outgoing
 from pillarbox.store.engine import Store
@@ -57,7 +60,10 @@ class Captured(msgspec.Struct, frozen=True):
 
 
 class History(msgspec.Struct, frozen=True):
-    """All that is known of one message. `body` refers to the bytes as they were promised."""
+    """All that is known of one message. `body` refers to the bytes as they were promised.
+
+    `send` is what became of the whole send, when the message is part of one.
+    """
 
     message: Summary
     source_ip: str
@@ -68,6 +74,7 @@ class History(msgspec.Struct, frozen=True):
     waiting: list[Waiting]
     captured: list[Captured]
     body: str
+    send: Send | None = None
 
 
 async def of(store: Store, message_id: str, now: Millis, account: str = "") -> History:
@@ -92,8 +99,10 @@ def moment_of(row: EventRow) -> Moment:
     )
 
 
-def why_waiting(row: OutgoingRow, now: Millis) -> str:
-    """Say what an outgoing row waits for."""
+def why_waiting(row: OutgoingRow, now: Millis, closed: str = "") -> str:
+    """Say what an outgoing row waits for; `closed` says why nothing of its lane goes out."""
+    if closed and not row.lease:
+        return f"Not going out: {closed}." + (f" Last time: {row.why}." if row.why else "")
     left = max(0, row.due_at - now)
     last = f" Last time: {row.why}." if row.why else ""
     if row.lease:
@@ -113,6 +122,10 @@ def _history(message_id: str, now: Millis) -> Plan[History | None]:
     kept = frozenset(address for one in captures for address in one.recipients)
     recipients = yield from messages.recipients_of(message_id)
     mail = _read_mail(row.mail)
+    waiting = []
+    for one in (yield from outgoing.of_message(message_id)):
+        closed = yield from why_lane_closed(one.lane, message_id, row.configuration_set, now)
+        waiting.append(_waiting(one, now, closed))
     return History(
         message=summary_of(row, recipients, kept),
         source_ip=mail.source_ip,
@@ -120,14 +133,16 @@ def _history(message_id: str, now: Millis) -> Plan[History | None]:
         return_path=mail.return_path,
         tags=mail.tags,
         moments=[moment_of(event) for event in (yield from events.of_message(message_id))],
-        waiting=[_waiting(one, now) for one in (yield from outgoing.of_message(message_id))],
+        waiting=waiting,
         captured=captures,
         body=row.body,
+        send=(yield from sends.read(row.send_id)) if row.send_id != row.message_id else None,
     )
 
 
-def _waiting(row: OutgoingRow, now: Millis) -> Waiting:
-    return Waiting(_read_list(row.recipients), row.transport, row.attempts, row.due_at, why_waiting(row, now))
+def _waiting(row: OutgoingRow, now: Millis, closed: str) -> Waiting:
+    why = why_waiting(row, now, closed)
+    return Waiting(_read_list(row.recipients), row.transport, row.attempts, row.due_at, why)
 
 
 def _captured(row: CaptureRow) -> Captured:

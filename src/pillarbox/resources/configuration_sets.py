@@ -23,6 +23,7 @@ from pillarbox.store.plan import Plan
 KIND = "configuration-set"
 EVENT_DESTINATION_KIND = "event-destination"
 MOST_SETS = 10_000
+_AT_ONCE = 500
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -61,6 +62,12 @@ class ConfigurationSet(msgspec.Struct, frozen=True):
     tags: dict[str, str] = msgspec.field(default_factory=dict)
     suppressed_reasons: Reasons | None = None
 
+    @property
+    def splits(self) -> bool | None:
+        """Whether each recipient gets a message of their own; None leaves it to the server's setting."""
+        said = self.tags.get(tags.SPLIT_RECIPIENTS)
+        return None if said is None else said == "true"
+
 
 class Page(NamedTuple):
     names: list[str]
@@ -81,6 +88,17 @@ def existing(scope: Scope, name: str) -> Plan[ConfigurationSet]:
     if found is None:
         raise ConfigurationSetMissing(name)
     return found
+
+
+def any_splits(scope: Scope) -> Plan[bool]:
+    """Say whether any set of the account gives each recipient a message of their own."""
+    after = ""
+    while rows := (yield from nouns.list_by_name(scope, KIND, after, _AT_ONCE)):
+        # The key of the tag is looked for first, so that of many sets only those few are read.
+        if any(_read(row.document).splits for row in rows if tags.SPLIT_RECIPIENTS in row.document):
+            return True
+        after = rows[-1].name
+    return False
 
 
 def list_page(scope: Scope, contains: str, token: str | None, size: int | None) -> Plan[Page]:
@@ -112,7 +130,7 @@ def create(
         name,
         sending_enabled,
         reputation_metrics,
-        tags=tags.checked(tag_pairs),
+        tags=tags.checked(tag_pairs, KIND),
         suppressed_reasons=suppressed_reasons,
     )
     if not (yield from nouns.create(scope, KIND, name, _write(made), now)):

@@ -27,16 +27,22 @@ _KINDS: Mapping[str, tuple[str, Callable[[str], str]]] = {
     "custom-verification-email-template": ("custom-verification-email-template", str),
 }
 
+# What this server is told by a tag: the kind of noun and the key -> the values that it understands.
+SPLIT_RECIPIENTS = "pillarbox:split-recipients"
+_INSTRUCTIONS: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("configuration-set", SPLIT_RECIPIENTS): ("true", "false"),
+}
+
 
 class ResourceMissing(NotFound):
     """No resource of this account and region has that ARN."""
 
 
-def checked(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the tags by key, or raise for what a tag may not be."""
+def checked(pairs: Iterable[tuple[str, str]], kind: str = "") -> dict[str, str]:
+    """Return the tags by key, or raise for what a tag on a noun of this kind may not be."""
     tags: dict[str, str] = {}
     for key, value in pairs:
-        _check(key, value)
+        _check(key, value, kind)
         if key in tags:
             raise Invalid(f"Duplicate tag key {key}.")
         tags[key] = value
@@ -46,7 +52,7 @@ def checked(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
 
 def tag(scope: Scope, arn: str, pairs: Iterable[tuple[str, str]], now: Millis) -> Plan[None]:
     """Add tags, or give those that are there new values."""
-    added = checked(pairs)
+    added = checked(pairs, _resource(scope, arn)[0])
     yield from _edit(scope, arn, lambda tags: tags | added, now)
 
 
@@ -92,7 +98,7 @@ def _missing(arn: str) -> ResourceMissing:
     return ResourceMissing(f"Resource {arn} does not exist.")
 
 
-def _check(key: str, value: str) -> None:
+def _check(key: str, value: str, kind: str) -> None:
     if not 1 <= len(key) <= LONGEST_KEY:
         raise Invalid(f"Invalid tag key <{key}>: it must have 1 to {LONGEST_KEY} characters.")
     if len(value) > LONGEST_VALUE:
@@ -100,7 +106,11 @@ def _check(key: str, value: str) -> None:
     if key.lower().startswith("aws:"):
         raise Invalid(f"Invalid tag key <{key}>: the prefix aws: is reserved.")
     if key.lower().startswith("pillarbox:"):
-        raise Invalid(f"Invalid tag key <{key}>: this server knows no such instruction.")
+        choices = _INSTRUCTIONS.get((kind, key))
+        if choices is None:
+            raise Invalid(f"Invalid tag key <{key}>: this server knows no such instruction.")
+        if value not in choices:
+            raise Invalid(f"Invalid tag value <{value}>: {key} is one of {', '.join(choices)}.")
 
 
 def _check_count(tags: Mapping[str, str]) -> None:

@@ -7,24 +7,35 @@ puts a group of promises on disk in one transaction, with a verdict for each;
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from pillarbox.events.record import record
-from pillarbox.events.types import Event, MailFacts, Send
+from pillarbox.events.types import Event, MailFacts
 from pillarbox.kit import metrics
 from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.ids import Scope, new_message_id
 from pillarbox.kit.simulated import is_simulated
+from pillarbox.sending import idempotency, split
+from pillarbox.sending.admission import Admission
 from pillarbox.sending.draft import Draft, weight
 from pillarbox.sending.envelope import Envelope, read_envelope
-from pillarbox.sending.policy import CHECKS, CHECKS_OF_THE_SENDER, DailyQuotaExceeded, RateExceeded, Standing
+from pillarbox.sending.idempotency import Once, once_of
+from pillarbox.sending.policy import (
+    CHECKS,
+    CHECKS_OF_THE_SENDER,
+    MOST_RECIPIENTS,
+    DailyQuotaExceeded,
+    RateExceeded,
+    Standing,
+)
+from pillarbox.sending.rows import Route, belongings_of
 from pillarbox.sending.standing import Standings
-from pillarbox.store import messages, outgoing
+from pillarbox.store import large_sends, messages, outgoing
 from pillarbox.store.engine import Store
+from pillarbox.store.large_sends import LargeSendRow
 from pillarbox.store.messages import MessageRow, RecipientRow
 from pillarbox.store.outgoing import OutgoingRow
 from pillarbox.store.plan import Keep, Plan
@@ -44,27 +55,15 @@ REFUSED = metrics.counter(
 )
 
 _write_mail = msgspec.json.Encoder().encode
-_write_list = msgspec.json.Encoder().encode
-
-
-class Route(Protocol):
-    """Tells which transport serves a recipient domain, and in which lane it queues."""
-
-    def __call__(self, scope: Scope, configuration_set: str | None, domain: str) -> tuple[str, str]: ...
-
-
-class Admission(Protocol):
-    """Says whether the account may address so many recipients more in this second."""
-
-    def admits(self, scope: Scope, recipients: int, now: Millis) -> bool: ...
 
 
 @dataclass(slots=True, frozen=True)
 class Promise:
-    """What is put on disk when its condition holds; after that it is never lost.
+    """What is put on disk when its conditions hold; after that it is never lost.
 
-    `daily_limit` is the condition that only the store can judge: how many
-    recipients the account may address in 24 hours (None: unlimited).
+    Two conditions only the store can judge: `daily_limit` says how many recipients the account may address
+    in 24 hours (None: unlimited), and `once` by what the message would be known if it were there already.
+    `everybody` is the list of all recipients, where only the first has a message yet; else it is empty.
     """
 
     message: MessageRow
@@ -72,8 +71,11 @@ class Promise:
     recipients: tuple[RecipientRow, ...]
     outgoing: tuple[OutgoingRow, ...]
     events: tuple[Event, ...]
+    addressed: int
     quota_recipients: int
     daily_limit: int | None
+    once: Once | None
+    everybody: bytes
 
 
 def accept(
@@ -83,14 +85,36 @@ def accept(
     for check in CHECKS:
         if reason := check(envelope.prepared, standing):
             raise reason
-    scope = draft.scope
-    message_id = new_message_id(scope, now)
-    configuration_set = envelope.prepared.configuration_set
+    everybody = envelope.prepared.recipients
+    listed = b""
+    if standing.splits:
+        listed = split.list_of(envelope) if len(everybody) > 1 else b""
+        envelope = split.for_one_each(draft, envelope)
     addresses = envelope.prepared.recipients
+    message = _message(draft, envelope, standing, now, is_part=bool(listed))
+    belongings = belongings_of(message, addresses, envelope.failure, route, now)
+    return Promise(
+        message=message,
+        body=envelope.prepared.raw,
+        recipients=belongings.recipients,
+        outgoing=belongings.outgoing,
+        events=belongings.events,
+        addressed=len(everybody),
+        quota_recipients=sum(not is_simulated(address) for address in everybody),
+        daily_limit=daily_limit,
+        once=once_of(draft, envelope.key),
+        everybody=listed,
+    )
+
+
+def _message(draft: Draft, envelope: Envelope, standing: Standing, now: Millis, *, is_part: bool) -> MessageRow:
+    scope, addresses = draft.scope, envelope.prepared.recipients
+    message_id = new_message_id(scope, now)
     mail = MailFacts(
         sender=envelope.sender,
         sender_address=envelope.sender_address,
         source_identity=envelope.identity_among(standing.verified),
+        source_arn=envelope.on_behalf_of,
         source_ip=draft.source_ip,
         caller_identity=draft.caller_identity,
         recipients=list(addresses),
@@ -99,15 +123,16 @@ def accept(
         tags=_tags(draft, envelope),
         return_path=envelope.return_path,
         templated=envelope.templated,
+        only_to=envelope.only_to,
     )
-    message = MessageRow(
+    return MessageRow(
         message_id,
         scope.account,
         scope.region,
-        draft.send_id or message_id,
+        draft.send_id or (new_message_id(scope, now) if is_part else message_id),
         now,
         draft.operation,
-        configuration_set or "",
+        envelope.prepared.configuration_set or "",
         envelope.sender,
         envelope.subject,
         len(envelope.prepared.raw),
@@ -115,27 +140,6 @@ def accept(
         _write_mail(mail).decode(),
         "",
     )
-    recipients = tuple(
-        RecipientRow(message_id, number, *scope, address, now, "accepted", 0, now)
-        for number, address in enumerate(addresses)
-    )
-    return Promise(
-        message=message,
-        body=envelope.prepared.raw,
-        recipients=recipients,
-        outgoing=() if envelope.failure else _outgoing(message_id, scope, configuration_set, addresses, route, now),
-        events=_events(message_id, scope, envelope, now),
-        quota_recipients=sum(not is_simulated(address) for address in addresses),
-        daily_limit=daily_limit,
-    )
-
-
-def _events(message_id: str, scope: Scope, envelope: Envelope, now: Millis) -> tuple[Event, ...]:
-    """The call is accepted in any case; a template that could not be filled is told right after."""
-    sent = Event(f"{message_id}/send", scope, message_id, now, now, Send())
-    if envelope.failure is None:
-        return (sent,)
-    return (sent, Event(f"{message_id}/rendering-failure", scope, message_id, now, now, envelope.failure))
 
 
 def _tags(draft: Draft, envelope: Envelope) -> dict[str, list[str]]:
@@ -151,55 +155,72 @@ def _tags(draft: Draft, envelope: Envelope) -> dict[str, list[str]]:
     return tags
 
 
-def _outgoing(
-    message_id: str, scope: Scope, configuration_set: str | None, addresses: Sequence[str], route: Route, now: Millis
-) -> tuple[OutgoingRow, ...]:
-    """One row for each lane and domain: what one transaction with a next hop can carry."""
-    ways: dict[tuple[str, str, str], list[str]] = {}
-    for address in addresses:
-        domain = address.rpartition("@")[2].lower()
-        transport, lane = route(scope, configuration_set, domain)
-        ways.setdefault((transport, lane, domain), []).append(address)
-    return tuple(
-        OutgoingRow(message_id, part, *scope, lane, transport, _write_list(group).decode(), now, now, 0, "", "")
-        for part, ((transport, lane, _), group) in enumerate(ways.items())
-    )
+def keep_promises(promises: Sequence[Promise]) -> Plan[list[Refusal | str | None]]:
+    """Put promises on disk together.
 
-
-def keep_promises(promises: Sequence[Promise]) -> Plan[list[Refusal | None]]:
-    """Put promises on disk together; the verdict of each is None, or why it was not kept."""
+    The verdict of each is None, or why it was not kept, or the MessageId of the same message that was
+    promised earlier.
+    """
     verdicts = yield from _verdicts(promises)
     kept = [promise for promise, verdict in zip(promises, verdicts, strict=True) if verdict is None]
     if kept:
         first = kept[0].message
-        references = yield Keep([promise.body for promise in kept], first.account, first.accepted_at)
+        large = [promise for promise in kept if promise.everybody]
+        bodies = [*(promise.body for promise in kept), *(promise.everybody for promise in large)]
+        references = yield Keep(bodies, first.account, first.accepted_at)
         yield from messages.add(
-            [promise.message._replace(body=at) for promise, at in zip(kept, references, strict=True)],
+            [promise.message._replace(body=at) for promise, at in zip(kept, references, strict=False)],
             [recipient for promise in kept for recipient in promise.recipients],
         )
         yield from outgoing.add([row for promise in kept for row in promise.outgoing])
+        yield from large_sends.add(
+            [_large_send(promise, at) for promise, at in zip(large, references[len(kept) :], strict=True)]
+        )
         yield from record([event for promise in kept for event in promise.events])
         yield from messages.use_quota(_quota_uses(kept))
     return verdicts
 
 
-def _verdicts(promises: Sequence[Promise]) -> Plan[list[Refusal | None]]:
+def _large_send(promise: Promise, listed_at: str) -> LargeSendRow:
+    message = promise.message
+    at = message.accepted_at
+    return LargeSendRow(
+        message.message_id, *message.scope, message.send_id, at, listed_at, promise.addressed, 1, at, ""
+    )
+
+
+def _verdicts(promises: Sequence[Promise]) -> Plan[list[Refusal | str | None]]:
+    """Judge each; what is there already is asked first, since it counts against no quota."""
+    known = [(promise.once, promise.message.message_id) for promise in promises if promise.once]
+    verdicts: dict[str, Refusal | str] = {}
+    if known:
+        verdicts |= yield from idempotency.remember(known, promises[0].message.accepted_at)
+    new = [promise for promise in promises if promise.message.message_id not in verdicts]
+    over = yield from _over_quota(new)
+    if over:
+        refusals = {promise.message.message_id: DailyQuotaExceeded("Daily message quota exceeded.") for promise in over}
+        # Whoever came with the same message in the same moment is told the same.
+        verdicts = {one: refusals.get(str(answer), answer) for one, answer in verdicts.items()} | refusals
+        yield from idempotency.forget([promise.once for promise in over if promise.once])
+    return [verdicts.get(promise.message.message_id) for promise in promises]
+
+
+def _over_quota(promises: Sequence[Promise]) -> Plan[list[Promise]]:
+    """Return those for which nothing is left of their account's daily limit, when those before them are kept."""
     left: dict[Scope, int] = {}
-    verdicts: list[Refusal | None] = []
+    over = []
     for promise in promises:
         limit, scope = promise.daily_limit, promise.message.scope
         if limit is None:
-            verdicts.append(None)
             continue
         if scope not in left:
             used = yield from messages.recipients_since(scope, promise.message.accepted_at - DAY)
             left[scope] = limit - used
         if promise.quota_recipients and left[scope] < promise.quota_recipients:
-            verdicts.append(DailyQuotaExceeded("Daily message quota exceeded."))
-            continue
-        left[scope] -= promise.quota_recipients
-        verdicts.append(None)
-    return verdicts
+            over.append(promise)
+        else:
+            left[scope] -= promise.quota_recipients
+    return over
 
 
 def _quota_uses(promises: Sequence[Promise]) -> list[tuple[str, str, Millis, int]]:
@@ -228,7 +249,7 @@ class Sender:
         self._daily_limit = daily_limit
 
     async def send(self, draft: Draft, now: Millis) -> str:
-        """Return the MessageId of what was promised."""
+        """Return the MessageId of what was promised, now or when the same was asked before."""
         (made,) = await self._promises((draft,), now)
         if isinstance(made, Promise):
             made = await self._store.commit(keep_promises, made) or made
@@ -245,9 +266,13 @@ class Sender:
         """
         made = await self._promises(drafts, now)
         promises = [one for one in made if isinstance(one, Promise)]
-        verdicts = iter(await self._store.write(keep_promises, promises))
+        verdicts = iter((await self._store.write(keep_promises, promises)) if promises else ())
         kept = [next(verdicts) or one if isinstance(one, Promise) else one for one in made]
         return [_told(draft, one) for draft, one in zip(drafts, kept, strict=True)]
+
+    async def most_recipients(self, scope: Scope) -> int:
+        """Return how many recipients a message of this account may have, in one configuration set or another."""
+        return await self._standings.most_recipients(scope)
 
     async def check(self, draft: Draft) -> None:
         """Raise what stands against a draft whoever its recipients are; nothing is promised."""
@@ -262,24 +287,51 @@ class Sender:
         reasons = (check(envelope.prepared, standing) for check in CHECKS_OF_THE_SENDER)
         return next((reason for reason in reasons if reason), None)
 
-    async def _promises(self, drafts: Sequence[Draft], now: Millis) -> list[Promise | Exception]:
-        made: list[Promise | Exception] = []
-        for draft, envelope in zip(drafts, await _read_each(drafts), strict=True):
+    async def _promises(self, drafts: Sequence[Draft], now: Millis) -> list[Promise | str | Exception]:
+        envelopes = await _read_each(drafts)
+        answered = await self._answered(drafts, envelopes, now)
+        made: list[Promise | str | Exception] = []
+        for place, (draft, envelope) in enumerate(zip(drafts, envelopes, strict=True)):
             try:
-                made.append(envelope if isinstance(envelope, Exception) else await self._promise(draft, envelope, now))
+                if place in answered:
+                    made.append(answered[place])
+                elif isinstance(envelope, Exception):
+                    made.append(envelope)
+                else:
+                    made.append(await self._promise(draft, envelope, now))
             except Exception as reason:
                 made.append(reason)
         return made
 
+    async def _answered(
+        self, drafts: Sequence[Draft], envelopes: Sequence[Envelope | Exception], now: Millis
+    ) -> dict[int, str | Refusal]:
+        """Return the answers of those that were asked before, before anything could stand against them by now."""
+        asked = {
+            place: once
+            for place, (draft, envelope) in enumerate(zip(drafts, envelopes, strict=True))
+            if isinstance(envelope, Envelope)
+            and (envelope.key is not None or (draft.invocation is not None and draft.invocation.is_again))
+            and (once := once_of(draft, envelope.key))
+        }
+        if not asked:
+            return {}
+        there = await self._store.read(idempotency.earlier, list(asked.values()), now)
+        return {place: idempotency.answer(once, there[once.at]) for place, once in asked.items() if once.at in there}
+
     async def _promise(self, draft: Draft, envelope: Envelope, now: Millis) -> Promise:
         envelope, standing = await self._standings.of(draft.scope, envelope)
-        promise = accept(draft, envelope, standing, self._route, self._daily_limit(draft.scope), now)
-        if not self._admission.admits(draft.scope, len(promise.recipients), now):
+        asked = (draft, envelope, standing, self._route, self._daily_limit(draft.scope), now)
+        if len(envelope.prepared.recipients) > MOST_RECIPIENTS:
+            promise = await asyncio.to_thread(accept, *asked)
+        else:
+            promise = accept(*asked)
+        if not self._admission.admits(draft.scope, promise.addressed, now):
             raise RateExceeded("Maximum sending rate exceeded.")
         return promise
 
 
-def _told(draft: Draft, made: Promise | Exception) -> str | Exception:
+def _told(draft: Draft, made: Promise | str | Exception) -> str | Exception:
     """Count what became of a draft and return it as the doors tell it."""
     if isinstance(made, Promise):
         ACCEPTED.labels(draft.operation).inc()

@@ -6,12 +6,19 @@ is paid back. https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas.ht
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 from pillarbox.kit.clock import SECOND, Millis
 from pillarbox.kit.ids import Scope
 
 _BURST_SECONDS = 1.0
 _MOST_ACCOUNTS = 10_000
+
+
+class Admission(Protocol):
+    """Says whether the account may address so many recipients more in this second."""
+
+    def admits(self, scope: Scope, recipients: int, now: Millis) -> bool: ...
 
 
 class RateAdmission:

@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 from pillarbox.kit import log
 from pillarbox.kit.clock import Millis
-from pillarbox.kit.errors import Invalid, Refusal, Unavailable
+from pillarbox.kit.errors import Denied, Invalid, Refusal, Unavailable
 from pillarbox.kit.ids import new_message_id
 from pillarbox.resources.configuration_sets import ConfigurationSetMissing
 from pillarbox.sending import policy
 from pillarbox.sending.accept import Sender
 from pillarbox.sending.draft import Draft, Templated, weight
+from pillarbox.sending.envelope import KEY_TAG
 
 # https://docs.aws.amazon.com/ses/latest/dg/quotas.html
 MOST_ENTRIES = 50
@@ -42,6 +43,7 @@ STATUS_FOR: dict[type[Exception], Status] = {
     Unavailable: Status("TransientFailure", "TRANSIENT_FAILURE"),
     Invalid: Status("InvalidParameterValue", "INVALID_PARAMETER"),
     ConfigurationSetMissing: Status("ConfigurationSetDoesNotExist", "CONFIGURATION_SET_NOT_FOUND"),
+    Denied: Status("MessageRejected", "MESSAGE_REJECTED"),
     policy.MessageRejected: Status("MessageRejected", "MESSAGE_REJECTED"),
     policy.AccountPaused: Status("AccountSendingPaused", "ACCOUNT_SENDING_PAUSED"),
     policy.ConfigurationSetPaused: Status("ConfigurationSetSendingPaused", "CONFIGURATION_SET_SENDING_PAUSED"),
@@ -84,7 +86,7 @@ async def send_bulk(sender: Sender, shared: Draft, entries: Sequence[Entry], now
     await sender.check(shared)
     send_id = new_message_id(shared.scope, now)
     outcomes: list[str | Exception] = []
-    for drafts in _groups([draft_for(shared, entry, send_id) for entry in entries]):
+    for drafts in _groups([draft_for(shared, entry, send_id, place) for place, entry in enumerate(entries)]):
         try:
             outcomes += await sender.send_together(drafts, now)
         except Exception as trouble:
@@ -96,8 +98,11 @@ async def send_bulk(sender: Sender, shared: Draft, entries: Sequence[Entry], now
     return [result_of(outcome) for outcome in outcomes]
 
 
-def draft_for(shared: Draft, entry: Entry, send_id: str) -> Draft:
-    """Return the message of one entry: what the entry gives replaces what has the same name for all."""
+def draft_for(shared: Draft, entry: Entry, send_id: str, place: int = 0) -> Draft:
+    """Return the message of one entry: what the entry gives replaces what has the same name for all.
+
+    A key that the call gives for all counts with the place of the entry; one of its own counts wherever it stands.
+    """
     content = shared.content
     assert isinstance(content, Templated)
     replaced = {name.lower() for name, _ in entry.headers}
@@ -111,6 +116,7 @@ def draft_for(shared: Draft, entry: Entry, send_id: str) -> Draft:
         bcc=entry.bcc,
         tags=_merged(shared.tags or (), entry.tags),
         send_id=send_id,
+        place=0 if any(name == KEY_TAG for name, _ in entry.tags) else place,
     )
 
 

@@ -5,12 +5,19 @@ accept. Text is kept as the caller gave it; nothing here has been checked
 beyond what the operation's model says.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import NamedTuple
 
+from pillarbox.kit import addresses
 from pillarbox.kit.ids import Scope
+from pillarbox.kit.policy import Policy
+from pillarbox.resources.sending_authorization import OnBehalf
 
 V1_SIZE_LIMIT = 10 * 1024 * 1024
 V2_SIZE_LIMIT = 40 * 1024 * 1024
+# To read an address and write it down costs as much as to go through so many bytes.
+_WEIGHT_OF_ADDRESS = 512
 
 
 @dataclass(slots=True, frozen=True)
@@ -69,6 +76,17 @@ class Templated:
     attachments: tuple[Attachment, ...] = ()
 
 
+class Invocation(NamedTuple):
+    """What an SDK says of a call: `key` stays the same when it makes the call again for want of an answer.
+
+    `is_again` says that this is not the first time; `ends_here` that there will be no other.
+    """
+
+    key: str
+    is_again: bool
+    ends_here: bool
+
+
 @dataclass(slots=True, frozen=True)
 class Draft:
     """One message that somebody asks us to send.
@@ -77,7 +95,10 @@ class Draft:
     without a display name; None for raw mail whose headers decide. `tags` None
     means that none were given, so that an X-SES-MESSAGE-TAGS header counts. `send_id`
     is what the messages of one call have in common; None for one that is alone. A report
-    tells of another message: it leaves with the null return path.
+    tells of another message: it leaves with the null return path. `grants` is the scope of
+    the caller's key, None for one that may do everything; `on_behalf` names the identities
+    on whose authority it is sent. `place` tells the messages of a call apart, so that each
+    is known when the `invocation` comes again.
     """
 
     scope: Scope
@@ -96,13 +117,40 @@ class Draft:
     configuration_set: str | None = None
     tags: tuple[tuple[str, str], ...] | None = None
     send_id: str | None = None
+    grants: Policy | None = None
+    on_behalf: OnBehalf = OnBehalf()
+    invocation: Invocation | None = None
+    place: int = 0
+
+
+def in_ascii(draft: Draft) -> Draft:
+    """Return the draft with its addresses as mail carries them, or raise InvalidAddress; most are so already."""
+    content = draft.content
+    destinations = content.destinations or () if isinstance(content, Raw) else ()
+    lists = (draft.to, draft.cc, draft.bcc, draft.reply_to, destinations)
+    if all(map(str.isascii, (draft.sender or "", draft.return_path or "", *chain.from_iterable(lists)))):
+        return draft
+    to, cc, bcc, reply_to, destinations = (tuple(map(addresses.in_ascii, texts)) for texts in lists)
+    return replace(
+        draft,
+        content=replace(content, destinations=destinations or None) if isinstance(content, Raw) else content,
+        sender=draft.sender and addresses.in_ascii(draft.sender),
+        return_path=draft.return_path and addresses.in_ascii(draft.return_path),
+        to=to,
+        cc=cc,
+        bcc=bcc,
+        reply_to=reply_to,
+    )
 
 
 def weight(draft: Draft) -> int:
     """Return about how many bytes are gone through to make or read the message."""
-    content = draft.content
+    return _weight_of(draft.content) + _WEIGHT_OF_ADDRESS * (len(draft.to) + len(draft.cc) + len(draft.bcc))
+
+
+def _weight_of(content: Simple | Raw | Templated) -> int:
     if isinstance(content, Raw):
-        return len(content.data)
+        return len(content.data) + _WEIGHT_OF_ADDRESS * len(content.destinations or ())
     attached = sum(len(part.content) for part in content.attachments)
     if isinstance(content, Templated):
         # What a template makes of its data may be far longer than both.

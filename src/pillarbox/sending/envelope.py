@@ -4,18 +4,27 @@ Pure. Called by accept. What comes out is everything that the checks, the
 promise and the events need; nothing later parses the message again.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pillarbox.events.types import RenderingFailure
 from pillarbox.kit.addresses import Mailbox, parse_mailbox, parse_mailbox_list
 from pillarbox.kit.headers import event_headers
 from pillarbox.resources.identity_names import covering_names
+from pillarbox.resources.sending_authorization import OnBehalf, from_headers
+from pillarbox.sending.authorization import AUTHOR, RETURN_PATH, SOURCE, Spoken, asking
 from pillarbox.sending.compose import compose
-from pillarbox.sending.draft import Draft, Raw, Simple, Templated, Text
+from pillarbox.sending.draft import Draft, Raw, Simple, Templated, Text, in_ascii
 from pillarbox.sending.policy import InvalidMessage, Prepared
-from pillarbox.sending.raw import RawFacts, read_raw
+from pillarbox.sending.raw import KEY_HEADER, RawFacts, read_raw
 from pillarbox.sending.render import Rendered, TemplateParts, render
 from pillarbox.sending.render import RenderingFailure as NotRendered
+
+# By this tag, or by a header, a caller says that a message is the same one when it comes again.
+KEY_TAG = "pillarbox-idempotency-key"
+LONGEST_KEY = 255
+
+Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True, frozen=True)
@@ -23,7 +32,10 @@ class Envelope:
     """A message with its envelope.
 
     `sender` is the From as written, `return_path` where feedback mail goes,
-    `from_domain` empty when a raw message has no From.
+    `from_domain` empty when a raw message has no From. `written` are the
+    recipients with their names, in the order of the bare addresses. `key` is
+    the caller's own for this message: sent again with it, it is the same one.
+    `only_to` is whom its headers are to name, when that is not what they say.
     """
 
     prepared: Prepared
@@ -34,12 +46,21 @@ class Envelope:
     subject: str
     headers: tuple[tuple[str, str], ...]
     headers_truncated: bool
+    written: tuple[str, ...]
+    key: str | None
+    only_to: str = ""
     templated: bool = False
     failure: RenderingFailure | None = None
 
     def identity_among(self, verified: frozenset[str]) -> str | None:
         """Return the most specific verified identity that the sender speaks for."""
         return next((name for name in covering_names(self.sender_address) if name in verified), None)
+
+    @property
+    def on_behalf_of(self) -> str:
+        """Return the ARN of another account's identity that it is sent by, or nothing."""
+        claims = self.prepared.asking.claims
+        return next((one.arn for one in claims if one.owner != self.prepared.scope), "")
 
     def in_configuration_set(self, name: str) -> "Envelope":
         """Return this envelope with the default configuration set of its identity."""
@@ -48,6 +69,7 @@ class Envelope:
 
 def read_envelope(draft: Draft) -> Envelope:
     """Return the draft's message and envelope, or raise what is wrong with them."""
+    draft = in_ascii(draft)
     if isinstance(draft.content, Raw):
         return _read_raw(draft, draft.content)
     if isinstance(draft.content, Templated):
@@ -60,16 +82,17 @@ def _read_simple(draft: Draft, content: Simple) -> Envelope:
         raise InvalidMessage("Missing required header 'From'.")
     sender = parse_mailbox(draft.sender)
     composed = compose(content, sender=draft.sender, to=draft.to, cc=draft.cc, reply_to=draft.reply_to)
-    must = {draft.sender: covering_names(sender.address)}
+    spoken = [Spoken(SOURCE, draft.sender, sender)]
     if draft.return_path:
-        must[draft.return_path] = covering_names(parse_mailbox(draft.return_path).address)
+        spoken.append(Spoken(RETURN_PATH, draft.return_path, parse_mailbox(draft.return_path)))
     for name, value in content.headers:
         if name.lower() == "sender":
-            must[value] = covering_names(parse_mailbox(value).address)
-    recipients = [parse_mailbox(text).address for text in (*draft.to, *draft.cc, *draft.bcc)]
+            spoken.append(Spoken(SOURCE, value, parse_mailbox(value)))
+    recipients = _as_written((*draft.to, *draft.cc, *draft.bcc))
     headers, truncated = event_headers(composed.headers)
+    tags, key = _without_key(draft.tags or ())
     return Envelope(
-        prepared=_prepared(draft, composed.raw, recipients, must, draft.configuration_set, draft.tags or ()),
+        prepared=_prepared(draft, draft.on_behalf, composed.raw, recipients, spoken, draft.configuration_set, tags),
         sender=draft.sender,
         sender_address=sender.address,
         from_domain=sender.domain,
@@ -77,6 +100,8 @@ def _read_simple(draft: Draft, content: Simple) -> Envelope:
         subject=content.subject.data,
         headers=tuple(headers),
         headers_truncated=truncated,
+        written=tuple(recipients.values()),
+        key=key,
     )
 
 
@@ -116,16 +141,24 @@ def _read_raw(draft: Draft, content: Raw) -> Envelope:
         raise InvalidMessage("Missing required header 'From'.")
     spoken_for = source or author
     assert spoken_for is not None
-    headers, truncated = event_headers(facts.headers)
+    headers, truncated = event_headers([header for header in facts.headers if header[0].lower() != KEY_HEADER])
+    recipients = _raw_recipients(draft, content, facts)
+    if not recipients and content.destinations is None and all(name.lower() != "to" for name, _ in facts.headers):
+        raise InvalidMessage("Missing required header 'To'.")
+    given_tags = draft.tags
+    if given_tags is None:
+        given_tags = header_tags(facts.control.get("x-ses-message-tags", ""))
+    tags, key = _without_key(given_tags, facts.idempotency_key)
     return_path = draft.return_path or draft.sender or facts.return_path or spoken_for.address
     return Envelope(
         prepared=_prepared(
             draft,
+            draft.on_behalf.or_else(from_headers(facts.control)),
             content.data,
-            _raw_recipients(draft, content, facts),
+            recipients,
             _raw_names(draft, facts),
             draft.configuration_set or facts.control.get("x-ses-configuration-set"),
-            draft.tags if draft.tags is not None else header_tags(facts.control.get("x-ses-message-tags", "")),
+            tags,
         ),
         sender=str(author) if author and not draft.sender else draft.sender or spoken_for.address,
         sender_address=(author or spoken_for).address,
@@ -134,48 +167,80 @@ def _read_raw(draft: Draft, content: Raw) -> Envelope:
         subject=facts.subject,
         headers=tuple(headers),
         headers_truncated=truncated,
+        written=tuple(recipients.values()),
+        key=key,
     )
 
 
-def _raw_recipients(draft: Draft, content: Raw, facts: RawFacts) -> list[str]:
-    if content.destinations is not None:
-        return [parse_mailbox(text).address for text in content.destinations]
-    if given := (*draft.to, *draft.cc, *draft.bcc):
-        return [parse_mailbox(text).address for text in given]
-    return [mailbox.address for mailbox in (*facts.to, *facts.cc, *facts.bcc)]
+def _as_written(texts: Sequence[str]) -> dict[str, str]:
+    """Return the mailboxes by address, each once, as they were first written."""
+    found: dict[str, str] = {}
+    for text in texts:
+        found.setdefault(parse_mailbox(text).address, text.strip())
+    return found
 
 
-def _raw_names(draft: Draft, facts: RawFacts) -> dict[str, tuple[str, ...]]:
+def _raw_recipients(draft: Draft, content: Raw, facts: RawFacts) -> dict[str, str]:
+    """Return who receives the message; a name that the call does not give is taken from the headers."""
+    in_headers: dict[str, str] = {}
+    for mailbox in (*facts.to, *facts.cc, *facts.bcc):
+        in_headers.setdefault(mailbox.address, str(mailbox))
+    if content.destinations is None:
+        given = _as_written((*draft.to, *draft.cc, *draft.bcc))
+    else:
+        given = _as_written(content.destinations)
+    if not given:
+        return {} if content.destinations is not None else in_headers
+    return {
+        address: in_headers.get(address, written) if written == address else written
+        for address, written in given.items()
+    }
+
+
+def _raw_names(draft: Draft, facts: RawFacts) -> list[Spoken]:
     """From, Source, Sender and Return-Path must be verified.
 
     https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html
     """
-    spoken: list[Mailbox] = list(facts.from_mailboxes)
-    for given in (draft.sender, draft.return_path, facts.return_path):
-        if given:
-            spoken += parse_mailbox_list(given)
+    spoken = [Spoken(AUTHOR, str(mailbox), mailbox) for mailbox in facts.from_mailboxes]
     if facts.sender:
-        spoken.append(facts.sender)
-    return {str(mailbox): covering_names(mailbox.address) for mailbox in spoken}
+        spoken.append(Spoken(SOURCE, str(facts.sender), facts.sender))
+    for role, given in ((SOURCE, draft.sender), (RETURN_PATH, draft.return_path), (RETURN_PATH, facts.return_path)):
+        if given:
+            spoken += [Spoken(role, str(mailbox), mailbox) for mailbox in parse_mailbox_list(given)]
+    return spoken
 
 
 def _prepared(
     draft: Draft,
+    on_behalf: OnBehalf,
     raw: bytes,
-    recipients: list[str],
-    must: dict[str, tuple[str, ...]],
+    recipients: Iterable[str],
+    spoken: list[Spoken],
     configuration_set: str | None,
     tags: tuple[tuple[str, str], ...],
 ) -> Prepared:
+    addresses = tuple(recipients)
     return Prepared(
         scope=draft.scope,
         raw=raw,
         size_limit=draft.size_limit,
-        recipients=tuple(dict.fromkeys(recipients)),
-        must_be_verified=must,
+        recipients=addresses,
+        must_be_verified={one.written: covering_names(one.mailbox.address) for one in spoken},
+        asking=asking(draft, on_behalf, spoken, addresses),
         configuration_set=configuration_set or None,
         tags=tags,
     )
+
+
+def _without_key(tags: Pairs, in_header: str | None = None) -> tuple[Pairs, str | None]:
+    """Take the caller's key out of the tags: it is for us, and no event tells it."""
+    key = next((value for name, value in tags if name == KEY_TAG), in_header)
+    if key is None:
+        return tags, None
+    if not 1 <= len(key) <= LONGEST_KEY:
+        raise InvalidMessage(f"An idempotency key has 1 to {LONGEST_KEY} characters.")
+    return tuple(tag for tag in tags if tag[0] != KEY_TAG), key
 
 
 def header_tags(value: str) -> tuple[tuple[str, str], ...]:

@@ -7,12 +7,18 @@ they are known.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Invalid, Refusal
 from pillarbox.kit.ids import Scope
+from pillarbox.kit.policy import Decision, Policy
 from pillarbox.kit.simulated import is_simulated
 from pillarbox.resources.configuration_sets import ConfigurationSetMissing
+from pillarbox.resources.identities import IdentityMissing
+from pillarbox.resources.identity_names import identity_arn
+from pillarbox.resources.sending_authorization import Claim, Owner
+from pillarbox.sending.authorization import Asking
 
 MOST_RECIPIENTS = 50
 MOST_TAGS = 50
@@ -67,13 +73,19 @@ class Prepared:
     size_limit: int
     recipients: tuple[str, ...]
     must_be_verified: Mapping[str, tuple[str, ...]]  # as written -> names of identities that would cover it
+    asking: Asking
     configuration_set: str | None
     tags: tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True, frozen=True)
 class Standing:
-    """What the account may do now, as far as this draft needs to know."""
+    """What the account may do now, as far as this draft needs to know.
+
+    With `splits` each recipient gets a message of their own. `owners` are the
+    identities on whose authority it is sent, by ARN; `policies` those of the
+    account's own identities that have any.
+    """
 
     verified: frozenset[str]
     any_sender: bool
@@ -82,17 +94,22 @@ class Standing:
     configuration_set_sends: bool
     sandbox: bool
     recipient_covers: Mapping[str, tuple[str, ...]]
+    owners: Mapping[str, Owner] = field(default_factory=dict)
+    policies: Mapping[str, tuple[Policy, ...]] = field(default_factory=dict)
+    now: Millis = 0
+    most_recipients: int = MOST_RECIPIENTS
+    splits: bool = False
 
 
 Check = Callable[[Prepared, Standing], Refusal | None]
 
 
-def there_are_recipients(prepared: Prepared, _: Standing) -> Refusal | None:
+def there_are_recipients(prepared: Prepared, standing: Standing) -> Refusal | None:
     if not prepared.recipients:
         return InvalidMessage("There are no recipients specified")
     # https://docs.aws.amazon.com/ses/latest/dg/quotas.html
-    if len(prepared.recipients) > MOST_RECIPIENTS:
-        return InvalidMessage(f"Recipient count exceeds {MOST_RECIPIENTS}.")
+    if len(prepared.recipients) > standing.most_recipients:
+        return InvalidMessage(f"Recipient count exceeds {standing.most_recipients}.")
     return None
 
 
@@ -126,10 +143,60 @@ def sending_is_on(prepared: Prepared, standing: Standing) -> Refusal | None:
     return None
 
 
+def the_key_may_send(prepared: Prepared, standing: Standing) -> Refusal | None:
+    """What the scope of the caller's key says; it may name any identity that covers the address."""
+    asking = prepared.asking
+    if asking.grants is None:
+        return None
+    for _, names in _unclaimed(prepared):
+        known = [name for name in names if name in standing.verified] or names[:1]
+        arns = [identity_arn(prepared.scope, name) for name in known]
+        if not asking.granted(arns, standing.now):
+            return asking.denial(arns[0])
+    return next((asking.denial(one.arn) for one in asking.claims if not asking.granted([one.arn], standing.now)), None)
+
+
+def identities_permit_it(prepared: Prepared, standing: Standing) -> Refusal | None:
+    """What the policies of identities say: another account's must allow it, one's own must not deny it."""
+    asking = prepared.asking
+    for claim in asking.claims:
+        if reason := _why_not_on_behalf(claim, prepared, standing):
+            return reason
+    for _, names in _unclaimed(prepared):
+        for name in names:
+            policies = standing.policies.get(name, ())
+            arn = identity_arn(prepared.scope, name)
+            if policies and asking.decide(policies, arn, standing.now) is Decision.DENIED:
+                return asking.denial(arn)
+    return None
+
+
+def _why_not_on_behalf(claim: Claim, prepared: Prepared, standing: Standing) -> Refusal | None:
+    owner = standing.owners.get(claim.arn)
+    if owner and not prepared.recipients and any(policy.asks_for("ses:recipients") for policy in owner.policies):
+        return None  # of a bulk send, whose entries are asked one by one
+    asking = prepared.asking
+    if claim.owner == prepared.scope:
+        if owner is None:
+            return IdentityMissing(f"Identity {claim.arn} does not exist.")
+        if asking.decide(owner.policies, claim.arn, standing.now) is Decision.DENIED:
+            return asking.denial(claim.arn)
+    # Whether a stranger's identity exists is told only to those whom it allows something.
+    elif owner is None or asking.decide(owner.policies, claim.arn, standing.now) is not Decision.ALLOWED:
+        return asking.denial(claim.arn)
+    return None if owner.verified or standing.any_sender else _not_verified([claim.written], prepared.scope)
+
+
+def _unclaimed(prepared: Prepared) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the addresses that the account's own identities must speak for."""
+    claimed = {claim.written for claim in prepared.asking.claims}
+    return [(written, names) for written, names in prepared.must_be_verified.items() if written not in claimed]
+
+
 def senders_are_verified(prepared: Prepared, standing: Standing) -> Refusal | None:
     if standing.any_sender:
         return None
-    failed = [written for written, names in prepared.must_be_verified.items() if standing.verified.isdisjoint(names)]
+    failed = [written for written, names in _unclaimed(prepared) if standing.verified.isdisjoint(names)]
     return _not_verified(failed, prepared.scope) if failed else None
 
 
@@ -150,6 +217,8 @@ CHECKS: tuple[Check, ...] = (
     tags_are_well_formed,
     the_configuration_set_exists,
     sending_is_on,
+    the_key_may_send,
+    identities_permit_it,
     senders_are_verified,
     sandboxed_recipients_are_verified,
 )
@@ -158,6 +227,8 @@ CHECKS_OF_THE_SENDER: tuple[Check, ...] = (
     tags_are_well_formed,
     the_configuration_set_exists,
     sending_is_on,
+    the_key_may_send,
+    identities_permit_it,
     senders_are_verified,
 )
 

@@ -10,10 +10,18 @@ from dataclasses import dataclass
 from pillarbox.kit.addresses import Mailbox, parse_mailbox, parse_mailbox_list
 from pillarbox.kit.headers import LONGEST_LINE, Head, decode_text, name_of, split, value_of
 from pillarbox.kit.mime import file_name, has_long_line, walk
+from pillarbox.resources.unsupported import refuse_members
 from pillarbox.sending.content import check_file_name, check_occurrences
 from pillarbox.sending.policy import InvalidMessage
 
 _SHOWN = 50
+# What the call's members of the same meaning are refused for too: better than to leave them without effect.
+_NOT_DONE = {
+    "x-ses-list-management-options": "there are no contact lists.",
+    "x-ses-tenant": "there are no tenants.",
+}
+# By this header, which is stripped, a caller says that a message is the same one when it comes again.
+KEY_HEADER = "x-pillarbox-idempotency-key"
 
 
 @dataclass(slots=True, frozen=True)
@@ -22,7 +30,8 @@ class RawFacts:
 
     `headers` are unfolded, in their order. `return_path` is None also for the
     null path `<>`. `control` are the X-SES-* headers by lower-case name, the
-    first of each. `subject` is decoded.
+    first of each. `subject` is decoded. `idempotency_key` is None where no
+    header gives one.
     """
 
     headers: list[tuple[str, str]]
@@ -34,6 +43,7 @@ class RawFacts:
     bcc: tuple[Mailbox, ...]
     subject: str
     control: dict[str, str]
+    idempotency_key: str | None
     part_count: int
     attachment_names: tuple[str, ...]
 
@@ -54,6 +64,7 @@ def read_raw(raw: bytes) -> RawFacts:
     values: dict[str, list[str]] = {}
     for field, (_, value) in zip(head.fields, headers, strict=True):
         values.setdefault(field.name, []).append(value)
+    refuse_members({name: found[0] for name, found in values.items()}, _NOT_DONE)
     _check_content_type(values.get("content-type"))
     part_count, names = _parts(raw)
     return_path = values.get("return-path", [""])[0]
@@ -68,6 +79,7 @@ def read_raw(raw: bytes) -> RawFacts:
         bcc=_mailboxes(values.get("bcc", ())),
         subject=decode_text(values.get("subject", [""])[0]),
         control={name: found[0] for name, found in values.items() if name.startswith("x-ses-")},
+        idempotency_key=next(iter(values.get(KEY_HEADER, ())), None),
         part_count=part_count,
         attachment_names=names,
     )

@@ -8,35 +8,55 @@ from typing import NamedTuple
 
 from pillarbox.kit.clock import Clock
 from pillarbox.kit.ids import Scope
-from pillarbox.resources import account, configuration_sets, identities
+from pillarbox.kit.policy import Policy
+from pillarbox.resources import account, configuration_sets, identities, identity_policies, sending_authorization
 from pillarbox.resources.identity_names import covering_names
 from pillarbox.sending.envelope import Envelope
-from pillarbox.sending.policy import Standing
+from pillarbox.sending.policy import MOST_RECIPIENTS, Standing
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan
 from pillarbox.store.remember import Remembering
 
 
 class Standings:
-    """Answers `of` for each draft; `any_sender` and `sandbox` are settings of the server."""
+    """Answers `of` for each draft; what it is built with are settings of the server.
 
-    def __init__(self, store: Store, clock: Clock, *, any_sender: bool, sandbox: bool) -> None:
+    `splits` is what holds for mail whose configuration set does not say; split mail may have `split_limit` recipients.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        any_sender: bool,
+        sandbox: bool,
+        splits: bool = False,
+        split_limit: int = MOST_RECIPIENTS,
+    ) -> None:
         self._remembered = Remembering(store, clock, "nouns")
+        self._clock = clock
         self._any_sender = any_sender
         self._sandbox = sandbox
+        self._splits = splits
+        self._split_limit = split_limit
 
     async def of(self, scope: Scope, envelope: Envelope) -> tuple[Envelope, Standing]:
         """Return the standing, and the envelope with its identity's default configuration set."""
         prepared = envelope.prepared
-        asked = frozenset(chain.from_iterable(prepared.must_be_verified.values()))
+        speaking = asked = frozenset(chain.from_iterable(prepared.must_be_verified.values()))
         covers: dict[str, tuple[str, ...]] = {}
         if self._sandbox:
             covers = {address: covering_names(address) for address in prepared.recipients}
             asked = asked.union(*covers.values())
         sender_names = covering_names(envelope.sender_address)
         known = await self._remembered.read(_known, scope, asked, sender_names, prepared.configuration_set)
+        policies = await self._remembered.read(_policies, scope, known.verified & speaking)
+        claims = prepared.asking.claims
+        owners = await self._remembered.read(sending_authorization.owners, frozenset(claims)) if claims else {}
         if known.configuration_set and not prepared.configuration_set:
             envelope = envelope.in_configuration_set(known.configuration_set)
+        splits = self._splits if known.splits is None else known.splits
         return envelope, Standing(
             verified=known.verified,
             any_sender=self._any_sender,
@@ -45,7 +65,26 @@ class Standings:
             configuration_set_sends=known.configuration_set_sends,
             sandbox=self._sandbox and not known.has_left_sandbox,
             recipient_covers=covers,
+            owners=owners,
+            policies=policies,
+            now=self._clock.now(),
+            most_recipients=self._split_limit if splits else MOST_RECIPIENTS,
+            splits=splits,
         )
+
+    async def most_recipients(self, scope: Scope) -> int:
+        """Return how many recipients mail of this account may have in at least one of its configuration sets."""
+        may_split = self._splits or await self._remembered.read(configuration_sets.any_splits, scope)
+        return self._split_limit if may_split else MOST_RECIPIENTS
+
+
+def _policies(scope: Scope, names: frozenset[str]) -> Plan[dict[str, tuple[Policy, ...]]]:
+    """Return the policies of those identities that have any."""
+    found = {}
+    for name in names:
+        if policies := (yield from identity_policies.in_force(scope, name)):
+            found[name] = policies
+    return found
 
 
 class _Known(NamedTuple):
@@ -57,6 +96,7 @@ class _Known(NamedTuple):
     configuration_set: str | None
     configuration_set_exists: bool
     configuration_set_sends: bool
+    splits: bool | None
 
 
 def _known(scope: Scope, asked: frozenset[str], sender_names: tuple[str, ...], chosen: str | None) -> Plan[_Known]:
@@ -76,4 +116,5 @@ def _known(scope: Scope, asked: frozenset[str], sender_names: tuple[str, ...], c
         configuration_set=chosen,
         configuration_set_exists=configuration_set is not None,
         configuration_set_sends=configuration_set is not None and configuration_set.sending_enabled,
+        splits=configuration_set.splits if configuration_set is not None else None,
     )

@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import SERVICE_ACCOUNT, Scope
-from pillarbox.sending.accept import Promise, Route, accept, keep_promises
+from pillarbox.sending.accept import Promise, accept, keep_promises
 from pillarbox.sending.draft import V2_SIZE_LIMIT, Draft, Raw
 from pillarbox.sending.envelope import read_envelope
 from pillarbox.sending.policy import Standing
+from pillarbox.sending.rows import Route
 from pillarbox.store import events
 from pillarbox.store.plan import Plan
 

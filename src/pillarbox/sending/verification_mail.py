@@ -17,9 +17,9 @@ from pillarbox.resources import address_verification, identities
 from pillarbox.resources.address_verification import link_to, seal
 from pillarbox.resources.custom_verification import CustomTemplate
 from pillarbox.resources.identities import Identity
-from pillarbox.sending.accept import Route
 from pillarbox.sending.compose import compose_unaddressed
 from pillarbox.sending.draft import Simple, Text
+from pillarbox.sending.rows import Route
 from pillarbox.sending.system_mail import SystemMail, promise
 from pillarbox.store.plan import Plan
 

@@ -40,6 +40,7 @@ class TransformFacts:
     """What the transforms need to know of a message.
 
     `host` is the name of this server, `tags` are those of the message's events, `keys` sign it.
+    `only_to` is the mailbox that a part of a split send names; empty for any other message.
     """
 
     message_id: str
@@ -49,6 +50,7 @@ class TransformFacts:
     accepted_at: Millis
     tags: Mapping[str, list[str]]
     keys: tuple[SigningKey, ...]
+    only_to: str = ""
 
 
 def with_trace(raw: bytes, facts: TransformFacts) -> bytes:

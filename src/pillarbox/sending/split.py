@@ -1,0 +1,73 @@
+"""A send in which each recipient gets a message of their own and sees only themselves.
+
+Pure. `accept` promises the first part with the list of all recipients; the
+expander makes the other parts from the first one and that list. A part has
+nothing of its own but its id and its recipient: the body is stored once, and
+who it is for is written into its headers when it leaves.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import msgspec
+
+from pillarbox.events.types import MailFacts, RenderingFailure
+from pillarbox.kit.headers import event_headers, list_headers
+from pillarbox.kit.ids import part_message_id
+from pillarbox.kit.recipient_headers import headers_naming_only, naming_only
+from pillarbox.sending.draft import Draft, Raw
+from pillarbox.sending.envelope import Envelope
+from pillarbox.sending.raw import KEY_HEADER
+from pillarbox.store.messages import MessageRow
+
+_write = msgspec.json.Encoder().encode
+_read_mail = msgspec.json.Decoder(MailFacts).decode
+
+
+class Recipients(msgspec.Struct, frozen=True):
+    """Everybody to whom a send goes, by address and as written; `failure` is why nobody's message can be made."""
+
+    addresses: tuple[str, ...]
+    written: tuple[str, ...]
+    failure: RenderingFailure | None
+
+
+read_recipients = msgspec.json.Decoder(Recipients).decode
+
+
+def for_one_each(draft: Draft, envelope: Envelope) -> Envelope:
+    """Return the envelope of the first recipient, whom alone its headers name.
+
+    A message that the caller made is kept as it was given; in one of ours there is no list to keep.
+    """
+    raw = envelope.prepared.raw
+    if not isinstance(draft.content, Raw):
+        raw = naming_only(raw, None)
+    shown = [header for header in list_headers(raw) if header[0].lower() != KEY_HEADER]
+    headers, truncated = event_headers(headers_naming_only(shown, envelope.written[0]))
+    return replace(
+        envelope,
+        prepared=replace(envelope.prepared, raw=raw, recipients=envelope.prepared.recipients[:1]),
+        headers=tuple(headers),
+        headers_truncated=truncated,
+        only_to=envelope.written[0],
+    )
+
+
+def list_of(envelope: Envelope) -> bytes:
+    """Return all recipients as they are kept until each has a message."""
+    return _write(Recipients(envelope.prepared.recipients, envelope.written, envelope.failure))
+
+
+def parts(first: MessageRow, recipients: Recipients, numbers: Sequence[int]) -> Iterator[MessageRow]:
+    """Return the messages of the recipients with these numbers, made after that of number 0."""
+    mail = _read_mail(first.mail)
+    for number in numbers:
+        written = recipients.written[number]
+        own = msgspec.structs.replace(
+            mail,
+            recipients=[recipients.addresses[number]],
+            headers=headers_naming_only(mail.headers, written),
+            only_to=written,
+        )
+        yield first._replace(message_id=part_message_id(first.message_id, number), mail=_write(own).decode())

@@ -1,0 +1,117 @@
+"""Sends to many that are still being written out as messages, and the parts of a send.
+
+Plans only. Filled by sending/accept.py, worked off by sending/expand.py under a
+lease, read by whoever shows what became of a send.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.ids import Scope
+from pillarbox.store.plan import Many, Plan, Rows, Touch
+
+TOPIC = "large-sends"
+_COLUMNS = "message_id, account, region, send_id, accepted_at, recipients, recipient_count, written, due_at, lease"
+_OF_SEND = "m.send_id = ? AND m.send_id <> m.message_id"
+
+
+class LargeSendRow(NamedTuple):
+    """`message_id` is the first message; `recipients` refers to the list of all, of which `written` have theirs."""
+
+    message_id: str
+    account: str
+    region: str
+    send_id: str
+    accepted_at: Millis
+    recipients: str
+    recipient_count: int
+    written: int
+    due_at: Millis
+    lease: str
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.account, self.region)
+
+
+class PartRow(NamedTuple):
+    """One recipient of a message of a send."""
+
+    message_id: str
+    address: str
+    state: str
+    changed_at: Millis
+
+
+def add(rows: Sequence[LargeSendRow]) -> Plan[None]:
+    if rows:
+        yield Many(f"INSERT INTO large_sends ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        yield Touch(TOPIC)
+
+
+def claim(lease: str, now: Millis, until: Millis, most: int) -> Plan[list[LargeSendRow]]:
+    """Lease at most so many due sends, oldest first."""
+    rows = yield Rows(
+        "UPDATE large_sends SET due_at = ?, lease = ? WHERE message_id IN"
+        " (SELECT message_id FROM large_sends WHERE due_at <= ? ORDER BY due_at LIMIT ?"
+        f" /*pg: FOR UPDATE SKIP LOCKED */) RETURNING {_COLUMNS}",
+        (until, lease, now, most),
+    )
+    return [LargeSendRow(*row) for row in rows]
+
+
+def advance(row: LargeSendRow, count: int, until: Millis) -> Plan[bool]:
+    """Count `count` recipients more as written and keep the lease, or end the send with its last.
+
+    False when the lease was lost, or another has written on: then nothing may be written.
+    """
+    key = (row.message_id, row.lease, row.written)
+    if row.written + count >= row.recipient_count:
+        rows = yield Rows(
+            "DELETE FROM large_sends WHERE message_id = ? AND lease = ? AND written = ? RETURNING message_id", key
+        )
+    else:
+        rows = yield Rows(
+            "UPDATE large_sends SET written = written + ?, due_at = ?"
+            " WHERE message_id = ? AND lease = ? AND written = ? RETURNING message_id",
+            (count, until, *key),
+        )
+    return bool(rows)
+
+
+def unwritten(send_id: str) -> Plan[int]:
+    """Return for how many recipients of a send the message is still to be written."""
+    rows = yield Rows(
+        "SELECT coalesce(sum(recipient_count - written), 0) FROM large_sends WHERE send_id = ?", (send_id,)
+    )
+    return int(rows[0][0])
+
+
+def next_due_at() -> Plan[Millis | None]:
+    rows = yield Rows("SELECT min(due_at) FROM large_sends")
+    due_at: Millis | None = rows[0][0]
+    return due_at
+
+
+def states_of(send_id: str) -> Plan[list[tuple[str, int]]]:
+    """Return how many recipients of a send's messages are in which state."""
+    rows = yield Rows(
+        "SELECT r.state, count(*) FROM messages m JOIN recipients r ON r.message_id = m.message_id"
+        f" WHERE {_OF_SEND} GROUP BY r.state ORDER BY r.state",
+        (send_id,),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def parts_of(send_id: str, after: str, limit: int) -> Plan[list[PartRow]]:
+    """Return the recipients of at most `limit` messages of a send, those behind the message `after`."""
+    rows = yield Rows(
+        "SELECT p.message_id, r.address, r.state, r.changed_at FROM"
+        f" (SELECT m.message_id FROM messages m WHERE {_OF_SEND} AND m.message_id > ?"
+        " ORDER BY m.message_id LIMIT ?) p JOIN recipients r ON r.message_id = p.message_id"
+        " ORDER BY p.message_id, r.number",
+        (send_id, after, limit),
+    )
+    return [PartRow(*row) for row in rows]
+

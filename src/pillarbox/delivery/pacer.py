@@ -90,7 +90,7 @@ class Pacer:
 
     def held_message(self, account: str, message_id: str, configuration_set: str) -> Hold | None:
         """Return by which hold of an operator a message is kept, though its lane is open."""
-        return next((hold for hold in self._holds if _keeps(hold, account, message_id, configuration_set)), None)
+        return next((hold for hold in self._holds if keeps(hold, account, message_id, configuration_set)), None)
 
     @property
     def holds_messages(self) -> bool:
@@ -233,7 +233,7 @@ def closes(hold: Hold, lane: Lane) -> bool:
     return hold.kind == holds.ACCOUNT or (hold.kind == holds.PROVIDER and lane.hop.is_called(hold.name))
 
 
-def _keeps(hold: Hold, account: str, message_id: str, configuration_set: str) -> bool:
+def keeps(hold: Hold, account: str, message_id: str, configuration_set: str) -> bool:
     if hold.kind == holds.MESSAGE:
         return hold.name == message_id
     return hold.kind == holds.CONFIGURATION_SET and hold.account in ("", account) and hold.name == configuration_set

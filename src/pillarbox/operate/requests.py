@@ -8,9 +8,10 @@ from typing import Any
 
 import msgspec
 
-from pillarbox.operate import accounts, dead_letters, history, identities, keys, messages
+from pillarbox.operate import accounts, dead_letters, history, identities, keys, messages, queue
 from pillarbox.operate.desk import Desk
 from pillarbox.operate.messages import Wanted
+from pillarbox.operate.queue import What
 
 
 class _Request(msgspec.Struct, frozen=True, tag_field="request"):
@@ -94,6 +95,44 @@ class ReplayDeadLetters(_Request, frozen=True, tag="dead-letters.replay"):
     topic: str = ""
 
 
+class ShowQueue(_Request, frozen=True, tag="queue"):
+    """Answered by `queue.Queue`."""
+
+    account: str = ""
+
+
+class ListPaces(_Request, frozen=True, tag="pace.list"):
+    """Answered by a list of `queue.Pace`."""
+
+
+class SetPace(_Request, frozen=True, tag="pace.set"):
+    """Answered by `queue.Pace`; None leaves a limit as it is."""
+
+    hop: str
+    rate: float | None
+    connections: int | None
+    forget: bool
+
+
+class PauseMail(_Request, frozen=True, tag="queue.pause"):
+    """Answered by how many deliveries wait."""
+
+    what: What
+    why: str
+
+
+class ResumeMail(_Request, frozen=True, tag="queue.resume"):
+    """Answered by how many deliveries go on."""
+
+    what: What
+
+
+class RetryMail(_Request, frozen=True, tag="queue.retry"):
+    """Answered by how many deliveries are tried now."""
+
+    what: What
+
+
 Request = (
     Status
     | CreateKey
@@ -107,6 +146,12 @@ Request = (
     | ShowHistory
     | ListDeadLetters
     | ReplayDeadLetters
+    | ShowQueue
+    | ListPaces
+    | SetPace
+    | PauseMail
+    | ResumeMail
+    | RetryMail
 )
 
 encode = msgspec.json.Encoder().encode
@@ -147,3 +192,15 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await dead_letters.list_all(desk, account, topic, most)
         case ReplayDeadLetters(notification_id, account, topic):
             return await dead_letters.replay(desk, notification_id, account, topic)
+        case ShowQueue(account):
+            return await queue.show(desk, account)
+        case ListPaces():
+            return await queue.paces(desk)
+        case SetPace(hop, rate, connections, forget):
+            return await queue.set_pace(desk, hop, rate, connections, forget=forget)
+        case PauseMail(what, why):
+            return await queue.pause(desk, what, why)
+        case ResumeMail(what):
+            return await queue.resume(desk, what)
+        case RetryMail(what):
+            return await queue.retry(desk, what)

@@ -1,22 +1,28 @@
 """Mail handed to the mail servers of its recipients' domains, as the domain name system names them."""
 
+import asyncio
 import hashlib
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused
 from pillarbox.delivery.transport.base import Attempt
 from pillarbox.kit.ids import Scope
+from pillarbox.settings import MxSetting, RouteSetting
+from pillarbox.store import events
 from pillarbox.store.engine import Store
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.clock import StandingClock
 from tests.support.direct import OUR_NAME, Certificate, PolicyHost, certificate_for, sending_directly
 from tests.support.name_server import NameServer
 from tests.support.postfix import Postfix
+from tests.support.server import RunningServer, Server
 from tests.support.sink import CLOSE, STALL, Sink
 
 A, B, C = "a@example.net", "b@example.net", "c@example.net"
@@ -599,3 +605,43 @@ async def test_postfix_as_the_mail_server_of_its_own_zone(kept: Store) -> None:
     refused = outcomes[C]
     assert isinstance(refused, Refused) and (refused.reply or "").startswith("550 5.1.1 <c@example.net>: ")
     assert behind.received[0].recipients == [A, B]
+
+
+async def test_what_becomes_of_mail_that_programs_send(tmp_path: Path, zone: NameServer, first: Sink) -> None:
+    zone.add("null.example.org", "MX", "0 .")
+    zone.break_("broken.example.org")
+    recipients = [A, "b@null.example.org", "c@broken.example.org"]
+    settings: dict[str, Any] = {
+        "routes": (RouteSetting(transport="mx"),),
+        "mx": MxSetting(port=first.port, private_addresses=True),
+        "nameservers": (zone.address,),
+    }
+
+    def send() -> dict[str, Any]:
+        with RunningServer.started(tmp_path, dev=True, dev_really_send=True, **settings) as running:
+            server = running.for_new_account()
+            ses = server.client("ses")
+            ses.verify_email_identity(EmailAddress="shop@example.com")
+            body = {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "y"}}}
+            sent = ses.send_email(Source="shop@example.com", Destination={"ToAddresses": recipients}, Message=body)
+            until = time.monotonic() + 20
+            while len(facts := told(server, sent["MessageId"])) < 4:
+                assert time.monotonic() < until, f"only {sorted(facts)} happened"
+                time.sleep(0.02)
+            return facts
+
+    facts = await asyncio.to_thread(send)
+
+    assert facts["Delivery"]["recipients"] == [A]
+    assert (facts["Delivery"]["smtp_response"], facts["Delivery"]["remote_mta_ip"]) == ("250 2.0.0 taken", FIRST)
+    (bounced,) = facts["Bounce"]["recipients"]
+    assert facts["Bounce"]["bounce_type"] == "Permanent"
+    assert bounced["diagnostic_code"] == "smtp; 556 5.1.10 the domain null.example.org takes no mail (null MX)"
+    (delayed,) = facts["DeliveryDelay"]["recipients"]
+    assert delayed["address"] == "c@broken.example.org" and "SERVFAIL" in delayed["diagnostic_code"]
+    assert [received.recipients for received in first.received] == [[A]]
+
+
+def told(server: Server, message_id: str) -> dict[str, Any]:
+    """Return what is recorded of a message, by kind."""
+    return {row.kind: msgspec.json.decode(row.fact) for row in server.read(events.of_message, message_id)}

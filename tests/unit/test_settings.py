@@ -42,6 +42,16 @@ def test_a_smarthost_may_come_from_the_environment_alone(tmp_path: Path) -> None
     assert (settings.smarthost.port, settings.smarthost.tls) == (25, "starttls")
 
 
+def test_direct_delivery_needs_no_table_and_may_have_one_from_the_environment(tmp_path: Path) -> None:
+    text = '[[routes]]\ntransport = "mx"\n'
+    assert of(tmp_path, text).mx is None
+
+    settings = of(tmp_path, text + '[mx]\nfamilies = "ipv4"\n', {"PILLARBOX_MX_HELO": "mail.example.org"})
+
+    assert settings.mx is not None and settings.mx.helo == "mail.example.org"
+    assert settings.mx.versions == {4}
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -59,6 +69,11 @@ def test_a_smarthost_may_come_from_the_environment_alone(tmp_path: Path) -> None
         (SMARTHOST + 'user = "u"\n', "PILLARBOX_SMARTHOST_PASSWORD"),
         (SMARTHOST + 'ca_file = "/nowhere/ca.pem"\n', "ca_file /nowhere/ca.pem: No such file"),
         ("smarthost = 5\n", "smarthost"),
+        ("[mx]\nport = 0\n", r"mx\.port"),
+        ('[mx]\nsource_ipv4 = "::1"\n', "`source_ipv4` ::1 is no address of that kind"),
+        ('[mx]\nsource_ipv6 = "mail.example.org"\n', "`source_ipv6` mail.example.org is no address"),
+        ('[mx]\nfamilies = "ipv5"\n', r"mx\.families"),
+        ('[mx]\nca_file = "/nowhere/ca.pem"\n', "mx: ca_file /nowhere/ca.pem: No such file"),
         ("dev_really_send = true\n", "together with `dev`"),
     ],
 )
@@ -77,6 +92,8 @@ def test_a_file_that_holds_no_certificate_is_named(tmp_path: Path) -> None:
 def test_mail_leaves_dev_mode_only_by_a_flag_that_names_the_danger(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--dev-really-send"):
         of(tmp_path, TO_SMTP + SMARTHOST, dev=True)
+    with pytest.raises(SettingsError, match="--dev-really-send"):
+        of(tmp_path, '[[routes]]\ntransport = "mx"\n', dev=True)
 
     assert of(tmp_path, TO_SMTP + SMARTHOST, dev=True, dev_really_send=True).dev_really_send
     assert of(tmp_path, '[[routes]]\ntransport = "simulator"\n' + SMARTHOST, dev=True).routes

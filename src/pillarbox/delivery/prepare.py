@@ -18,6 +18,7 @@ from pillarbox.delivery.transform.pipeline import transform
 from pillarbox.delivery.verp import EVERYONE, ReturnPaths
 from pillarbox.events.types import MailFacts
 from pillarbox.kit.clock import Clock
+from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.secrets import Keyring
 from pillarbox.resources import dkim_keys, identity_dns, identity_mail_from, service_key, verification
@@ -42,6 +43,10 @@ class Site:
     reporting_mta: str
 
 
+class KeyNotOpened(Unavailable):
+    """A message cannot be signed as it should be, and does not leave unsigned."""
+
+
 class Prepared(NamedTuple):
     """`sender` is empty for mail that must never bring mail back."""
 
@@ -52,8 +57,7 @@ class Prepared(NamedTuple):
 class Preparer:
     """Prepares attempts; the same message and recipients give the same bytes for as long as their sender's keys stay.
 
-    Raises Undeliverable for a message that no next hop should get, and Unavailable when keys cannot be read: an
-    unsigned message must not leave where a signed one is expected.
+    Raises Undeliverable for a message that no next hop should get, and KeyNotOpened for one that nobody can sign now.
     """
 
     def __init__(
@@ -130,9 +134,9 @@ class Preparer:
             self._opened[key.sealed] = opening
         try:
             return await asyncio.shield(opening)
-        except Exception:  # the keyring may be put right
+        except Unavailable as error:  # until the keyring is put right
             self._opened.pop(key.sealed, None)
-            raise
+            raise KeyNotOpened(f"the DKIM key {key.record_name} cannot be opened") from error
 
 
 def _opened(scope: Scope, key: StoredKey, keyring: Keyring) -> SigningKey:

@@ -18,7 +18,7 @@ from pillarbox.delivery.close import Closed, close, close_attempts, reject
 from pillarbox.delivery.lanes import Lane, Turns, lane_of, read_lane, set_aside
 from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused, Suppressed
 from pillarbox.delivery.pacer import Pacer
-from pillarbox.delivery.prepare import Preparer
+from pillarbox.delivery.prepare import KeyNotOpened, Preparer
 from pillarbox.delivery.provider_book import ProviderBook
 from pillarbox.delivery.scan import Scanner
 from pillarbox.delivery.suppression import HeldBack, Key, held_back
@@ -281,6 +281,9 @@ class Worker:
             prepared = await self._preparer.prepare(message, given, recipients)
         except Undeliverable as error:
             return dict.fromkeys(recipients, Refused(error.reply))
+        except KeyNotOpened as error:
+            self._log.error("not signed", message=row.message_id, why=f"{error}: {error.__cause__}")
+            return dict.fromkeys(recipients, Deferred(str(error), ours=True))
         attempt = Attempt(
             row.message_id,
             row.part,
@@ -319,11 +322,15 @@ class Worker:
             why=why,
         )
 
+    async def renew(self) -> None:
+        """Keep the rows of attempts that live, however long they take."""
+        await self._store.write(outgoing.renew, list(self._in_flight), self._lease, self._clock.now() + LEASE)
+
     async def _renew_leases(self) -> None:
         while True:
             await asyncio.sleep(LEASE / SECOND / 3)
             try:
-                await self._store.write(outgoing.renew, list(self._in_flight), self._lease, self._clock.now() + LEASE)
+                await self.renew()
             except Unavailable as error:
                 self._log.error("cannot renew leases", why=str(error))
 

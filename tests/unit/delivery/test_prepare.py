@@ -3,17 +3,20 @@
 import pytest
 from msgspec.structs import replace
 
-from pillarbox.delivery.prepare import Prepared, Preparer, Site
+from pillarbox.delivery.prepare import KeyNotOpened, Prepared, Preparer, Site
+from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.transform.dkim import SigningKey
+from pillarbox.delivery.transport.capture import CaptureTransport
 from pillarbox.delivery.verp import EVERYONE, Returned
-from pillarbox.kit.errors import Unavailable
+from pillarbox.delivery.worker import Worker
 from pillarbox.kit.headers import list_headers
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.secrets import Keyring
 from pillarbox.resources import dkim_keys, identities, identity_mail_from, service_key
 from pillarbox.resources.dkim_keys import StoredKey
 from pillarbox.resources.identity_mail_from import Asked
-from pillarbox.sending.accept import Promise
+from pillarbox.sending.accept import Promise, keep_promises
+from pillarbox.store import outgoing
 from pillarbox.store.engine import Store
 from tests.support.clock import NOON, StandingClock
 from tests.support.dkim import verifies, zone_of
@@ -101,8 +104,9 @@ async def test_a_key_that_is_changed_is_used_at_once(store: Store) -> None:
 async def test_mail_does_not_leave_unsigned_when_its_key_cannot_be_opened(store: Store) -> None:
     await signing(store, SCOPE, "example.com", "s1")
     preparer = Preparer(store, Keyring({"1": b"x" * 32}), StandingClock(), SITE, RETURN_PATHS)
-    with pytest.raises(Unavailable):
-        await prepared(preparer)
+    for _ in range(2):
+        with pytest.raises(KeyNotOpened, match=r"^the DKIM key s1\._domainkey\.example\.com cannot be opened$"):
+            await prepared(preparer)
 
 
 async def test_the_same_attempt_twice_is_the_same_mail(store: Store) -> None:
@@ -150,3 +154,21 @@ async def test_a_server_without_a_domain_of_its_own_has_no_key(store: Store) -> 
     site = Site("pillarbox.localhost", "mta.pillarbox.localhost")
     left = await prepared(await Preparer.load(store, KEYRING, StandingClock(), site, signs_twice=True))
     assert signers(left.data) == []
+
+
+async def test_mail_whose_key_cannot_be_opened_waits_says_why_and_leaves_signed(store: Store) -> None:
+    await signing(store, SCOPE, "example.com", "s1")
+    made, clock = promise(draft("a@example.net"), NOON), StandingClock()
+    message_id = made.message.message_id
+    assert await store.commit(keep_promises, made) is None
+    locked = Preparer(store, Keyring({"1": b"x" * 32}), clock, SITE, RETURN_PATHS)
+    for preparer in (locked, preparer_of(store, clock)):
+        await Worker(store, {"capture": CaptureTransport(store)}, EicarScanner(), preparer, clock).step()
+        if preparer is locked:
+            (row,) = await store.read(outgoing.of_message, message_id)
+            assert row.why == "InternalFailure: the DKIM key s1._domainkey.example.com cannot be opened"
+            clock.at = row.due_at
+
+    (captured,) = await store.read(outgoing.captures_of, message_id)
+    assert signers(await store.body(captured.body)) == ["example.com"]
+    assert RETURN_PATHS.read(captured.sender.partition("@")[0]) == Returned(message_id, 0)

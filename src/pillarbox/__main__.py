@@ -29,6 +29,7 @@ _COMMANDS = {
     "pause": ("queue:pause", "Let no mail of an account, set, provider or message go out."),
     "resume": ("queue:resume", "Let mail go out again that was paused."),
     "retry": ("queue:retry", "Try now what waits for another try."),
+    "audit": ("audit:audit", "List who changed keys, identities, policies and settings."),
     "tail": ("messages:tail", "Print events as they happen."),
     "where": ("where:where", "Show where in the source an AWS operation is done."),
     "demo": ("demo:demo", "Play the stories that Pillarbox is made for against a server in dev mode."),

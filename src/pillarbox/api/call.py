@@ -9,10 +9,14 @@ from typing import Any
 
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
+from pillarbox.kit.policy import Policy
 from pillarbox.kit.secrets import Keyring
 from pillarbox.resources.account import Quota
+from pillarbox.resources.audit import audited_store
 from pillarbox.sending.accept import Sender
+from pillarbox.sending.draft import Invocation
 from pillarbox.sending.verification_mail import VerificationMail
+from pillarbox.store.audit import AuditRow
 from pillarbox.store.engine import Store
 
 Params = Mapping[str, Any]
@@ -44,7 +48,11 @@ class Call:
     endpoint: str
     now: Millis
     services: Services
+    grants: Policy | None = None  # the scope of the key; None for one that may do everything
+    audit: AuditRow | None = None  # how the audit log tells what this call changes
+    invocation: Invocation | None = None  # by which an SDK's second try is known
 
     @property
     def store(self) -> Store:
-        return self.services.store
+        """The store; what a call changes there is told in the audit log by the same transaction."""
+        return self.services.store if self.audit is None else audited_store(self.services.store, self.audit)

@@ -22,6 +22,7 @@ def create(
     account: str = FIRST_ACCOUNT,
     user: str = FIRST_USER,
     region: str = FIRST_REGION,
+    scope: str = "",
     json: _Json = False,
     place: Place = HERE,
 ) -> None:
@@ -35,8 +36,11 @@ def create(
         The name of who will use it.
     region
         The region that the SMTP password is for; the key itself is good for every region.
+    scope
+        What the key is good for: send-only, read-only, or identity=NAME to send as that identity alone;
+        without it, everything.
     """
-    pair = ask(place, CreateKey(account, user), KeyPair)
+    pair = ask(place, CreateKey(account, user, scope), KeyPair)
     password = smtp_password(pair.secret, region)
     if json:
         say_json({**msgspec.structs.asdict(pair), "region": region, "smtp_password": password})
@@ -44,6 +48,8 @@ def create(
     say(f"AWS_ACCESS_KEY_ID={pair.key_id}")
     say(f"AWS_SECRET_ACCESS_KEY={pair.secret}")
     say(f"# account {pair.account}, user {pair.user_name}; the secret is not shown again")
+    if scope:
+        say(f"# good for {scope} alone")
     say(f"# SMTP in {region}: user name {pair.key_id}, password {password}")
 
 
@@ -53,8 +59,12 @@ def list_(*, json: _Json = False, place: Place = HERE) -> None:
     if json:
         say_json(keys)
         return
-    headings = ("KEY ID", "ACCOUNT", "USER", "STATUS", "MADE (UTC)")
-    say(table(headings, [(key.key_id, key.account, key.user_name, key.status, moment(key.created_at)) for key in keys]))
+    headings = ("KEY ID", "ACCOUNT", "USER", "STATUS", "MADE (UTC)", "GOOD FOR")
+    rows = [
+        (key.key_id, key.account, key.user_name, key.status, moment(key.created_at), key.scope or "everything")
+        for key in keys
+    ]
+    say(table(headings, rows))
 
 
 def revoke(key_id: str, /, *, place: Place = HERE) -> None:

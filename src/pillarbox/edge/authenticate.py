@@ -14,7 +14,9 @@ from typing import Protocol as Interface
 
 from pillarbox.kit.clock import Clock, Millis
 from pillarbox.kit.ids import Scope
+from pillarbox.kit.policy import Policy
 from pillarbox.kit.secrets import Keyring
+from pillarbox.resources import credential_scopes
 from pillarbox.store import credentials
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan
@@ -31,10 +33,15 @@ _SIGV3_REGION, _SIGV3_SERVICE = "us-east-1", "ses"
 
 @dataclass(slots=True, frozen=True)
 class Caller:
-    """An account's user who asks for something in a region."""
+    """An account's user who asks for something in a region.
+
+    `grants` is what their key is good for; None means everything.
+    """
 
     scope: Scope
     user_name: str
+    key_id: str = ""
+    grants: Policy | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -76,9 +83,17 @@ class Authenticator(Interface):
 
 
 class Known(NamedTuple):
+    """An active key."""
+
     account: str
     user_name: str
     secret: str
+    key_scope: str
+
+    def caller(self, key_id: str, region: str) -> Caller:
+        """Return who signs with this key for a region."""
+        granted = credential_scopes.grants(self.key_scope, self.account)
+        return Caller(Scope(self.account, region), self.user_name, key_id, granted)
 
 
 class SignedOnly:
@@ -96,7 +111,7 @@ class SignedOnly:
         known = await self._remembered.read(known_key, signature.key_id, self._keyring)
         if known is None:
             raise auth_fault("unknown_key", protocol)
-        return Presented(signature, Caller(Scope(known.account, signature.region), known.user_name), known.secret)
+        return Presented(signature, known.caller(signature.key_id, signature.region), known.secret)
 
     def prove(self, presented: Presented, request: Request) -> None:
         presented.signature.prove(request, presented.secret)
@@ -148,7 +163,7 @@ def read_signature(request: Request, protocol: Protocol, now: Millis, window: Wi
 def developer(key_id: str, region: str) -> Caller:
     """Return who a key means in dev mode."""
     named = len(key_id) == 12 and key_id.isascii() and key_id.isdigit()
-    return Caller(Scope(key_id if named else _DEVELOPMENT_ACCOUNT, region), "developer")
+    return Caller(Scope(key_id if named else _DEVELOPMENT_ACCOUNT, region), "developer", key_id)
 
 
 def known_key(key_id: str, keyring: Keyring) -> Plan[Known | None]:
@@ -156,4 +171,4 @@ def known_key(key_id: str, keyring: Keyring) -> Plan[Known | None]:
     row = yield from credentials.get(key_id)
     if row is None or row.status != "active":
         return None
-    return Known(row.account, row.user_name, keyring.open(row.secret, key_id).decode())
+    return Known(row.account, row.user_name, keyring.open(row.secret, key_id).decode(), row.scope)

@@ -15,6 +15,8 @@ from pillarbox.api.faults import fault_for
 from pillarbox.api.registry import Handler
 from pillarbox.api.unsigned import ANONYMOUS, UNSIGNED, scope_of
 from pillarbox.edge.authenticate import Authenticator, Caller
+from pillarbox.edge.invocation import invocation_of
+from pillarbox.edge.permission import entry_of, permit
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import Clock
 from pillarbox.kit.errors import Refusal, Unavailable
@@ -94,9 +96,13 @@ class Gateway:
             f"{scheme}://{request.headers.get('host', '')}",
             now,
             self._services,
+            grants=caller.grants,
+            audit=entry_of(caller, routed.service.name, routed.operation.name, params, source_ip, now),
+            invocation=invocation_of(request.headers, presented.signature.key_id) if presented else None,
         )
         handler = self._handlers.get((routed.service.name, routed.operation.name))
         try:
+            permit(caller, routed.service.name, routed.operation.name, params)
             if handler is None:
                 raise decline(routed.service.name, routed.operation.name)
             result = await handler(call, params)

@@ -11,7 +11,6 @@ from typing import Protocol
 from pillarbox.edge.authenticate import Caller, developer, known_key
 from pillarbox.edge.smtp_password import region_of
 from pillarbox.kit.clock import Clock
-from pillarbox.kit.ids import Scope
 from pillarbox.kit.secrets import Keyring
 from pillarbox.store.engine import Store
 from pillarbox.store.remember import Remembering
@@ -39,7 +38,7 @@ class DerivedPasswords:
         known = await self._remembered.read(known_key, user, self._keyring) if _KEY_ID.fullmatch(user) else None
         # A stranger's password is tried too, so that the time of the answer does not tell which keys exist.
         region = region_of(password, known.secret if known else "", self._regions)
-        return Caller(Scope(known.account, region), known.user_name) if known and region else None
+        return known.caller(user, region) if known and region else None
 
 
 class AnyPassword:

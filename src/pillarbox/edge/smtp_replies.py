@@ -4,7 +4,7 @@ Pure. Called by smtp.py.
 https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-smtp.html
 """
 
-from pillarbox.kit.errors import Refusal, Unavailable
+from pillarbox.kit.errors import Denied, Refusal, Unavailable
 from pillarbox.resources.configuration_sets import ConfigurationSetMissing
 from pillarbox.sending import policy
 
@@ -43,6 +43,7 @@ _REPLY_FOR: tuple[tuple[type[BaseException], str], ...] = (
     (policy.RateExceeded, "454 Throttling failure: {why}"),
     (policy.DailyQuotaExceeded, "454 Throttling failure: {why}"),
     (ConfigurationSetMissing, "554 Configuration set does not exist: {why.members[ConfigurationSetName]}"),
+    (Denied, "554 Access denied: {why}"),
     (policy.MessageRejected, "554 Message rejected: {why}"),
     (policy.AccountPaused, "554 Message rejected: {why}"),
     (policy.ConfigurationSetPaused, "554 Message rejected: {why}"),

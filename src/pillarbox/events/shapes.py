@@ -113,7 +113,9 @@ def _record(type_member: str, kind: Kind, name: str, members: Json, mail: Json) 
 
 def _mail(source: str, message: MessageRow, facts: MailFacts) -> Json:
     mail: Json = {"timestamp": iso(message.accepted_at), "source": source}
-    if facts.source_identity:
+    if facts.source_arn:
+        mail["sourceArn"] = facts.source_arn
+    elif facts.source_identity:
         mail["sourceArn"] = f"arn:aws:ses:{message.region}:{message.account}:identity/{facts.source_identity}"
     mail["sendingAccountId"] = message.account
     mail["messageId"] = message.message_id

@@ -125,6 +125,10 @@ class Policy:
     statements: tuple[Statement, ...]
     has_variables: bool = True
 
+    def asks_for(self, key: str) -> bool:
+        """Say whether a condition depends on a key (in lower case)."""
+        return any(condition.key == key for one in self.statements for condition in one.conditions)
+
 
 def decide(policies: Iterable[Policy], asked: Asked) -> Decision:
     """Say what policies together decide: one that denies outweighs all that allow."""

@@ -7,6 +7,7 @@ identity counts as verified once the operator has vouched for it.
 import msgspec
 
 from pillarbox.kit.ids import Scope
+from pillarbox.operate import audit
 from pillarbox.operate.desk import Desk
 from pillarbox.resources import identities
 from pillarbox.store import nouns
@@ -31,7 +32,9 @@ async def list_all(desk: Desk, account: str = "", region: str = "") -> list[Send
 async def vouch(desk: Desk, name: str, account: str, region: str) -> Sender:
     """Verify an identity on the operator's word; Invalid when nothing can be sent from such a name."""
     scope = Scope(account, region)
-    return _sender(scope, await desk.store.write(identities.vouch, scope, name, desk.clock.now()))
+    return _sender(
+        scope, await audit.write(desk, "identities.vouch", name, scope, identities.vouch, scope, name, desk.clock.now())
+    )
 
 
 def _list(account: str, region: str) -> Plan[list[Sender]]:

@@ -6,6 +6,8 @@ Touches the store. Called through operate/requests.py and at the first start.
 import msgspec
 
 from pillarbox.kit.clock import Millis
+from pillarbox.kit.ids import Scope
+from pillarbox.operate import audit
 from pillarbox.operate.desk import Desk
 from pillarbox.resources import credentials
 
@@ -30,11 +32,16 @@ class Key(msgspec.Struct, frozen=True):
     user_name: str
     status: str
     created_at: Millis
+    scope: str = ""
 
 
-async def create(desk: Desk, account: str, user_name: str) -> KeyPair:
-    """Make a key pair; Invalid when the account or the name cannot be one."""
-    made = await desk.store.write(credentials.create, account, user_name, desk.keyring, desk.clock.now())
+async def create(desk: Desk, account: str, user_name: str, scope: str = "") -> KeyPair:
+    """Make a key pair that is good for a scope; Invalid when account, name or scope cannot be one."""
+    subject = f"{user_name} {scope}".strip()
+    made = await audit.write(
+        desk, "keys.create", subject, Scope(account, ""), credentials.create,
+        account, user_name, desk.keyring, desk.clock.now(), scope,
+    )  # fmt: skip
     return KeyPair(made.key_id, made.secret, account, user_name)
 
 
@@ -52,4 +59,5 @@ async def list_all(desk: Desk) -> list[Key]:
 
 async def revoke(desk: Desk, key_id: str) -> None:
     """End a key for good; NotFound when there is none of that id."""
-    await desk.store.write(credentials.revoke, key_id)
+    account = await desk.store.read(credentials.account_of, key_id)
+    await audit.write(desk, "keys.revoke", key_id, Scope(account, ""), credentials.revoke, key_id)

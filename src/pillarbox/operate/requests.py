@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pillarbox.operate import accounts, dead_letters, history, identities, keys, messages, queue
+from pillarbox.operate import accounts, audit, dead_letters, history, identities, keys, messages, queue, sends
 from pillarbox.operate.desk import Desk
 from pillarbox.operate.messages import Wanted
 from pillarbox.operate.queue import What
@@ -27,6 +27,7 @@ class CreateKey(_Request, frozen=True, tag="keys.create"):
 
     account: str
     user_name: str
+    scope: str = ""
 
 
 class ListKeys(_Request, frozen=True, tag="keys.list"):
@@ -77,6 +78,20 @@ class ShowHistory(_Request, frozen=True, tag="history"):
     """Answered by `history.History`."""
 
     message_id: str
+
+
+class ShowSend(_Request, frozen=True, tag="send"):
+    """Answered by a list of one `sends.Send`, or of none when no message belongs to a send of that id."""
+
+    send_id: str
+    after: str = ""
+
+
+class ListAudit(_Request, frozen=True, tag="audit"):
+    """Answered by a list of `audit.Entry`."""
+
+    account: str = ""
+    most: int = 100
 
 
 class ListDeadLetters(_Request, frozen=True, tag="dead-letters.list"):
@@ -144,6 +159,8 @@ Request = (
     | DecideProduction
     | ListMessages
     | ShowHistory
+    | ShowSend
+    | ListAudit
     | ListDeadLetters
     | ReplayDeadLetters
     | ShowQueue
@@ -170,8 +187,8 @@ async def answer(desk: Desk, request: Request) -> Any:
     match request:
         case Status():
             return ServerStatus(desk.endpoint, desk.dev)
-        case CreateKey(account, user_name):
-            return await keys.create(desk, account, user_name)
+        case CreateKey(account, user_name, scope):
+            return await keys.create(desk, account, user_name, scope)
         case ListKeys():
             return await keys.list_all(desk)
         case RevokeKey(key_id):
@@ -188,6 +205,11 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await messages.page(desk.store, wanted)
         case ShowHistory(message_id):
             return await history.of(desk.store, message_id, desk.clock.now())
+        case ShowSend(send_id, after):
+            send = await sends.of(desk.store, send_id, after)
+            return [send] if send else []
+        case ListAudit(account, most):
+            return await audit.newest(desk, account, most)
         case ListDeadLetters(account, topic, most):
             return await dead_letters.list_all(desk, account, topic, most)
         case ReplayDeadLetters(notification_id, account, topic):

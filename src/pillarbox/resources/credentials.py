@@ -13,6 +13,7 @@ from typing import NamedTuple
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Invalid, NotFound
 from pillarbox.kit.secrets import Keyring
+from pillarbox.resources import credential_scopes
 from pillarbox.store import credentials as rows
 from pillarbox.store.credentials import CredentialRow
 from pillarbox.store.plan import Plan
@@ -39,10 +40,11 @@ class Credential(NamedTuple):
     user_name: str
     status: str
     created_at: Millis
+    scope: str
 
 
-def create(account: str, user_name: str, keyring: Keyring, now: Millis) -> Plan[NewCredential]:
-    """Make an access key pair for a user of an account."""
+def create(account: str, user_name: str, keyring: Keyring, now: Millis, scope: str = "") -> Plan[NewCredential]:
+    """Make an access key pair for a user of an account, good for a scope of credential_scopes.py."""
     if not _ACCOUNT.fullmatch(account):
         raise Invalid(f"an account is 12 digits, not {account!r}")
     if not _USER_NAME.fullmatch(user_name):
@@ -51,7 +53,8 @@ def create(account: str, user_name: str, keyring: Keyring, now: Millis) -> Plan[
     key_id = "AKIA" + base64.b32encode(os.urandom(10)).decode()
     secret = base64.b64encode(os.urandom(30)).decode()
     sealed = keyring.seal(secret.encode(), key_id)
-    yield from rows.add(CredentialRow(key_id, account, user_name, sealed, ACTIVE, now))
+    good_for = credential_scopes.checked(scope)
+    yield from rows.add(CredentialRow(key_id, account, user_name, sealed, ACTIVE, now, good_for))
     return NewCredential(key_id, secret)
 
 
@@ -61,10 +64,18 @@ def revoke(key_id: str) -> Plan[None]:
         raise CredentialMissing(f"there is no access key {key_id}")
 
 
+def account_of(key_id: str) -> Plan[str]:
+    """Return whose key it is, or raise CredentialMissing."""
+    row = yield from rows.get(key_id)
+    if row is None:
+        raise CredentialMissing(f"there is no access key {key_id}")
+    return row.account
+
+
 def list_all() -> Plan[list[Credential]]:
     """Return all keys, the oldest first."""
     found = yield from rows.list_all()
-    return [Credential(row.key_id, row.account, row.user_name, row.status, row.created_at) for row in found]
+    return [Credential(row.key_id, row.account, row.user_name, row.status, row.created_at, row.scope) for row in found]
 
 
 def load_secret(key_id: str, keyring: Keyring) -> Plan[str | None]:

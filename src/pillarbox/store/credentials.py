@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pillarbox.kit.clock import Millis
 from pillarbox.store.plan import Plan, Rows, Touch, first
 
-_COLUMNS = "key_id, account, user_name, secret, status, created_at"
+_COLUMNS = "key_id, account, user_name, secret, status, created_at, scope"
 
 
 class CredentialRow(NamedTuple):
@@ -18,10 +18,11 @@ class CredentialRow(NamedTuple):
     secret: bytes
     status: str
     created_at: Millis
+    scope: str = ""
 
 
 def add(row: CredentialRow) -> Plan[None]:
-    yield Rows(f"INSERT INTO credentials ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", row)
+    yield Rows(f"INSERT INTO credentials ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", row)
     yield Touch("credentials")
 
 

@@ -191,7 +191,7 @@ def test_what_all_destinations_have_in_common_is_refused_as_a_whole(server: Serv
         send(ses, ConfigurationSetName="news")
     with refused("InvalidParameterValue"):
         send(ses, DefaultTemplateData="[]")
-    with refused("InvalidParameterValue"):
+    with refused("AccessDenied", status=403):
         send(ses, SourceArn="arn:aws:ses:us-east-1:999999999976:identity/example.com")
     with refused("InvalidParameterValue", "Destination count exceeds 50."):
         send(ses, *[to("a@example.net")] * 51)

@@ -200,12 +200,13 @@ def test_an_arn_must_name_an_own_identity_that_covers_the_sender(server: Server,
     ses.send_raw_email(RawMessage={"Data": RAW}, SourceArn=arn, FromArn=arn, ReturnPathArn=arn)
 
     foreign = arn.replace(server.account, "999999999993")
-    text = f"Cross-account sending authorization is not supported: SourceArn names {foreign}."
-    with refused("InvalidParameterValue", text):
+    user = f"arn:aws:iam::{server.account}:user/developer"
+    why = f"User `{user}' is not authorized to perform `ses:SendEmail' on resource `{foreign}'"
+    with refused("AccessDenied", why, 403):
         send(ses, SourceArn=foreign)
     with refused("InvalidParameterValue"):
         send(ses, SourceArn=arn.replace("example.com", "example.net"))
-    with refused("InvalidParameterValue"):
+    with refused("AccessDenied", status=403):
         ses.send_raw_email(RawMessage={"Data": RAW}, FromArn=foreign)
     ses.verify_domain_identity(Domain="example.net")
     with refused("InvalidParameterValue"):
@@ -278,6 +279,6 @@ def test_send_templated_email_is_refused_for_the_reasons_of_every_send(server: S
             send_templated(ses, data, ConfigurationSetName="news")
         with refused("InvalidParameterValue", "There are no recipients specified"):
             send_templated(ses, data, Destination={"ToAddresses": []})
-        with refused("InvalidParameterValue"):
+        with refused("AccessDenied", status=403):
             send_templated(ses, data, SourceArn="arn:aws:ses:us-east-1:999999999979:identity/example.com")
     assert count(server) == 0

@@ -184,7 +184,7 @@ def test_what_all_entries_have_in_common_is_refused_as_a_whole(server: Server, s
         send(ses, template={})
     with refused("BadRequestException", "DefaultContent must be a Template."):
         send(ses, DefaultContent={})
-    with refused("BadRequestException"):
+    with refused("AccessDeniedException", status=403):
         send(ses, FromEmailAddressIdentityArn="arn:aws:ses:us-east-1:999999999975:identity/example.com")
     with refused("BadRequestException", "TenantName is not supported: there are no tenants."):
         send(ses, TenantName="t")

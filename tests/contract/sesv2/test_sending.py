@@ -190,10 +190,12 @@ def test_an_arn_must_name_an_own_identity_that_covers_the_sender(server: Server,
         FeedbackForwardingEmailAddress="back@example.com",
         FeedbackForwardingEmailAddressIdentityArn=arn,
     )
-    with refused("BadRequestException"):
+    with refused("AccessDeniedException", status=403):
         send(ses, FromEmailAddressIdentityArn=arn.replace(server.account, "999999999988"))
-    with refused("NotFoundException", status=404):
+    with refused("BadRequestException"):
         send(ses, FromEmailAddressIdentityArn=arn.replace("example.com", "example.net"))
+    with refused("NotFoundException", status=404):
+        send(ses, FromEmailAddressIdentityArn=arn.replace("example.com", "jo@example.com"))
     assert count(server) == 1
 
 

@@ -45,8 +45,8 @@ async def test_a_revoked_key_signs_no_more_and_stays_in_the_list(store: Store) -
     assert await store.read(credentials.load_secret, first.key_id, KEYRING) is None
     assert await store.read(credentials.load_secret, second.key_id, KEYRING) == second.secret
     assert await store.read(credentials.list_all) == [
-        (first.key_id, "111111111111", "jo", "revoked", NOW),
-        (second.key_id, "222222222222", "al", "active", NOW + 1),
+        (first.key_id, "111111111111", "jo", "revoked", NOW, ""),
+        (second.key_id, "222222222222", "al", "active", NOW + 1, ""),
     ]
 
 

@@ -26,6 +26,7 @@ async def send_bounce(call: Call, params: Params) -> Result:
         scope=call.scope,
         operation="SendBounce",
         caller_identity=call.user_name,
+        grants=call.grants,
         source_ip=call.source_ip,
         content=Raw(raw, (original.return_path,)),
         size_limit=V1_SIZE_LIMIT,

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/ses/latest/APIReference/API_SendBulkTemplatedEmail.h
 
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
-from pillarbox.api.ses.sending import check_arns, tag_pairs
+from pillarbox.api.ses.sending import on_behalf, tag_pairs
 from pillarbox.resources import templates
 from pillarbox.sending import bulk
 from pillarbox.sending.draft import V1_SIZE_LIMIT, Draft, Templated
@@ -15,7 +15,6 @@ from pillarbox.sending.templates import templated
 
 @operation("ses", "SendBulkTemplatedEmail")
 async def send_bulk_templated_email(call: Call, params: Params) -> Result:
-    await check_arns(call, params, {"SourceArn": params["Source"], "ReturnPathArn": params.get("ReturnPath")})
     template = await call.store.read(templates.named, call.scope, params["Template"], params.get("TemplateArn"))
     shared = _shared(call, params, templated(template, params["DefaultTemplateData"]))
     entries = [_entry(given) for given in params["Destinations"]]
@@ -29,6 +28,7 @@ def _shared(call: Call, params: Params, content: Templated) -> Draft:
         operation="SendBulkTemplatedEmail",
         caller_identity=call.user_name,
         source_ip=call.source_ip,
+        invocation=call.invocation,
         content=content,
         size_limit=V1_SIZE_LIMIT,
         sender=params["Source"],
@@ -36,6 +36,8 @@ def _shared(call: Call, params: Params, content: Templated) -> Draft:
         return_path=params.get("ReturnPath"),
         configuration_set=params.get("ConfigurationSetName"),
         tags=tag_pairs(params.get("DefaultTags")),
+        grants=call.grants,
+        on_behalf=on_behalf(params),
     )
 
 

@@ -98,6 +98,7 @@ async def send(call: Call, params: Params) -> str:
         scope=call.scope,
         operation="SendCustomVerificationEmail",
         caller_identity=call.user_name,
+        grants=call.grants,
         source_ip=call.source_ip,
         content=Simple(Text(template.subject, "UTF-8"), html=Text(template.content, "UTF-8")),
         size_limit=V2_SIZE_LIMIT,

@@ -8,21 +8,20 @@ from collections.abc import Sequence
 
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
-from pillarbox.resources import sending_authorization, templates
+from pillarbox.resources import templates
+from pillarbox.resources.sending_authorization import OnBehalf, given
 from pillarbox.sending.draft import V1_SIZE_LIMIT, Draft, Raw, Simple, Templated, Text
 from pillarbox.sending.templates import templated
 
 
 @operation("ses", "SendEmail")
 async def send_email(call: Call, params: Params) -> Result:
-    await check_arns(call, params, {"SourceArn": params["Source"], "ReturnPathArn": params.get("ReturnPath")})
     draft = _addressed(call, params, "SendEmail", _simple(params["Message"]))
     return {"MessageId": await call.services.sender.send(draft, call.now)}
 
 
 @operation("ses", "SendTemplatedEmail")
 async def send_templated_email(call: Call, params: Params) -> Result:
-    await check_arns(call, params, {"SourceArn": params["Source"], "ReturnPathArn": params.get("ReturnPath")})
     template = await call.store.read(templates.named, call.scope, params["Template"], params.get("TemplateArn"))
     draft = _addressed(call, params, "SendTemplatedEmail", templated(template, params["TemplateData"]))
     return {"MessageId": await call.services.sender.send(draft, call.now)}
@@ -30,7 +29,6 @@ async def send_templated_email(call: Call, params: Params) -> Result:
 
 @operation("ses", "SendRawEmail")
 async def send_raw_email(call: Call, params: Params) -> Result:
-    await check_arns(call, params, {"SourceArn": params.get("Source"), "FromArn": None, "ReturnPathArn": None})
     content = Raw(params["RawMessage"]["Data"], tuple(params.get("Destinations", ())) or None)
     draft = _draft(call, params, "SendRawEmail", content)
     return {"MessageId": await call.services.sender.send(draft, call.now)}
@@ -68,6 +66,7 @@ def _draft(
         operation=operation_name,
         caller_identity=call.user_name,
         source_ip=call.source_ip,
+        invocation=call.invocation,
         content=content,
         size_limit=V1_SIZE_LIMIT,
         sender=params.get("Source"),
@@ -78,6 +77,8 @@ def _draft(
         return_path=return_path,
         configuration_set=params.get("ConfigurationSetName"),
         tags=tag_pairs(params.get("Tags")),
+        grants=call.grants,
+        on_behalf=on_behalf(params),
     )
 
 
@@ -94,11 +95,10 @@ def _text(part: Params) -> Text:
     return Text(part["Data"], part.get("Charset"))
 
 
+def on_behalf(params: Params) -> OnBehalf:
+    return OnBehalf(given(params, "SourceArn"), given(params, "FromArn"), given(params, "ReturnPathArn"))
+
+
 def tag_pairs(tags: Sequence[Params] | None) -> tuple[tuple[str, str], ...] | None:
     return tuple((tag["Name"], tag["Value"]) for tag in tags) if tags else None
 
-
-async def check_arns(call: Call, params: Params, members: dict[str, str | None]) -> None:
-    """Raise why not, when a call names an identity that does not speak for its address."""
-    if claimed := sending_authorization.claims(params, members):
-        await call.store.read(sending_authorization.check, call.scope, claimed)

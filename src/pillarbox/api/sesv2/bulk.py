@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendBulkEmail.html
 
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
-from pillarbox.api.sesv2.sending import UNSUPPORTED, check_arns, headers_of, tag_pairs, template_content
+from pillarbox.api.sesv2.sending import UNSUPPORTED, headers_of, on_behalf, tag_pairs, template_content
 from pillarbox.resources.unsupported import refuse_members
 from pillarbox.sending import bulk
 from pillarbox.sending.draft import V2_SIZE_LIMIT, Draft, Templated
@@ -18,7 +18,6 @@ async def send_bulk_email(call: Call, params: Params) -> Result:
     refuse_members(params, UNSUPPORTED)
     if "Template" not in params["DefaultContent"]:
         raise InvalidMessage("DefaultContent must be a Template.")
-    await check_arns(call, params)
     shared = _shared(call, params, await template_content(call, params["DefaultContent"]["Template"]))
     entries = [_entry(given) for given in params["BulkEmailEntries"]]
     results = await bulk.send_bulk(call.services.sender, shared, entries, call.now)
@@ -31,6 +30,7 @@ def _shared(call: Call, params: Params, content: Templated) -> Draft:
         operation="SendBulkEmail",
         caller_identity=call.user_name,
         source_ip=call.source_ip,
+        invocation=call.invocation,
         content=content,
         size_limit=V2_SIZE_LIMIT,
         sender=params.get("FromEmailAddress"),
@@ -38,6 +38,8 @@ def _shared(call: Call, params: Params, content: Templated) -> Draft:
         return_path=params.get("FeedbackForwardingEmailAddress"),
         configuration_set=params.get("ConfigurationSetName"),
         tags=tag_pairs(params.get("DefaultEmailTags")),
+        grants=call.grants,
+        on_behalf=on_behalf(params),
     )
 
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
-from pillarbox.resources import sending_authorization, templates
+from pillarbox.resources import templates
+from pillarbox.resources.sending_authorization import OnBehalf, given
 from pillarbox.resources.templates import Template
 from pillarbox.resources.unsupported import refuse_members
 from pillarbox.sending.draft import V2_SIZE_LIMIT, Attachment, Draft, Raw, Simple, Templated, Text
@@ -26,22 +27,14 @@ UNSUPPORTED = {
 @operation("sesv2", "SendEmail")
 async def send_email(call: Call, params: Params) -> Result:
     refuse_members(params, UNSUPPORTED)
-    await check_arns(call, params)
     draft = _draft(call, params, await _content(call, params["Content"]))
     return {"MessageId": await call.services.sender.send(draft, call.now)}
 
 
-async def check_arns(call: Call, params: Params) -> None:
-    """Raise why not, when a call names an identity that does not speak for its address."""
-    claimed = sending_authorization.claims(
-        params,
-        {
-            "FromEmailAddressIdentityArn": params.get("FromEmailAddress"),
-            "FeedbackForwardingEmailAddressIdentityArn": params.get("FeedbackForwardingEmailAddress"),
-        },
-    )
-    if claimed:
-        await call.store.read(sending_authorization.check, call.scope, claimed)
+def on_behalf(params: Params) -> OnBehalf:
+    """FromEmailAddressIdentityArn stands for both headers of raw mail, X-SES-SOURCE-ARN and X-SES-FROM-ARN."""
+    sender = given(params, "FromEmailAddressIdentityArn")
+    return OnBehalf(sender, sender, given(params, "FeedbackForwardingEmailAddressIdentityArn"))
 
 
 def _draft(call: Call, params: Params, content: Simple | Raw | Templated) -> Draft:
@@ -51,6 +44,7 @@ def _draft(call: Call, params: Params, content: Simple | Raw | Templated) -> Dra
         operation="SendEmail",
         caller_identity=call.user_name,
         source_ip=call.source_ip,
+        invocation=call.invocation,
         content=content,
         size_limit=V2_SIZE_LIMIT,
         sender=params.get("FromEmailAddress"),
@@ -61,6 +55,8 @@ def _draft(call: Call, params: Params, content: Simple | Raw | Templated) -> Dra
         return_path=params.get("FeedbackForwardingEmailAddress"),
         configuration_set=params.get("ConfigurationSetName"),
         tags=tag_pairs(params.get("EmailTags")),
+        grants=call.grants,
+        on_behalf=on_behalf(params),
     )
 
 

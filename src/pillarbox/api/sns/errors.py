@@ -4,9 +4,11 @@ Pure. `SHAPE_FOR` is read by api/faults.py.
 https://docs.aws.amazon.com/sns/latest/api/CommonErrors.html
 """
 
+from pillarbox.kit.errors import Denied
 from pillarbox.pubsub import refusals as refused
 
 SHAPE_FOR: dict[type[Exception], str | tuple[str, int]] = {
+    Denied: "AuthorizationErrorException",
     refused.TopicNotFound: "NotFoundException",
     refused.SubscriptionNotFound: "NotFoundException",
     refused.ResourceNotFound: "ResourceNotFoundException",

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from pillarbox.api.sqs.address import InvalidAddress, NotYours
-from pillarbox.kit.errors import Refusal
+from pillarbox.kit.errors import Denied, Refusal
 from pillarbox.pubsub import queue_errors as refused
 
 Shape = str | tuple[str, int, str]
 
 SHAPE_FOR: dict[type[Exception], Shape] = {
     InvalidAddress: "InvalidAddress",
+    Denied: ("AccessDeniedException", 403, "AccessDenied"),
     NotYours: ("AccessDeniedException", 403, "AccessDenied"),
     refused.QueueMissing: "QueueDoesNotExist",
     refused.QueueExists: "QueueNameExists",

@@ -37,7 +37,6 @@ _NAMES = (*_SEALED.split(), *_SEALED_WHERE_PRESENT.split())
 _KNOWN = frozenset(_NAMES)
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _SELECTOR = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-_SPACES = re.compile(rb"[ \t]+")
 _PIECE = 72
 
 PrivateKey = RSAPrivateKey | Ed25519PrivateKey
@@ -120,7 +119,7 @@ def _signed_lines(raw: bytes, head: Head) -> tuple[list[str], bytes]:
 
 def _relaxed(name: bytes, value: bytes) -> bytes:
     """https://www.rfc-editor.org/rfc/rfc6376#section-3.4.2"""
-    return name + b":" + _SPACES.sub(b" ", value.replace(b"\r\n", b"")).strip(b" ")
+    return name + b":" + _with_single_spaces(value.replace(b"\r\n", b"")).strip(b" ")
 
 
 def relaxed_body(body: bytes) -> bytes:
@@ -128,12 +127,16 @@ def relaxed_body(body: bytes) -> bytes:
 
     https://www.rfc-editor.org/rfc/rfc6376#section-3.4.4
     """
-    if b"\t" in body:
-        body = body.replace(b"\t", b" ")
-    while b"  " in body:
-        body = body.replace(b"  ", b" ")
-    body = body.replace(b" \r\n", b"\r\n").rstrip(b"\r\n")
+    body = _with_single_spaces(body).replace(b" \r\n", b"\r\n").rstrip(b"\r\n")
     return body + b"\r\n" if body else b""
+
+
+def _with_single_spaces(data: bytes) -> bytes:
+    if b"\t" in data:
+        data = data.replace(b"\t", b" ")
+    while b"  " in data:  # halves each row of spaces; a regular expression would stop at every single one
+        data = data.replace(b"  ", b" ")
+    return data
 
 
 def _folded_names(names: Sequence[str]) -> str:

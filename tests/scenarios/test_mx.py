@@ -255,6 +255,27 @@ class TestWhatHostsSay:
 
         assert await outcome_of(zone, first.port, kept, command_seconds=0.3, data_seconds=0.3) == taken(SECOND)
 
+    async def test_a_host_that_takes_all_the_time_is_tried_last_the_next_time(
+        self, zone: NameServer, first: Sink, second: Sink, kept: Store
+    ) -> None:
+        first.script.always("CONNECT", STALL)
+
+        async with sending_directly(zone, first.port, kept, command_seconds=0.3, hosts_seconds=0.1) as transport:
+            assert isinstance((await transport.deliver(attempt(A)))[A], Deferred)
+            assert (await transport.deliver(attempt(A)))[A] == taken(SECOND)
+
+        assert first.connections == 1
+
+    async def test_one_attempt_does_not_try_every_address_of_a_long_list(
+        self, zone: NameServer, first: Sink, kept: Store
+    ) -> None:
+        zone.remove("first.example.net", "A")
+        zone.add("first.example.net", "A", *(f"127.0.1.{last}" for last in range(1, 10)))
+
+        outcome = await outcome_of(zone, first.port, kept)
+
+        assert isinstance(outcome, Deferred) and outcome.why.count("Connection refused") == 6
+
     @pytest.mark.parametrize("fault", [CLOSE, STALL])
     async def test_a_message_that_may_have_been_taken_is_offered_to_no_other_host(
         self, zone: NameServer, first: Sink, second: Sink, kept: Store, fault: str
@@ -384,7 +405,7 @@ class TestEncryption:
         self, zone: NameServer, secured: Sink, kept: Store
     ) -> None:
         secured.script.once("STARTTLS", "454 4.7.0 not now")
-        async with sending_directly(zone, secured.port, kept) as transport:
+        async with sending_directly(zone, secured.port, kept, max_connections=1) as transport:
             assert (await transport.deliver(attempt(A)))[A] == taken()
             assert (await transport.deliver(attempt(A, tls_required=True)))[A] == taken()
 
@@ -480,6 +501,28 @@ class TestMtaSts:
 
         clock.at += 2_000
         assert await outcome_of(zone, first.port, kept, clock=clock, **trusted) == taken()
+
+    async def test_a_policy_is_fetched_again_while_it_is_still_good(
+        self, zone: NameServer, first: Sink, kept: Store, host: PolicyHost, trusted: dict[str, Any]
+    ) -> None:
+        host.announce("enforce", "first.example.net", max_age_seconds=100)
+        clock = StandingClock()
+        for later in (0, 49_000, 2_000, 60_000):
+            clock.at += later
+            assert isinstance(await outcome_of(zone, first.port, kept, clock=clock, **trusted), Deferred)
+
+        assert len(host.asked) == 3
+
+    async def test_mail_that_leaves_at_the_same_time_fetches_a_policy_once(
+        self, zone: NameServer, first: Sink, kept: Store, host: PolicyHost, trusted: dict[str, Any]
+    ) -> None:
+        host.announce("testing", "first.example.net")
+
+        async with sending_directly(zone, first.port, kept, **trusted) as transport:
+            outcomes = await asyncio.gather(*(transport.deliver(attempt(A)) for _ in range(10)))
+
+        assert outcomes == [{A: taken()}] * 10
+        assert len(host.asked) == 1
 
     async def test_a_new_id_brings_a_new_policy(
         self, zone: NameServer, first: Sink, kept: Store, host: PolicyHost, trusted: dict[str, Any]
@@ -583,6 +626,15 @@ class TestDane:
 
         assert isinstance(outcome, Deferred) and "whether first.example.net must be encrypted to" in outcome.why
         assert not secured.connections
+
+    async def test_where_addresses_are_not_signed_nobody_asks_for_records(
+        self, zone: NameServer, first: Sink, kept: Store
+    ) -> None:
+        zone.break_(f"_{first.port}._tcp.first.example.net")
+        async with sending_directly(zone, first.port, kept) as transport:
+            zone.signed = False
+
+            assert (await transport.deliver(attempt(A)))[A] == taken()
 
     async def test_records_that_nobody_validated_count_for_nothing(self, first: Sink, kept: Store) -> None:
         async with NameServer() as zone:

@@ -97,6 +97,16 @@ class Names:
             raise next((failure for failure in failures if isinstance(failure, LookupFailed)), failures[-1])
         return found
 
+    async def are_validated(self, host: str) -> bool:
+        """Say whether the resolver validated the addresses of a host, as far as it has any."""
+        for kind in ("AAAA", "A"):
+            try:
+                answer = await self._answer(host, kind)
+            except NotThere:
+                continue
+            return self._validates and bool(answer.response.flags & dns.flags.AD)
+        return False
+
     async def pointer(self, address: Address) -> str:
         """Return the name that an address has."""
         records = await self._ask(dns.reversename.from_address(str(address)).to_text(), "PTR")

@@ -6,9 +6,11 @@ mx.py.
 https://www.rfc-editor.org/rfc/rfc8461
 """
 
+import asyncio
 import re
 from collections.abc import Sequence
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -106,6 +108,7 @@ class Policies:
         self._clock = clock
         self._port = port
         self._failed_at: dict[str, Millis] = {}
+        self._one_at_a_time: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._log = log.named("mta-sts")
 
     async def of(self, domain: str) -> Policy | None:
@@ -115,8 +118,11 @@ class Policies:
             named = read_record(await self._names.texts(f"_mta-sts.{domain}"))
         except (NotThere, LookupFailed):
             named = None
-        if named is not None and (kept is None or kept.policy_id != named) and not self._failed_lately(domain):
-            kept = await self._fetched(domain, named) or kept
+        if named is not None and self._is_due(domain, named, kept):
+            async with self._one_at_a_time.setdefault(domain, asyncio.Lock()):
+                kept = await self._kept(domain)
+                if self._is_due(domain, named, kept):
+                    kept = await self._fetched(domain, named) or kept
         return kept.policy if kept is not None and kept.policy.mode != "none" else None
 
     async def _kept(self, domain: str) -> _Kept | None:
@@ -148,8 +154,14 @@ class Policies:
         await self._store.write(mta_sts.keep, row, now)
         return kept
 
-    def _failed_lately(self, domain: str) -> bool:
-        return self._clock.now() < self._failed_at.get(domain, -_AFTER_FAILURE) + _AFTER_FAILURE
+    def _is_due(self, domain: str, named: str, kept: _Kept | None) -> bool:
+        """Say whether to fetch: what is new, and what has not long to live, lest it expires while it cannot be had."""
+        now = self._clock.now()
+        if now < self._failed_at.get(domain, -_AFTER_FAILURE) + _AFTER_FAILURE:
+            return False
+        if kept is None or kept.policy_id != named:
+            return True
+        return kept.expires_at - now < kept.policy.max_age_seconds * SECOND // 2
 
     def _remember_failure(self, domain: str) -> None:
         if len(self._failed_at) >= _MOST_FAILURES:

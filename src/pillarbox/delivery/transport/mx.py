@@ -14,17 +14,16 @@ from functools import partial
 from pillarbox.delivery.outcome import Deferred, Outcome, Refused
 from pillarbox.delivery.transport.base import Attempt
 from pillarbox.delivery.transport.mta_sts import Policies
-from pillarbox.delivery.transport.mx_hosts import Address, Bounds, NoWay, Target, choose, look_up
+from pillarbox.delivery.transport.mx_hosts import Address, Bounds, NoWay, Target, Unwell, choose, look_up
 from pillarbox.delivery.transport.mx_tls import Demand, Security, demand
 from pillarbox.delivery.transport.mx_verdicts import Verdicts
 from pillarbox.delivery.transport.smtp_connection import Connection, Manner, NotSecured
 from pillarbox.delivery.transport.smtp_dial import Broken, Line, dial_address
-from pillarbox.delivery.transport.smtp_pool import Pool, Upkeep
+from pillarbox.delivery.transport.smtp_pool import Pools, Upkeep
 from pillarbox.delivery.transport.smtp_transaction import Mail, Way, as_mail, hand_over
 from pillarbox.kit.dns import LookupFailed, Names, NotThere, Tlsa
 
 _MOST_TRIES = 6
-_MANY_POOLS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,8 @@ class MxTransport:
         self._policies = policies
         self._security = security
         self._chance = random.SystemRandom()
-        self._pools: dict[Address, Pool] = {}
+        self._pools = Pools(direct.upkeep)
+        self._unwell = Unwell()
 
     async def deliver(self, attempt: Attempt) -> Mapping[str, Outcome]:
         mail = await as_mail(attempt.sender, attempt.data)
@@ -74,7 +74,7 @@ class MxTransport:
         return {address: decided[address] for address in attempt.recipients}
 
     async def close(self) -> None:
-        await asyncio.gather(*(pool.close() for pool in self._pools.values()))
+        await self._pools.close()
 
     async def _deliver_to(
         self, domain: str, recipients: Sequence[str], mail: Mail, tls_required: bool
@@ -96,24 +96,25 @@ class MxTransport:
         clock = asyncio.get_running_loop().time
         until, tries = clock() + self._direct.hosts_seconds, 0
         policy = await self._policies.of(domain) if self._policies is not None else None
-        for target in targets:
+        for host, address in self._unwell.in_turn(targets, clock()):
+            if verdicts.are_in or tries >= _MOST_TRIES or (tries and clock() > until):
+                return
             try:
-                asked = demand(target.host, domain, policy, await self._tlsa(target.host), encrypted=tls_required)
+                asked = demand(host, domain, policy, await self._tlsa(host), encrypted=tls_required)
             except Broken as broken:
                 verdicts.add_fault(broken)
                 continue
-            for address in target.addresses:
-                if verdicts.are_in or tries >= _MOST_TRIES or clock() > until:
-                    return
-                tries += 1
-                await self._ask(target.host, address, asked, mail, verdicts)
+            tries += 1
+            await self._ask(host, address, asked, mail, verdicts)
 
     async def _ask(self, host: str, address: Address, asked: Demand, mail: Mail, verdicts: Verdicts) -> None:
-        way = Way(self._pool(address), (host, asked), partial(self._opened, host, address, asked))
+        way = Way(self._pools.to(address), (host, asked), partial(self._opened, host, address, asked))
         decided: dict[str, Outcome] = {}
         try:
             await hand_over(way, mail, verdicts.left, decided)
+            self._unwell.remove(address)
         except Broken as broken:
+            self._unwell.add(address, asyncio.get_running_loop().time())
             broken.why = f"{host} [{address}]: {broken.why}"
             verdicts.add_fault(broken)
         if decided:
@@ -143,15 +144,12 @@ class MxTransport:
         if not self._direct.dane:
             return []
         try:
+            # Where not even the addresses are signed there is nothing to keep, and some name servers there fail:
+            # https://www.rfc-editor.org/rfc/rfc7672#section-2.2.2
+            if not await self._names.are_validated(host):
+                return []
             return await self._names.tlsa(f"_{self._direct.port}._tcp.{host}")
         except NotThere:
             return []
         except LookupFailed as failure:
             raise Broken(f"cannot look up whether {host} must be encrypted to: {failure}") from None
-
-    def _pool(self, address: Address) -> Pool:
-        if (pool := self._pools.get(address)) is None:
-            if len(self._pools) >= _MANY_POOLS:
-                self._pools = {there: pool for there, pool in self._pools.items() if not pool.is_unused}
-            pool = self._pools[address] = Pool(self._direct.upkeep)
-        return pool

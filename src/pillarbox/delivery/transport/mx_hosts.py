@@ -20,6 +20,8 @@ Address = IPv4Address | IPv6Address
 # A domain may name as many as it likes; nobody means more than a few.
 _MOST_HOSTS = 10
 _MOST_ADDRESSES = 10
+_UNWELL_SECONDS = 600.0
+_MOST_REMEMBERED = 10_000
 
 
 class NoWay(Exception):
@@ -39,6 +41,30 @@ class Target(NamedTuple):
 
     host: str
     addresses: tuple[Address, ...]
+
+
+class Unwell:
+    """Remembers for some minutes which addresses did not hold a conversation, so that they are tried last.
+
+    Without it a preferred host that takes connections and then says nothing would use up the time of every attempt.
+    https://www.rfc-editor.org/rfc/rfc5321#section-4.5.4.1
+    """
+
+    def __init__(self) -> None:
+        self._until: dict[Address, float] = {}
+
+    def add(self, address: Address, now_seconds: float) -> None:
+        if len(self._until) >= _MOST_REMEMBERED:
+            self._until.clear()
+        self._until[address] = now_seconds + _UNWELL_SECONDS
+
+    def remove(self, address: Address) -> None:
+        self._until.pop(address, None)
+
+    def in_turn(self, targets: Sequence[Target], now_seconds: float) -> list[tuple[str, Address]]:
+        """Return hosts and addresses in their order, those that are unwell after all others."""
+        ways = [(target.host, address) for target in targets for address in target.addresses]
+        return sorted(ways, key=lambda way: self._until.get(way[1], 0.0) > now_seconds)
 
 
 @dataclass(frozen=True, slots=True)

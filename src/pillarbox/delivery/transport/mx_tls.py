@@ -52,7 +52,7 @@ class Security:
     def __init__(self, ca_file: str, clock: Clock) -> None:
         self._clock = clock
         self.by_name = ssl.create_default_context(cafile=ca_file or None)
-        self._by_anybody = ssl.create_default_context(cafile=ca_file or None)
+        self._by_anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._by_anybody.check_hostname = False
         self._by_anybody.verify_mode = ssl.CERT_NONE
 

@@ -96,7 +96,7 @@ class Pool:
     async def _opened(self, opened: Callable[[], Awaitable[Connection]]) -> Connection:
         """Open one more; those of other kinds that wait give way to it."""
         while self._idle and self._lent + len(self._idle) > self._upkeep.max_connections:
-            self._retire(next(iter(self._idle)))
+            await self._retire(next(iter(self._idle)))
         return await opened()
 
     def _give_back(self, connection: Connection, kind: Hashable) -> None:
@@ -112,12 +112,32 @@ class Pool:
         self._wanted -= 1
         self._room.release()
 
-    def _retire(self, connection: Connection) -> None:
+    def _retire(self, connection: Connection) -> "asyncio.Task[None]":
         self._idle.pop(connection).timer.cancel()
-        self._part(connection)
+        return self._part(connection)
 
     def _part(self, connection: Connection) -> "asyncio.Task[None]":
         parting = asyncio.create_task(connection.part())
         self._parting.add(parting)
         parting.add_done_callback(self._parting.discard)
         return parting
+
+
+class Pools:
+    """A pool for each of many next hops. When there are more than `many`, those that nobody uses are forgotten."""
+
+    def __init__(self, upkeep: Upkeep, *, many: int = 1000) -> None:
+        self._upkeep = upkeep
+        self._many = many
+        self._pools: dict[Hashable, Pool] = {}
+
+    def to(self, hop: Hashable) -> Pool:
+        if (pool := self._pools.get(hop)) is None:
+            if len(self._pools) >= self._many:
+                self._pools = {there: pool for there, pool in self._pools.items() if not pool.is_unused}
+            pool = self._pools[hop] = Pool(self._upkeep)
+        return pool
+
+    async def close(self) -> None:
+        """Say goodbye on every connection that is not lent."""
+        await asyncio.gather(*(pool.close() for pool in self._pools.values()))

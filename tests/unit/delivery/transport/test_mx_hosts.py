@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pillarbox.delivery.transport.mx_hosts import Bounds, Exchanger, NoWay, Target, choose
+from pillarbox.delivery.transport.mx_hosts import Bounds, Exchanger, NoWay, Target, Unwell, choose
 from pillarbox.kit.dns import LookupFailed, NotThere
 from pillarbox.kit.net import reason_to_refuse
 
@@ -84,3 +84,16 @@ def test_a_family_that_is_switched_off_is_not_tried() -> None:
     assert chosen(both, within=bounds(families={4})) == [Target("a", (ip_address("8.8.8.8"),))]
     with pytest.raises(NoWay, match=r"^550 5\.4\.4 "):
         chosen(host(10, "a", "2606::1"), within=bounds(families={4}))
+
+
+def test_an_address_that_is_unwell_comes_last_until_it_is_well_or_ten_minutes_are_over() -> None:
+    first, second = ip_address("8.8.8.8"), ip_address("8.8.4.4")
+    targets, unwell = [Target("a", (first,)), Target("b", (second,))], Unwell()
+
+    unwell.add(first, 0.0)
+    assert unwell.in_turn(targets, 599.0) == [("b", second), ("a", first)]
+    assert unwell.in_turn(targets, 600.0) == [("a", first), ("b", second)]
+
+    unwell.add(first, 700.0)
+    unwell.remove(first)
+    assert unwell.in_turn(targets, 700.0) == [("a", first), ("b", second)]

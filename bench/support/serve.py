@@ -59,7 +59,9 @@ def serving(kind: str, folder: Path) -> Iterator[Served]:
 
 
 async def run(kind: str, folder: Path) -> None:
-    settings = Settings(data=str(folder), port=0, smtp_port=0, smtps_port=-1, sns_private_addresses=True)
+    settings = Settings(
+        data=str(folder), port=0, smtp_port=0, smtps_port=-1, return_path_port=0, sns_private_addresses=True
+    )
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     if kind == "parsed":

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import gc
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -36,12 +37,16 @@ from pillarbox.delivery.transport.simulator import SimulatorTransport
 from pillarbox.delivery.transport.smtp import Smarthost, SmtpTransport
 from pillarbox.delivery.transport.smtp_connection import Login, Manner
 from pillarbox.delivery.transport.smtp_pool import Upkeep
+from pillarbox.delivery.verp import ReturnPaths
 from pillarbox.delivery.worker import Worker
 from pillarbox.destinations.fanout import FanOut
+from pillarbox.destinations.forwarding import Forwarding
 from pillarbox.edge.authenticate import AnySecret, Authenticator, SignedOnly, Window
 from pillarbox.edge.connection import Connection
 from pillarbox.edge.gateway import Gateway
 from pillarbox.edge.http import HttpEdge
+from pillarbox.edge.return_path import ReturnPathDoor
+from pillarbox.edge.returns import House, Returns
 from pillarbox.edge.smtp_door import Limits, SmtpDoor
 from pillarbox.edge.smtp_login import AnyPassword, DerivedPasswords
 from pillarbox.edge.smtp_tls import load as load_tls
@@ -90,7 +95,8 @@ class CannotListen(OSError):
 class Listening:
     """A server that is ready: where it listens, and its parts for those who look inside.
 
-    The ports of SMTP (with STARTTLS, and with TLS from the first byte) are 0 where it is switched off.
+    The ports of SMTP (with STARTTLS, and with TLS from the first byte) and of the return path are 0 where it is
+    switched off.
     """
 
     settings: Settings
@@ -100,6 +106,7 @@ class Listening:
     keyring: Keyring
     smtp_port: int
     smtps_port: int
+    return_path_port: int
     names: Names
     book: ProviderBook
 
@@ -117,17 +124,20 @@ async def serve(
         listener = _listen(settings.host, settings.port)
         running.callback(listener.close)
         port: int = listener.getsockname()[1]
-        mail_listeners = [_listen_for_mail(settings, port) for port in (settings.smtp_port, settings.smtps_port)]
+        mail_ports = (settings.smtp_port, settings.smtps_port, settings.return_path_port)
+        mail_listeners = [_listen_for_mail(settings, mail_port) for mail_port in mail_ports]
         for mail_listener in filter(None, mail_listeners):
             running.callback(mail_listener.close)
-        smtp_port, smtps_port = (one.getsockname()[1] if one else 0 for one in mail_listeners)
+        smtp_port, smtps_port, returns_port = (one.getsockname()[1] if one else 0 for one in mail_listeners)
         public_url = settings.public_url.rstrip("/") or f"http://localhost:{port}"
         keyring = _open_folder(settings)
         store = await open_store(settings.database, settings.folder)
         running.push_async_callback(store.close)
         names = Names(settings.nameservers, validates=settings.dns_validates)
         book = ProviderBook(store, names, clock)
-        listening = Listening(settings, port, public_url, store, keyring, smtp_port, smtps_port, names, book)
+        listening = Listening(
+            settings, port, public_url, store, keyring, smtp_port, smtps_port, returns_port, names, book
+        )
         if store.is_ours_alone:
             await store.write(leases.end_all, clock.now())
         signer = await Signer.load(store, keyring, settings.sns_cert_url or public_url, clock.now())
@@ -137,7 +147,10 @@ async def serve(
         services = _services(listening, clock)
         await running.enter_async_context(_http(_edge(listening, services, signer, clock), listener))
         door = await _smtp_door(listening, services.sender, clock)
-        await running.enter_async_context(door.serving(*mail_listeners))
+        *submission, return_path = mail_listeners
+        await running.enter_async_context(door.serving(*submission))
+        returns = await _return_path(listening, door.tls, clock)
+        await running.enter_async_context(returns.serving(return_path))
         desk = Desk(store, keyring, clock, public_url, settings.dev)
         await running.enter_async_context(AdminSocket(settings.socket_path, desk).running())
         announced = announce(listening)
@@ -202,6 +215,7 @@ async def _background(
         Worker(store, by_name, EicarScanner(), preparer, clock, listening.book).run(),
         DepthGauge(store, clock).run(),
         Follower("destinations", store, FanOut(settings.service_domain, clock), clock).run(),
+        Follower("forwarding", store, Forwarding(settings.service_domain, _routes(listening), clock), clock).run(),
         Follower("stats", store, count, clock).run(),
         Deliverer(store, signer, outside, listening.keyring, listening.public_url, clock).run(),
         QueueSweep(store, clock).run(),
@@ -352,6 +366,14 @@ async def _smtp_door(listening: Listening, sender: Sender, clock: Clock) -> Smtp
         limits=Limits(settings.smtp_connections, settings.smtp_idle_seconds, settings.bodies_in_flight_bytes),
         takes_plaintext=settings.dev,
     )
+
+
+async def _return_path(listening: Listening, tls: ssl.SSLContext, clock: Clock) -> ReturnPathDoor:
+    settings = listening.settings
+    paths = await ReturnPaths.load(listening.store, listening.keyring, clock.now())
+    house = House(settings.service_domain, settings.operator_address, _routes(listening))
+    returns = Returns(listening.store, paths, house, clock)
+    return ReturnPathDoor(returns, clock, tls, name=f"mta.{settings.service_domain}")
 
 
 @asynccontextmanager

@@ -106,6 +106,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: int = 8025
     smtp_port: int = 2587
     smtps_port: int = 2465
+    return_path_port: int = 2525
+    operator_address: str = ""
     smtp_connections: AtLeastOne = 1000
     smtp_idle_seconds: Seconds = 10.0
     smtp_regions: tuple[str, ...] = ()
@@ -194,6 +196,7 @@ def _check(settings: Settings) -> None:
     if settings.dev_really_send and not settings.dev:
         raise SettingsError("settings: `dev_really_send` works only together with `dev`")
     _check_certificate(settings.tls_certificate, settings.tls_key)
+    _check_operator(settings)
     _check_routes(settings)
     if settings.smarthost is not None:
         _check_smarthost(settings.smarthost)
@@ -213,6 +216,17 @@ def _check_certificate(certificate: str, key: str) -> None:
             raise SettingsError(
                 f"settings: tls_certificate {certificate} with tls_key {key or '(in it)'}: {why}"
             ) from None
+
+
+def _check_operator(settings: Settings) -> None:
+    address = settings.operator_address
+    local_part, _, domain = address.rpartition("@")
+    if address and not (local_part and domain and address.isascii() and address.isprintable() and " " not in address):
+        raise SettingsError(f"settings: operator_address {address!r} is no address")
+    if f".{domain}".lower().endswith(f".{settings.service_domain}".lower()):
+        raise SettingsError(
+            "settings: operator_address is mail to this server itself; give a mailbox that people read elsewhere"
+        )
 
 
 def _check_routes(settings: Settings) -> None:

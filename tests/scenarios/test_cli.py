@@ -20,7 +20,7 @@ import pytest
 from pillarbox.edge.smtp_password import smtp_password
 
 PILLARBOX = (sys.executable, "-m", "pillarbox")
-FREE_PORTS = ("--port", "0", "--smtp-port", "-1", "--smtps-port", "-1")
+FREE_PORTS = ("--port", "0", "--smtp-port", "-1", "--smtps-port", "-1", "--return-path-port", "-1")
 PATIENCE_SECONDS = 60
 
 

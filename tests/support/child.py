@@ -46,7 +46,9 @@ def main() -> None:
     def announce(listening: Listening) -> None:
         print(listening.port, listening.smtp_port, flush=True)
 
-    settings = Settings(data=sys.argv[1], port=0, smtp_port=-1, smtps_port=0, dev=True, log_level="error")
+    settings = Settings(
+        data=sys.argv[1], port=0, smtp_port=-1, smtps_port=0, return_path_port=0, dev=True, log_level="error"
+    )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_killed(settings, announce))
 

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 _accounts = itertools.count(100_000_000_001)
 _SETTLED_SECONDS = 30.0
-_ANY_PORTS: dict[str, Any] = {"port": 0, "smtp_port": -1, "smtps_port": -1}
+_ANY_PORTS: dict[str, Any] = {"port": 0, "smtp_port": -1, "smtps_port": -1, "return_path_port": -1}
 
 
 class RunningServer:

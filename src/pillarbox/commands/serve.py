@@ -31,6 +31,7 @@ def serve(
     port: int | None = None,
     smtp_port: int | None = None,
     smtps_port: int | None = None,
+    return_path_port: int | None = None,
     host: str | None = None,
     dev: Annotated[bool | None, Parameter(negative="")] = None,
     any_sender: Annotated[bool | None, Parameter(negative="")] = None,
@@ -56,6 +57,8 @@ def serve(
         The port of SMTP with STARTTLS; 0 for none, -1 for a free one.
     smtps_port
         The port of SMTP with TLS from the first byte; 0 for none, -1 for a free one.
+    return_path_port
+        The port on which bounces and complaints come back by SMTP; 0 for none, -1 for a free one.
     host
         The address to listen on.
     dev
@@ -83,7 +86,7 @@ def serve(
     except OSError as error:
         raise CommandError(_why_not(settings, error)) from None
     except OverflowError:
-        highest = max(settings.port, settings.smtp_port, settings.smtps_port)
+        highest = max(settings.port, settings.smtp_port, settings.smtps_port, settings.return_path_port)
         raise CommandError(f"settings: a port is at most 65535, not {highest}") from None
 
 

@@ -53,11 +53,20 @@ def promise(mails: Sequence[SystemMail], route: Route, now: Millis) -> Plan[list
 
     Raises Refusal for a recipient that is no address, before anything is written.
     """
-    made = [_promise(mail, route, now) for mail in mails]
+    return (yield from keep(prepare(mails, route, now), now))
+
+
+def prepare(mails: Sequence[SystemMail], route: Route, now: Millis) -> list[tuple[str, Promise]]:
+    """Return the mails as promises, by their keys, for a plan that cannot be given the route; pure."""
+    return [(mail.key, _promise(mail, route, now)) for mail in mails]
+
+
+def keep(prepared: Sequence[tuple[str, Promise]], now: Millis) -> Plan[list[str | None]]:
+    """Put prepared mails on disk: those whose keys are new."""
     new: list[Promise] = []
     ids: list[str | None] = []
-    for mail, one in zip(mails, made, strict=True):
-        is_new = yield from events.first_seen(SERVICE_ACCOUNT, f"system-mail/{mail.key}", now)
+    for key, one in prepared:
+        is_new = yield from events.first_seen(SERVICE_ACCOUNT, f"system-mail/{key}", now)
         new += [one] if is_new else []
         ids.append(one.message.message_id if is_new else None)
     yield from keep_promises(new)

@@ -112,6 +112,8 @@ def test_the_first_time_that_can_be_true_counts_and_none_is_made_up() -> None:
     told = judge(reading_of(report, NOW + 2 * DAY, 0, ACCEPTED + MINUTE, NOW), message_to(ADA), 0, NOW)
     assert [event.happened_at for event in told] == [ACCEPTED + MINUTE]
 
+    early = judge(reading_of(report, ACCEPTED - 1), message_to(ADA), 0, NOW)
+    assert [event.happened_at for event in early] == [ACCEPTED], "clocks differ, and seconds are cut off"
     with pytest.raises(NoTime):
         judge(reading_of(report, NOW + 2 * DAY, 0), message_to(ADA), 0, NOW)
 

@@ -142,6 +142,18 @@ class Names:
         return self._made
 
 
+class _Kept(dns.resolver.LRUCache):
+    """Keeps what is there, and not that something is not.
+
+    Who has just published a record waits for it to be seen; the name servers behind us keep such an answer for as
+    long as its zone says, and one without an SOA record would be kept here for ever.
+    """
+
+    def put(self, key: dns.resolver.CacheKey, value: dns.resolver.Answer) -> None:
+        if value.rrset is not None:
+            super().put(key, value)
+
+
 def _made(nameservers: Sequence[str], timeout_seconds: float, validates: bool) -> dns.asyncresolver.Resolver:
     try:
         resolver = dns.asyncresolver.Resolver(configure=not nameservers)
@@ -151,7 +163,7 @@ def _made(nameservers: Sequence[str], timeout_seconds: float, validates: bool) -
         resolver.nameservers = [_nameserver(one) for one in nameservers]
     resolver.lifetime = timeout_seconds
     resolver.timeout = min(timeout_seconds, 3.0)
-    resolver.cache = dns.resolver.LRUCache(10_000)
+    resolver.cache = _Kept(10_000)
     if validates:
         resolver.flags = dns.flags.RD | dns.flags.AD
     return resolver

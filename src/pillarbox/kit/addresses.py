@@ -9,7 +9,10 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import idna
+
 from pillarbox.kit.errors import Invalid
+from pillarbox.kit.headers import encode_text
 
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
 MOST_CHARACTERS = 320
@@ -85,8 +88,44 @@ def _usual_mailbox(text: str) -> Mailbox | None:
     return None
 
 
+def in_ascii(text: str) -> str:
+    """Return one mailbox as mail carries it: its name in encoded words, its domain in punycode (RFC 2047, 5891).
+
+    What is ASCII already comes back as it is, read or not. Raises InvalidAddress for what is no mailbox.
+    """
+    if text.isascii():
+        return text
+    found = list(_split(text))
+    if len(found) != 1:
+        raise InvalidAddress("Illegal address")
+    words, address = found[0]
+    if address is None:
+        return str(parse_mailbox(_domain_in_ascii("".join(words).strip())))
+    name = "".join(_unquoted(word) for word in words).strip()
+    mailbox = parse_mailbox(_domain_in_ascii(address))
+    if name.isascii():
+        return str(mailbox._replace(display_name=name))
+    return f"{encode_text(name, 'UTF-8', 'Display name')} <{mailbox.address}>"
+
+
+def _domain_in_ascii(address: str) -> str:
+    local, at, domain = address.rpartition("@")
+    if domain.isascii():
+        return address
+    try:
+        return f"{local}{at}{idna.encode(domain, uts46=True, std3_rules=True).decode('ascii')}"
+    except idna.IDNAError:
+        raise InvalidAddress("Domain contains illegal character") from None
+
+
 def _mailboxes(text: str) -> Iterator[Mailbox | None]:
     """Yield what stands between the commas; None for nothing."""
+    for words, address in _split(text):
+        yield _mailbox(words, address)
+
+
+def _split(text: str) -> Iterator[tuple[list[str], str | None]]:
+    """Yield what stands between the commas: the words, and the address where it has angle brackets around it."""
     if _CONTROL.search(text):
         raise InvalidAddress("Illegal address: it contains a line break or another control character")
     pieces = _pieces(text)
@@ -101,7 +140,7 @@ def _mailboxes(text: str) -> Iterator[Mailbox | None]:
             continue
         at += 1
         if piece == ",":
-            yield _mailbox(words, address)
+            yield words, address
             words, address = [], None
         elif piece == "<":
             if address is not None:
@@ -116,7 +155,7 @@ def _mailboxes(text: str) -> Iterator[Mailbox | None]:
             raise InvalidAddress("Illegal address: something stands after the '>'")
         else:
             words.append(piece)
-    yield _mailbox(words, address)
+    yield words, address
 
 
 def _pieces(text: str) -> list[str]:
@@ -207,7 +246,7 @@ def _addr_spec(address: str) -> tuple[str, str]:
         raise InvalidAddress("Missing final '@domain'")
     if not local.isascii():
         # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Destination.html
-        raise InvalidAddress("Illegal address: the local part may only contain 7-bit ASCII characters")
+        raise InvalidAddress("Local address contains control or whitespace")
     if not address.startswith('"'):
         _check_dot_atom(local)
     _check_domain(domain)

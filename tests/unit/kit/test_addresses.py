@@ -63,6 +63,8 @@ def test_a_mailbox_is_read(text: str, mailbox: tuple[str, str, str]) -> None:
         ("jane@[192.0.2.1]", "Domain contains illegal character"),
         ("jane@example_1.com", "Domain contains illegal character"),
         ("jane@bücher.example", "Domain contains illegal character"),
+        ("jäne@example.com", "Local address contains control or whitespace"),
+        ('"jäne"@example.com', "Local address contains control or whitespace"),
         ("a@b@example.com", "Domain contains illegal character"),
         ("jane@.example.com", "Domain starts with dot"),
         ("jane@example.com.", "Domain ends with dot"),
@@ -87,8 +89,6 @@ def test_the_texts_of_ses_say_what_is_wrong(text: str, reason: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "jäne@example.com",
-        '"jäne"@example.com',
         "Jäne <jane@example.com>",
         "jane@example.com\r\nBcc: eve@example.com",
         "jane@example.com\nx",

@@ -95,6 +95,35 @@ MUTANTS = [
         "tests/scenarios/test_smtp_transport.py::test_a_refusal_before_mail_is_no_verdict_on_the_message",
     ),
     Mutant(
+        "no mail goes to an address inside our network because a stranger's name leads there",
+        "delivery/transport/mx_hosts.py",
+        "        if why := bounds.reason_to_refuse(address):\n",
+        "        if why := None:\n",
+        "tests/unit/delivery/transport/test_mx_hosts.py::test_addresses_of_special_purpose_are_never_tried",
+    ),
+    Mutant(
+        "encryption that is demanded is not given up",
+        "delivery/transport/mx.py",
+        "            if asked.encrypted:\n                raise\n",
+        "            pass\n",
+        "tests/scenarios/test_mx.py::TestMtaSts::test_a_host_without_a_valid_certificate_gets_nothing",
+    ),
+    Mutant(
+        "a certificate that DANE does not name gets no mail",
+        "delivery/transport/dane.py",
+        '            return "it is none of those in the TLSA records"\n',
+        "            return None\n",
+        "tests/scenarios/test_mx.py::TestDane::test_another_certificate_gets_nothing",
+    ),
+    Mutant(
+        "a message that may have been taken is not offered to another host at once",
+        "delivery/transport/mx_verdicts.py",
+        "        if broken.in_doubt:\n",
+        "        if False:\n",
+        "tests/scenarios/test_mx.py::TestWhatHostsSay::"
+        "test_a_message_that_may_have_been_taken_is_offered_to_no_other_host",
+    ),
+    Mutant(
         "what was deferred is tried again",
         "delivery/retry.py",
         "    return min(now + wait + int(wait * _MOST_JITTER * _chance(f\"{key}/{attempts}\")), until)\n",

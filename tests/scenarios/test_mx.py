@@ -395,6 +395,16 @@ class TestEncryption:
         )
         assert not first.received
 
+    async def test_that_the_sender_requires_and_a_host_refuses_is_sought_at_the_next(
+        self, zone: NameServer, secured: Sink, kept: Store, shown: Certificate
+    ) -> None:
+        secured.script.always("STARTTLS", "454 4.7.0 not now")
+        with Sink.listening(tls=shown.tls, at=(SECOND, secured.port)) as second:
+            assert await outcome_of(zone, secured.port, kept, tls_required=True) == taken(SECOND)
+            assert second.received[0].tls
+
+        assert not secured.received
+
     async def test_that_the_sender_requires_takes_any_certificate(
         self, zone: NameServer, secured: Sink, kept: Store
     ) -> None:

@@ -16,10 +16,12 @@ from pillarbox.settings import SettingsError
 
 _FAMILIES = {
     "keys": ("Access keys that SDKs sign with.", {"create": "create", "list": "list_", "revoke": "revoke"}),
-    "identities": ("Senders that mail may come from.", {"list": "list_", "vouch": "vouch"}),
+    "identities": ("Senders that mail may come from.", {"list": "list_", "vouch": "vouch", "check": "check"}),
+    "dns": ("The records of the service domain.", {"zone": "zone"}),
     "account": ("Accounts in and out of the sandbox.", {"reviews": "reviews", "production": "production"}),
     "dead_letters": ("Notifications that could not be delivered.", {"list": "list_", "replay": "replay"}),
 }
+_ALSO = {"identities": ("identity",)}
 _COMMANDS = {
     "serve": ("serve:serve", "Run the server until it is interrupted."),
     "messages": ("messages:messages", "List messages, newest first."),
@@ -42,7 +44,7 @@ def build() -> App:
     for name, (place, text) in _COMMANDS.items():
         app.command(f"pillarbox.commands.{place}", name=name, help=text)
     for module, (text, commands) in _FAMILIES.items():
-        family = App(name=module.replace("_", "-"), help=text)
+        family = App(name=(module.replace("_", "-"), *_ALSO.get(module, ())), help=text)
         for name, function in commands.items():
             family.command(f"pillarbox.commands.{module}:{function}", name=name)
         app.command(family)

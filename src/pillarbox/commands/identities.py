@@ -1,14 +1,15 @@
-"""`pillarbox identities`: the senders that mail may come from."""
+"""`pillarbox identities`: the senders that mail may come from, and the DNS records that prove whose they are."""
 
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from pillarbox.commands.printing import say, say_json, table
+from pillarbox.commands.printing import plain, say, say_json, style, table
 from pillarbox.commands.reach import HERE, Place, ask
-from pillarbox.operate.identities import Sender
+from pillarbox.commands.zone_text import zone_line
+from pillarbox.operate.identities import Record, Report, Sender
 from pillarbox.operate.keys import FIRST_ACCOUNT
-from pillarbox.operate.requests import ListIdentities, Vouch
+from pillarbox.operate.requests import CheckIdentity, ListIdentities, Vouch
 
 _Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
@@ -45,3 +46,55 @@ def vouch(name: str, /, *, account: str = FIRST_ACCOUNT, region: str = "us-east-
     """
     sender = ask(place, Vouch(name, account, region), Sender)
     say(f"{sender.name} is verified: account {sender.account} may send from it in {sender.region}")
+
+
+def check(name: str, /, *, account: str = "", region: str = "", json: _Json = False, place: Place = HERE) -> None:
+    """Look the DNS records of a domain up: what is there, what is missing, what to publish.
+
+    Parameters
+    ----------
+    name
+        The domain, or the address, as its identity is called.
+    account
+        Only the identity of this account.
+    region
+        Only the identity in this region.
+    """
+    reports = ask(place, CheckIdentity(name, account, region), list[Report])
+    if json:
+        say_json(reports)
+        return
+    for report in reports:
+        _say_report(report)
+
+
+_COLOURS = {"found": "green", "missing": "red", "different": "red", "unknown": "yellow"}
+
+
+def _say_report(report: Report) -> None:
+    by = f" by {report.verified_by}" if report.verified_by else ""
+    say(f"{report.name}: {report.status}{by} (account {report.account}, {report.region})")
+    say(f"DKIM: {report.dkim_status}" + (f"; MAIL FROM: {report.mail_from_status}" if report.mail_from_status else ""))
+    for record in report.records:
+        _say_record(record)
+    if not report.records:
+        say("  no records are asked for: an address is verified by mail, or vouched for")
+        return
+    wrong = [record for record in report.records if record.is_needed and record.state != "found"]
+    say(f"{len(wrong)} of the records above are not as they must be" if wrong else "all the records are there")
+
+
+def _say_record(record: Record) -> None:
+    state = style(f"{record.state:9}", _COLOURS[record.state])
+    say(f"  {state} {record.type:5} {record.name}  ({record.purpose})")
+    if record.state == "found":
+        return
+    for value in record.there:
+        say(f"      there is   {plain(value)}")
+    if record.why:
+        say(f"      because    {plain(record.why)}")
+    if not record.is_needed:
+        say("      not needed: the DKIM records prove whose domain it is")
+    else:
+        zone = " (in the zone of the service domain)" if record.publisher == "operator" else ""
+        say(f"      publish    {zone_line(record.name, record.type, record.value)}{zone}")

@@ -64,6 +64,7 @@ def client_of_server(place: Place) -> Client:
 
 async def _ask_the_store(settings: Settings, request: Request) -> Any:
     from pillarbox.kit.clock import SystemClock
+    from pillarbox.kit.dns import Names
     from pillarbox.kit.secrets import Keyring
     from pillarbox.operate.desk import Desk
     from pillarbox.operate.requests import answer
@@ -74,7 +75,9 @@ async def _ask_the_store(settings: Settings, request: Request) -> Any:
     keyring = Keyring.open_file(settings.keyring_path)
     store = await open_store(settings.database, settings.folder)
     try:
-        return await answer(Desk(store, keyring, SystemClock()), request)
+        names = Names(settings.nameservers, validates=settings.dns_validates)
+        desk = Desk(store, keyring, SystemClock(), service_domain=settings.service_domain, names=names)
+        return await answer(desk, request)
     finally:
         await store.close()
 

@@ -4,19 +4,25 @@ Built by app.py for the admin socket, and by the command line when no server
 runs. `endpoint` is then empty.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pillarbox.kit.clock import Clock
+from pillarbox.kit.dns import Names
 from pillarbox.kit.secrets import Keyring
 from pillarbox.store.engine import Store
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """`endpoint` is the URL that SDKs are pointed at; `dev` says whether any secret will do there."""
+    """`endpoint` is the URL that SDKs are pointed at; `dev` says whether any secret will do there.
+
+    `service_domain` is the operator's own domain, `names` asks the DNS.
+    """
 
     store: Store
     keyring: Keyring
     clock: Clock
     endpoint: str = ""
     dev: bool = False
+    service_domain: str = "pillarbox.localhost"
+    names: Names = field(default_factory=Names)

@@ -1,7 +1,7 @@
-"""Identities, as the operator sees them and vouches for them.
+"""Identities, as the operator sees them, checks their records and vouches for them.
 
-Touches the store. Called through operate/requests.py. Outside dev mode an
-identity counts as verified once the operator has vouched for it.
+Touches the store, and for a check the network. Called through
+operate/requests.py.
 """
 
 import msgspec
@@ -9,7 +9,12 @@ import msgspec
 from pillarbox.kit.ids import Scope
 from pillarbox.operate import audit
 from pillarbox.operate.desk import Desk
-from pillarbox.resources import identities
+from pillarbox.resources import dkim_keys, identities, identity_dns
+from pillarbox.resources.dkim_keys import ACTIVE, NEXT, StoredKey
+from pillarbox.resources.identities import EASY, Identity
+from pillarbox.resources.identity_dns import Answer, Site, Wanted
+from pillarbox.resources.identity_lookup import look_up
+from pillarbox.resources.verification import Seen
 from pillarbox.store import nouns
 from pillarbox.store.plan import Plan
 
@@ -24,6 +29,37 @@ class Sender(msgspec.Struct, frozen=True):
     verified_by: str
 
 
+class Record(msgspec.Struct, frozen=True):
+    """One record that an identity asks for, and what is there.
+
+    `state` is found, missing, different or unknown; `is_needed` says whether something does not work without it;
+    `publisher` is who owns the zone: the domain's owner, or the operator.
+    """
+
+    purpose: str
+    publisher: str
+    name: str
+    type: str
+    value: str
+    state: str
+    there: list[str]
+    why: str
+    is_needed: bool
+
+
+class Report(msgspec.Struct, frozen=True):
+    """How far an identity is verified, record by record."""
+
+    name: str
+    account: str
+    region: str
+    status: str
+    verified_by: str
+    dkim_status: str
+    mail_from_status: str
+    records: list[Record]
+
+
 async def list_all(desk: Desk, account: str = "", region: str = "") -> list[Sender]:
     """Return the identities of an account and a region, or of all."""
     return await desk.store.read(_list, account, region)
@@ -35,6 +71,70 @@ async def vouch(desk: Desk, name: str, account: str, region: str) -> Sender:
     return _sender(
         scope, await audit.write(desk, "identities.vouch", name, scope, identities.vouch, scope, name, desk.clock.now())
     )
+
+
+async def check(desk: Desk, name: str, account: str, region: str) -> list[Report]:
+    """Look the records of an identity up now, and let what is still searched for be looked at at once."""
+    found = await desk.store.read(_known, name, account, region)
+    if not found:
+        raise identities.IdentityMissing(f"Identity {name} does not exist.")
+    reports = [await _report(desk, scope, identity, keys) for scope, identity, keys in found]
+    for scope, _, _ in found:
+        await desk.store.write(identities.look_now, scope, name, desk.clock.now())
+    return reports
+
+
+async def _report(desk: Desk, scope: Scope, identity: Identity, keys: list[StoredKey]) -> Report:
+    ours = _ours(desk.service_domain, identity, keys)
+    wanted = identity_dns.wanted_by(identity, keys, Site(desk.service_domain, scope.region))
+    answers = await look_up(desk.names, dict.fromkeys([*wanted, *ours]))
+    by_dkim = any(one.purpose == identity_dns.DKIM for one in wanted)
+    records = [_record(one, answer, "operator" if one in ours else "owner", by_dkim) for one, answer in answers.items()]
+    return Report(
+        identity.name,
+        scope.account,
+        scope.region,
+        identity.status,
+        identity.verified_by,
+        identity.dkim.verification.status,
+        identity.mail_from.verification.status if identity.mail_from else "",
+        records,
+    )
+
+
+def _ours(service_domain: str, identity: Identity, keys: list[StoredKey]) -> list[Wanted]:
+    """Return the keys that the operator publishes, to which the owner's aliases lead."""
+    zone = identity_dns.signing_zone(service_domain)
+    if zone is None or identity.dkim.origin != EASY:
+        return []
+    purposes = {ACTIVE: identity_dns.DKIM, NEXT: identity_dns.NEXT_DKIM}
+    return [
+        Wanted(purposes[key.state], f"{key.selector}.{zone}", "TXT", key.record)
+        for key in keys
+        if key.state in purposes
+    ]
+
+
+def _record(wanted: Wanted, answer: Answer, publisher: str, by_dkim: bool) -> Record:
+    seen = identity_dns.verdict_on(wanted, answer).seen
+    states = {
+        Seen.FOUND: "found",
+        Seen.UNANSWERED: "unknown",
+        Seen.MISSING: "different" if answer.values else "missing",
+    }
+    # A domain that signs needs no token: its DKIM records prove that it is its owner's.
+    is_needed = not (by_dkim and wanted.purpose == identity_dns.OWNERSHIP)
+    return Record(*wanted[:1], publisher, *wanted[1:], states[seen], list(answer.values), answer.why, is_needed)
+
+
+def _known(name: str, account: str, region: str) -> Plan[list[tuple[Scope, Identity, list[StoredKey]]]]:
+    found = []
+    for scope in (yield from nouns.scopes()):
+        if account in ("", scope.account) and region in ("", scope.region):
+            identity = yield from identities.get(scope, name)
+            if identity is not None:
+                found.append((scope, identity, (yield from dkim_keys.of_domain(scope, identity.name))))
+    return found
 
 
 def _list(account: str, region: str) -> Plan[list[Sender]]:

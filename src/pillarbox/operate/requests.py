@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from pillarbox.operate import accounts, audit, dead_letters, history, identities, keys, messages, queue, sends
+from pillarbox.operate import accounts, audit, dead_letters, dns_zone, history, identities, keys, messages, queue, sends
 from pillarbox.operate.desk import Desk
 from pillarbox.operate.messages import Wanted
 from pillarbox.operate.queue import What
@@ -66,6 +66,18 @@ class DecideProduction(_Request, frozen=True, tag="account.production"):
     region: str
     granted: bool
     why: str
+
+
+class CheckIdentity(_Request, frozen=True, tag="identities.check"):
+    """Answered by a list of `identities.Report`, one for each account and region that has the identity."""
+
+    name: str
+    account: str = ""
+    region: str = ""
+
+
+class ShowZone(_Request, frozen=True, tag="dns.zone"):
+    """Answered by `dns_zone.Zone`."""
 
 
 class ListMessages(_Request, frozen=True, tag="messages"):
@@ -155,6 +167,8 @@ Request = (
     | RevokeKey
     | ListIdentities
     | Vouch
+    | CheckIdentity
+    | ShowZone
     | ListReviews
     | DecideProduction
     | ListMessages
@@ -201,6 +215,10 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await accounts.reviews(desk)
         case DecideProduction(account, region, granted, why):
             return await accounts.decide(desk, account, region, granted, why)
+        case CheckIdentity(name, account, region):
+            return await identities.check(desk, name, account, region)
+        case ShowZone():
+            return await dns_zone.zone(desk)
         case ListMessages(wanted):
             return await messages.page(desk.store, wanted)
         case ShowHistory(message_id):

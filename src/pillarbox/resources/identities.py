@@ -253,6 +253,18 @@ def mark_failed(scope: Scope, name: str, now: Millis) -> Plan[Identity]:
     return (yield from change(scope, name, fail, now))
 
 
+def look_now(scope: Scope, name: str, now: Millis) -> Plan[None]:
+    """Let the DNS of an identity be looked at at once, if something is still searched for."""
+
+    def hurry(identity: Identity) -> Identity:
+        mail_from = identity.mail_from
+        lives = [identity.verification, identity.dkim.verification, *([mail_from.verification] if mail_from else [])]
+        is_searched_for = any(life.is_searched_for for life in lives)
+        return msgspec.structs.replace(identity, look_at=now) if is_searched_for and identity.look_at else identity
+
+    yield from change(scope, name, hurry, now)
+
+
 def delete(scope: Scope, name: str) -> Plan[bool]:
     """Delete an identity with all that belongs to it, and say whether there was one (v1 does not mind)."""
     identity = yield from get(scope, name)

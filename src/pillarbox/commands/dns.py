@@ -1,0 +1,25 @@
+"""`pillarbox dns`: what the operator's own domain is to say."""
+
+from pillarbox.commands.printing import plain, say, say_json
+from pillarbox.commands.reach import HERE, Place, ask
+from pillarbox.commands.zone_text import zone_line
+from pillarbox.operate.dns_zone import Zone
+from pillarbox.operate.requests import ShowZone
+
+
+def zone(*, json: bool = False, place: Place = HERE) -> None:
+    """Print the records to publish in the zone of the service domain, as a zone file.
+
+    Parameters
+    ----------
+    json
+        Print JSON.
+    """
+    found = ask(place, ShowZone(), Zone)
+    if json:
+        say_json(found)
+        return
+    for record in found.records:
+        say(f"; {plain(record.about)}")
+        line = zone_line(record.name, record.type, record.value or "<address>")
+        say(line if record.value else f"; {line}")

@@ -1,9 +1,8 @@
 """The mailbox simulator: addresses whose fate is known beforehand.
 
 Pure. Serves `simulator.amazonses.com` on every server, whatever the routes
-say; labels (`bounce+order-17@…`) are kept. An automatic reply (`ooto`) goes to
-the Return-Path on SES and is not an event; there is nobody to mail it to here,
-so the mail simply counts as delivered (docs/quirks.md).
+say; labels (`bounce+order-17@…`) are kept. The automatic reply of `ooto` is
+written by destinations/forwarding.py, which learns of the delivery.
 https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html#send-email-simulator
 """
 

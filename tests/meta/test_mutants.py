@@ -180,6 +180,27 @@ MUTANTS = [
         "",
         "tests/unit/sending/test_accept.py::test_promises_kept_together_share_the_quota",
     ),
+    Mutant(
+        "looking at a verification link verifies nobody",
+        "edge/verification.py",
+        'self._confirm(link) if method == "POST" else self._look(link)',
+        "self._confirm(link)",
+        "tests/unit/edge/test_verification.py::test_the_page_asks_in_plain_words_and_escapes_what_strangers_wrote",
+    ),
+    Mutant(
+        "a verification link is for one creation of an identity",
+        "resources/address_verification.py",
+        "if identity is None or _proof(identity) != link.proof:",
+        "if identity is None:",
+        "tests/unit/resources/test_address_verification.py::test_a_link_verifies_once_and_only_its_identity",
+    ),
+    Mutant(
+        "a verification link works for 24 hours",
+        "resources/address_verification.py",
+        "LinkState.OPEN if now < link.confirm_by else LinkState.EXPIRED",
+        "LinkState.OPEN",
+        "tests/unit/edge/test_verification.py::test_an_expired_link_says_so_and_verifies_nothing",
+    ),
 ]
 
 

@@ -669,6 +669,23 @@ async def test_postfix_as_the_mail_server_of_its_own_zone(kept: Store) -> None:
     assert behind.received[0].recipients == [A, B]
 
 
+async def test_postfix_that_proves_itself_by_its_zone(kept: Store, tmp_path: Path) -> None:
+    shown = certificate_for("smarthost.example.org", tmp_path)
+    async with NameServer(signed=True) as zone:
+        zone.add("example.net", "MX", "10 smarthost.example.org.")
+        zone.add("smarthost.example.org", "A", FIRST)
+        with Sink.listening() as behind, Postfix.started(behind.port, [A], chain=shown.chain) as postfix:
+            records = f"_{postfix.port}._tcp.smarthost.example.org"
+            zone.add(records, "TLSA", f"3 0 1 {'00' * 32}")
+            refused = await outcome_of(zone, postfix.port, kept)
+            zone.remove(records, "TLSA")
+            zone.add(records, "TLSA", f"2 0 1 {hashlib.sha256(shown.authority).hexdigest()}")
+            delivered = await outcome_of(zone, postfix.port, kept)
+
+    assert isinstance(refused, Deferred) and "certificate is not the right one" in refused.why
+    assert isinstance(delivered, Delivered)
+
+
 async def test_what_becomes_of_mail_that_programs_send(tmp_path: Path, zone: NameServer, first: Sink) -> None:
     zone.add("null.example.org", "MX", "0 .")
     zone.break_("broken.example.org")

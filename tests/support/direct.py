@@ -33,11 +33,12 @@ async def sending_directly(
 
 
 class Certificate(NamedTuple):
-    """A certificate that a server can show, with its authority behind it."""
+    """A certificate that a server can show, with its authority behind it; `chain` is the file with its key and both."""
 
     own: bytes
     authority: bytes
     authority_file: Path
+    chain: Path
     tls: ssl.SSLContext
 
 
@@ -48,7 +49,7 @@ def certificate_for(name: str, folder: Path) -> Certificate:
     server.write_text(server.read_text() + authority.read_text())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(server)
-    return Certificate(own, ssl.PEM_cert_to_DER_cert(authority.read_text()), authority, context)
+    return Certificate(own, ssl.PEM_cert_to_DER_cert(authority.read_text()), authority, server, context)
 
 
 class PolicyHost(http.server.ThreadingHTTPServer):

@@ -36,6 +36,9 @@ local_recipient_maps =
 maillog_file_prefixes = {folder}
 maillog_file = {folder}/log
 """
+_WITH_TLS = """smtpd_tls_security_level = encrypt
+smtpd_tls_chain_files = {chain}
+"""
 _MASTER = """127.0.0.1:{port} inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
@@ -49,6 +52,7 @@ relay unix - - n - - smtp
 error unix - - n - - error
 retry unix - - n - - error
 anvil unix - - n - 1 anvil
+tlsmgr unix - - n 1000? 1 tlsmgr
 scache unix - - n - 1 scache
 proxymap unix - - n - - proxymap
 showq unix n - n - - showq
@@ -65,7 +69,8 @@ class Postfix:
 
     @classmethod
     @contextmanager
-    def started(cls, relay_port: int, known: Sequence[str]) -> Iterator["Postfix"]:
+    def started(cls, relay_port: int, known: Sequence[str], *, chain: Path | None = None) -> Iterator["Postfix"]:
+        """Run until the block is left; with a `chain` of key and certificates, mail is taken over TLS only."""
         if os.getuid() != 0:
             pytest.skip("Postfix starts as root only")
         # Not below pytest's own folder, which is closed to the user that Postfix works as.
@@ -75,7 +80,7 @@ class Postfix:
             probe.bind(("127.0.0.1", 0))
             port: int = probe.getsockname()[1]
         postfix = cls(folder, port)
-        postfix._configure(relay_port, known)
+        postfix._configure(relay_port, known, chain)
         try:
             postfix._run("start")
             postfix._wait_until_it_listens()
@@ -84,12 +89,14 @@ class Postfix:
             postfix._run("stop")
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _configure(self, relay_port: int, known: Sequence[str]) -> None:
+    def _configure(self, relay_port: int, known: Sequence[str], chain: Path | None) -> None:
         for name in ("etc", "spool", "lib"):
             (self._folder / name).mkdir()
         shutil.chown(self._folder / "lib", "postfix", "postfix")
         table = ", ".join(f"{address}=known" for address in known)
         main = _MAIN.format(folder=self._folder, relay_port=relay_port, known=table)
+        if chain is not None:
+            main += _WITH_TLS.format(chain=shutil.copy(chain, self._folder / "chain.pem"))
         (self._folder / "etc/main.cf").write_text(main)
         (self._folder / "etc/master.cf").write_text(_MASTER.format(port=self.port))
 

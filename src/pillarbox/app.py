@@ -43,6 +43,7 @@ from pillarbox.destinations.fanout import FanOut
 from pillarbox.destinations.forwarding import Forwarding
 from pillarbox.edge.authenticate import AnySecret, Authenticator, SignedOnly, Window
 from pillarbox.edge.connection import Connection
+from pillarbox.edge.failures import Failures
 from pillarbox.edge.gateway import Gateway
 from pillarbox.edge.http import HttpEdge
 from pillarbox.edge.return_path import ReturnPathDoor
@@ -51,6 +52,7 @@ from pillarbox.edge.smtp_door import Limits, SmtpDoor
 from pillarbox.edge.smtp_login import AnyPassword, DerivedPasswords
 from pillarbox.edge.smtp_tls import load as load_tls
 from pillarbox.edge.verification import VerificationPages
+from pillarbox.edge.watched import WatchedAuthenticator, WatchedLogins
 from pillarbox.events.follow import Follower
 from pillarbox.kit import log
 from pillarbox.kit.clock import Clock, SystemClock
@@ -145,13 +147,14 @@ async def serve(
         for work in await _background(listening, signer, clock, running):
             await running.enter_async_context(_running(work, stop))
         services = _services(listening, clock)
-        await running.enter_async_context(_http(_edge(listening, services, signer, clock), listener))
-        door = await _smtp_door(listening, services.sender, clock)
+        failures = Failures(clock)
+        await running.enter_async_context(_http(_edge(listening, services, signer, failures, clock), listener))
+        door = await _smtp_door(listening, services.sender, failures, clock)
         *submission, return_path = mail_listeners
         await running.enter_async_context(door.serving(*submission))
         returns = await _return_path(listening, door.tls, clock)
         await running.enter_async_context(returns.serving(return_path))
-        desk = Desk(store, keyring, clock, public_url, settings.dev)
+        desk = Desk(store, keyring, clock, public_url, settings.dev, settings.service_domain, names)
         await running.enter_async_context(AdminSocket(settings.socket_path, desk).running())
         announced = announce(listening)
         if asyncio.iscoroutine(announced):
@@ -277,11 +280,16 @@ def _taken_from(setting: msgspec.Struct, kind: type[T], **changed: Any) -> T:
     return msgspec.convert({**msgspec.structs.asdict(setting), **changed}, kind)
 
 
-def _authenticator(listening: Listening, clock: Clock) -> Authenticator:
-    window = Window(listening.settings.signature_window_seconds, listening.settings.sigv3)
-    if listening.settings.dev:
-        return AnySecret(window)
-    return SignedOnly(listening.store, listening.keyring, clock, window)
+def _authenticator(listening: Listening, failures: Failures, clock: Clock) -> Authenticator:
+    settings = listening.settings
+    if settings.dev:
+        return AnySecret(Window(settings.signature_window_seconds, settings.sigv3))
+    window = Window(settings.signature_window_seconds, settings.sigv3, frozenset(_regions(settings)))
+    return WatchedAuthenticator(SignedOnly(listening.store, listening.keyring, clock, window), failures)
+
+
+def _regions(settings: Settings) -> tuple[str, ...]:
+    return (*(settings.regions or REGIONS), *settings.smtp_regions)
 
 
 def _routes(listening: Listening) -> RouteTable:
@@ -330,9 +338,11 @@ def _services(listening: Listening, clock: Clock) -> Services:
     )
 
 
-def _edge(listening: Listening, services: Services, signer: Signer, clock: Clock) -> HttpEdge:
+def _edge(
+    listening: Listening, services: Services, signer: Signer, failures: Failures, clock: Clock
+) -> HttpEdge:
     settings = listening.settings
-    gateway = Gateway(services, registry.load(), _authenticator(listening, clock), clock)
+    gateway = Gateway(services, registry.load(), _authenticator(listening, failures, clock), clock)
     host = urlsplit(listening.public_url).hostname
     pages = build(
         listening.store,
@@ -353,13 +363,14 @@ def _edge(listening: Listening, services: Services, signer: Signer, clock: Clock
     )
 
 
-async def _smtp_door(listening: Listening, sender: Sender, clock: Clock) -> SmtpDoor:
+async def _smtp_door(listening: Listening, sender: Sender, failures: Failures, clock: Clock) -> SmtpDoor:
     settings, store, keyring = listening.settings, listening.store, listening.keyring
     name = f"email-smtp.{settings.service_domain}"
-    regions = (*REGIONS, *settings.smtp_regions)
+    regions = _regions(settings)
+    derived = DerivedPasswords(store, keyring, clock, regions)
     return SmtpDoor(
         sender,
-        AnyPassword(regions) if settings.dev else DerivedPasswords(store, keyring, clock, regions),
+        AnyPassword(regions) if settings.dev else WatchedLogins(derived, failures),
         clock,
         await load_tls(store, keyring, name, (settings.tls_certificate, settings.tls_key), clock.now()),
         name=name,

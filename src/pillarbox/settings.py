@@ -110,6 +110,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     operator_address: str = ""
     smtp_connections: AtLeastOne = 1000
     smtp_idle_seconds: Seconds = 10.0
+    regions: tuple[str, ...] = ()
     smtp_regions: tuple[str, ...] = ()
     tls_certificate: str = ""
     tls_key: str = ""

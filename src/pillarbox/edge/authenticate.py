@@ -27,6 +27,7 @@ from pillarbox.wire.request import Request
 
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _DEVELOPMENT_ACCOUNT = "123456789012"
+_BAD_REGION = "Credential should be scoped to a valid region."
 # What clients of the old signature meant: it names neither region nor service, and only SES took it.
 _SIGV3_REGION, _SIGV3_SERVICE = "us-east-1", "ses"
 
@@ -46,10 +47,14 @@ class Caller:
 
 @dataclass(slots=True, frozen=True)
 class Window:
-    """How far a signature's date may be from now, and whether the old AWS3-HTTPS form is taken."""
+    """How far a signature's date may be from now, whether the old AWS3-HTTPS form is taken, and for which regions.
+
+    No regions: for every one that has the form of a name.
+    """
 
     seconds: int
     sigv3: bool
+    regions: frozenset[str] = frozenset()
 
 
 class Signature(NamedTuple):
@@ -141,7 +146,10 @@ def read_signature(request: Request, protocol: Protocol, now: Millis, window: Wi
     claim = sigv4.read_claim(request.target, request.headers)
     if claim is not None:
         if not _REGION.fullmatch(claim.region):
-            raise auth_fault("mismatch", protocol, "Credential should be scoped to a valid region.")
+            raise auth_fault("mismatch", protocol, _BAD_REGION)
+        if window.regions and claim.region not in window.regions:
+            known = ", ".join(sorted(window.regions))
+            raise auth_fault("mismatch", protocol, f"{_BAD_REGION} {claim.region} is none of this server's: {known}.")
         sigv4.check_time(claim, now, window.seconds)
         found = claim
         return Signature(

@@ -59,6 +59,7 @@ class Gateway:
         request_id = new_uuid()
         protocol = protocol_of(request.target, request.headers)
         asked = _Asked(protocol)
+        request.peer = source_ip
         try:
             response = await self._do(asked, request, read_body, source_ip, scheme, request_id)
         except Fault as fault:

@@ -14,6 +14,7 @@ from pillarbox.edge.authenticate import Caller
 from pillarbox.edge.smtp_commands import Malformed, decode, read_path, read_plain
 from pillarbox.edge.smtp_dialogue import Dialogue, Leave
 from pillarbox.edge.smtp_lines import BareNewline, LineTooLong
+from pillarbox.edge.smtp_login import HeldOff
 from pillarbox.kit.errors import Refusal, Unavailable
 from pillarbox.sending.draft import V2_SIZE_LIMIT, Draft, Raw
 from pillarbox.sending.policy import MOST_RECIPIENTS
@@ -72,7 +73,9 @@ class Submission(Dialogue):
             await self.push(replies.UNKNOWN_MECHANISM)
             return
         try:
-            self._login.caller = await self._submission.logins.caller(user, password)
+            self._login.caller = await self._submission.logins.caller(user, password, self.peer)
+        except HeldOff:
+            raise Leave(replies.NO_LOGIN_NOW) from None
         except Unavailable as error:
             self._log.error("unavailable", why=str(error))
             await self.push(replies.NO_LOGIN_NOW)
@@ -117,6 +120,11 @@ class Submission(Dialogue):
             return
         if self._told.return_path:
             await self.push(replies.NESTED_MAIL)
+            return
+        caller = self._login.caller
+        if caller and not await self._submission.logins.stands(caller):
+            self._login.caller = None
+            await self.push(replies.LOGIN_FIRST)
             return
         path = read_path("FROM", argument)
         if path.announced_bytes > V2_SIZE_LIMIT:

@@ -19,6 +19,7 @@ class Request:
     target: str
     headers: dict[str, str]
     body: bytes
+    peer: str = ""  # the address that it comes from
 
     @property
     def raw_path(self) -> str:

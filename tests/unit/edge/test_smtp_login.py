@@ -22,7 +22,7 @@ async def test_a_derived_password_means_an_account_in_a_region(store: Store) -> 
 
     caller = await logins.caller(key.key_id, smtp_password(key.secret, "eu-west-1"))
 
-    assert caller == Caller(Scope(ACCOUNT, "eu-west-1"), "ann")
+    assert caller == Caller(Scope(ACCOUNT, "eu-west-1"), "ann", key.key_id)
     assert await logins.caller(key.key_id, key.secret) is None
     assert await logins.caller("AKIAOTHER", smtp_password("", "eu-west-1")) is None
 
@@ -38,8 +38,12 @@ async def test_a_revoked_key_does_not_log_in(store: Store) -> None:
     password = smtp_password(key.secret, "us-east-1")
     assert await logins.caller(key.key_id, password)
 
+    caller = await logins.caller(key.key_id, password)
+    assert caller and await logins.stands(caller)
+
     await store.write(credentials.revoke, key.key_id)
 
+    assert not await logins.stands(caller)
     assert await DerivedPasswords(store, KEYRING, SystemClock(), REGIONS).caller(key.key_id, password) is None
 
 

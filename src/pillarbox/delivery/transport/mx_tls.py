@@ -41,9 +41,9 @@ def demand(host: str, domain: str, policy: Policy | None, records: Sequence[Tlsa
     enforced = policy is not None and policy.mode == "enforce"
     if policy is not None and enforced and not covers(policy, host):
         raise Broken(f"{host} is not a mail server of {domain} by its MTA-STS policy")
-    if records:
-        return Demand(True, tlsa=tuple(dane.usable(records)), names=(host, domain))
-    return Demand(encrypted or enforced, by_name=enforced)
+    if usable := tuple(dane.usable(records)):
+        return Demand(True, tlsa=usable, names=(host, domain))
+    return Demand(encrypted or enforced or bool(records), by_name=enforced)
 
 
 class Security:

@@ -41,4 +41,10 @@ def test_dane_decides_about_the_certificate_where_both_are_published() -> None:
 
 
 def test_records_that_cannot_be_used_still_demand_encryption() -> None:
-    assert demand(HOST, DOMAIN, None, [UNUSABLE], encrypted=False) == Demand(encrypted=True, names=(HOST, DOMAIN))
+    assert demand(HOST, DOMAIN, None, [UNUSABLE], encrypted=False) == Demand(encrypted=True)
+
+
+def test_records_that_cannot_be_used_do_not_set_a_policy_aside() -> None:
+    asked = demand(HOST, DOMAIN, policy("enforce"), [UNUSABLE], encrypted=False)
+
+    assert asked == Demand(encrypted=True, by_name=True)

@@ -1,0 +1,199 @@
+"""Workers that die, stop, are slow, or work side by side: nothing is lost, and nobody is sent to too fast."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+
+import pytest
+
+from pillarbox.delivery.outcome import Delivered, Outcome
+from pillarbox.delivery.route import RouteTable, Rule
+from pillarbox.delivery.scan import EicarScanner
+from pillarbox.delivery.transport.base import Attempt
+from pillarbox.delivery.worker import LEASE, Worker
+from pillarbox.kit.clock import SECOND, Clock, Millis, SystemClock
+from pillarbox.operate import queue
+from pillarbox.operate.desk import Desk
+from pillarbox.sending.accept import keep_promises
+from pillarbox.store import events, outgoing
+from pillarbox.store.engine import Store, open_store
+from tests.support.clock import StandingClock
+from tests.support.preparer import KEYRING, preparer_of
+from tests.support.promises import draft, promise
+
+ROUTES = RouteTable([Rule("mx")], lambda _: "google")
+
+
+class Far:
+    """Takes mail and notes when each attempt begins; stalls before or after it has taken it when told to."""
+
+    name = "mx"
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.begun: list[Millis] = []
+        self.taken: list[str] = []
+        self.stalls: asyncio.Event | None = None
+        self.takes_before_it_stalls = False
+
+    async def deliver(self, attempt: Attempt) -> Mapping[str, Outcome]:
+        self.begun.append(self.clock.now())
+        if self.takes_before_it_stalls:
+            self.taken.append(attempt.message_id)
+        if self.stalls is not None:
+            await self.stalls.wait()
+        if not self.takes_before_it_stalls:
+            self.taken.append(attempt.message_id)
+        return dict.fromkeys(attempt.recipients, Delivered("250 ok"))
+
+
+def worker_of(store: Store, far: Far) -> Worker:
+    return Worker(store, {"mx": far}, EicarScanner(), preparer_of(store, far.clock), far.clock)
+
+
+async def promised(store: Store, clock: Clock, count: int = 1) -> list[str]:
+    made = [promise(draft(f"{number}@example.net"), clock.now(), routes=ROUTES) for number in range(count)]
+    assert [await store.commit(keep_promises, one) for one in made] == [None] * count
+    return [one.message.message_id for one in made]
+
+
+async def kinds(store: Store, message_id: str) -> list[str]:
+    return [event.kind for event in await store.read(events.of_message, message_id)]
+
+
+async def limit(store: Store, clock: Clock, *, rate: float | None = None, connections: int | None = None) -> None:
+    await queue.set_pace(Desk(store, KEYRING, clock), "mx/google", rate, connections, forget=False)
+
+
+async def until(condition: object) -> None:
+    while not condition():  # type: ignore[operator]
+        await asyncio.sleep(0.001)
+
+
+async def die(stepping: "asyncio.Task[bool]") -> None:
+    """End a worker's step and its attempts where they are, as a kill does."""
+    attempts = [task for task in asyncio.all_tasks() if "Worker._go_on_with" in repr(task.get_coro())]
+    for task in (stepping, *attempts):
+        task.cancel()
+    await asyncio.gather(stepping, *attempts, return_exceptions=True)
+
+
+@pytest.mark.parametrize("phase", ["waiting for its turn", "in the attempt", "after the reply"])
+async def test_a_worker_that_dies_loses_nothing(store: Store, phase: str) -> None:
+    clock = StandingClock()
+    ids = await promised(store, clock, 2)
+    await limit(store, clock, rate=2.0)
+    dead = Far(clock)
+    dead.stalls = asyncio.Event()
+    dead.takes_before_it_stalls = phase == "after the reply"
+    dying = asyncio.create_task(worker_of(store, dead).step())  # one begins, the other waits half a second
+    await until(lambda: dead.begun)
+    if phase == "waiting for its turn":
+        dead.stalls.set()
+        await until(lambda: dead.taken)
+        while await store.read(outgoing.size) == 2:
+            await asyncio.sleep(0.001)
+    await die(dying)
+
+    living = Far(clock)
+    worker = worker_of(store, living)
+    clock.at += LEASE - 1
+    assert not await worker.step(), "until its lease ends nobody else has its rows"
+    clock.at += 1
+    delivering = asyncio.create_task(worker.run())
+    while await store.read(outgoing.size):
+        clock.at += 10
+        await asyncio.sleep(0.01)
+    delivering.cancel()
+    await asyncio.gather(delivering, return_exceptions=True)
+
+    assert sorted({*dead.taken, *living.taken}) == sorted(ids)
+    repeats = sum(count - 1 for count in Counter(dead.taken + living.taken).values())
+    assert repeats == (1 if phase == "after the reply" else 0), "only what was in flight"
+    assert [await kinds(store, one) for one in ids] == [["Send", "Delivery"]] * 2
+
+
+async def test_an_attempt_that_takes_long_is_not_made_twice(store: Store) -> None:
+    clock = StandingClock()
+    (message_id,) = await promised(store, clock)
+    far, other = Far(clock), Far(clock)
+    far.stalls = asyncio.Event()
+    slow = worker_of(store, far)
+    attempting = asyncio.create_task(slow.step())
+    await until(lambda: far.begun)
+
+    for _ in range(5):
+        clock.at += LEASE // 2
+        await slow.renew()
+        assert not await worker_of(store, other).step()
+    far.stalls.set()
+    await attempting
+
+    assert far.taken == [message_id] and other.taken == []
+    assert await kinds(store, message_id) == ["Send", "Delivery"]
+
+
+async def test_a_stop_ends_what_is_in_hand_and_gives_back_what_waits(store: Store) -> None:
+    clock = StandingClock()
+    ids = await promised(store, clock, 3)
+    await limit(store, clock, rate=2.0)
+    far = Far(clock)
+    far.stalls = asyncio.Event()
+    running = asyncio.create_task(worker_of(store, far).run())
+    await until(lambda: far.begun)
+
+    running.cancel()
+    await asyncio.sleep(0)
+    far.stalls.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+    assert len(far.taken) == 1
+    left = [row for one in ids for row in await store.read(outgoing.of_message, one)]
+    assert [(row.lease, row.attempts) for row in left] == [("", 0)] * 2
+    assert await kinds(store, far.taken[0]) == ["Send", "Delivery"]
+
+
+async def test_workers_of_two_processes_keep_one_pace(postgres_url: str, tmp_path: object) -> None:
+    clock = SystemClock()
+    stores = [await open_store(postgres_url, tmp_path) for _ in range(2)]  # type: ignore[arg-type]
+    fars = [Far(clock), Far(clock)]
+    rate, count = 40.0, 60
+    await limit(stores[0], clock, rate=rate)
+    ids = await promised(stores[0], clock, count)
+    running = [asyncio.create_task(worker_of(store, far).run()) for store, far in zip(stores, fars, strict=True)]
+    await asyncio.wait_for(until(lambda: sum(len(far.taken) for far in fars) == count), 20)
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+    for store in stores:
+        await store.close()
+
+    assert sorted(fars[0].taken + fars[1].taken) == sorted(ids)
+    begun = sorted(fars[0].begun + fars[1].begun)
+    # What is noted here happens up to some milliseconds after the turn that was kept.
+    for first, start in enumerate(begun):
+        for last in range(first, count):
+            assert last - first + 1 <= rate * (begun[last] - start + 60) / SECOND + 1
+
+
+async def test_workers_of_two_processes_share_the_connections(store: Store) -> None:
+    clock = StandingClock()
+    await promised(store, clock, 20)
+    await limit(store, clock, connections=3)
+    far = Far(clock)
+    far.stalls = asyncio.Event()
+    workers = [worker_of(store, far), worker_of(store, far)]
+    steps: list[asyncio.Task[bool]] = []
+    for _ in range(4):
+        steps += [asyncio.create_task(worker.step()) for worker in workers]
+        await asyncio.sleep(0.05)
+        clock.at += SECOND
+    assert 1 <= len(far.begun) <= 3
+
+    far.stalls.set()
+    await asyncio.gather(*steps)
+    while len(far.taken) < 20:
+        clock.at += SECOND
+        await asyncio.gather(*(worker.step() for worker in workers))
+    assert len(set(far.taken)) == 20

@@ -183,8 +183,8 @@ MUTANTS = [
     Mutant(
         "looking at a verification link verifies nobody",
         "edge/verification.py",
-        'self._confirm(link) if method == "POST" else self._look(link)',
-        "self._confirm(link)",
+        'self._confirm(link, source_ip) if method == "POST" else self._look(link)',
+        "self._confirm(link, source_ip)",
         "tests/unit/edge/test_verification.py::test_the_page_asks_in_plain_words_and_escapes_what_strangers_wrote",
     ),
     Mutant(

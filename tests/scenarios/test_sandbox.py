@@ -107,6 +107,8 @@ def test_an_account_leaves_the_sandbox_when_the_operator_lets_it(
     by_v2(sandboxed, "jane@example.net")
     assert sandboxed.client("sesv2", region="eu-west-1").get_account()["ProductionAccessEnabled"] is False
     ses.put_suppressed_destination(EmailAddress="jane@example.net", Reason="BOUNCE")
+    assert command(sandboxed, "audit", "--account", sandboxed.account) == 0
+    assert "account.production" in capsys.readouterr().out
 
 
 def test_an_account_that_is_denied_stays_and_may_ask_again(

@@ -57,7 +57,7 @@ class HttpEdge:
             return
         response = self._plain(path, scope)
         if response is None and path.startswith(VERIFICATION_PATH):
-            response = await self._verification.answer(scope["method"], path)
+            response = await self._verification.answer(scope["method"], path, (scope.get("client") or ("",))[0])
         if response is None:
             body = _Body(self, scope, receive)
             try:

@@ -13,14 +13,17 @@ from typing import NamedTuple
 import jinja2
 
 from pillarbox.kit import log
-from pillarbox.kit.clock import Clock
+from pillarbox.kit.clock import Clock, Millis
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.secrets import Keyring
 from pillarbox.resources import address_verification, custom_verification
 from pillarbox.resources.address_verification import Link, LinkState
 from pillarbox.resources.custom_verification import CustomTemplate
 from pillarbox.sending.verification_mail import PATH
+from pillarbox.store import audit
+from pillarbox.store.audit import AuditRow
 from pillarbox.store.engine import Store
+from pillarbox.store.plan import Plan
 from pillarbox.wire.request import Response
 
 _STYLE = (
@@ -31,6 +34,7 @@ _STYLE = (
 )
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _LONGEST_LINK = 4_096
+_OWNER = "owner of the address"
 
 
 class _Words(NamedTuple):
@@ -67,7 +71,7 @@ class VerificationPages:
         ).get_template("verification.html")
         self._log = log.named("verification")
 
-    async def answer(self, method: str, path: str) -> Response:
+    async def answer(self, method: str, path: str, source_ip: str) -> Response:
         """Show what a link is about (GET), or do what it is for (POST)."""
         if method not in ("GET", "HEAD", "POST"):
             return Response(405, [("Allow", "GET, HEAD, POST"), ("Content-Type", "text/plain")], b"use GET or POST\n")
@@ -76,7 +80,7 @@ class VerificationPages:
         if link is None:
             return self._shown(_UNKNOWN)
         try:
-            return await (self._confirm(link) if method == "POST" else self._look(link))
+            return await (self._confirm(link, source_ip) if method == "POST" else self._look(link))
         except Unavailable as error:
             self._log.error("link not followed", why=str(error))
             return self._shown(_BUSY)
@@ -84,12 +88,12 @@ class VerificationPages:
     async def _look(self, link: Link) -> Response:
         state = await self._store.read(address_verification.look, link, self._clock.now())
         template = await self._template_of(link)
-        if template and state in (LinkState.EXPIRED, LinkState.VOID):
-            return _led_to(template.failure_url)
+        if template and state is not LinkState.OPEN:
+            return _led_to(template.success_url if state is LinkState.CONFIRMED else template.failure_url)
         return self._shown(_WORDS[state], link, template, asks=state is LinkState.OPEN)
 
-    async def _confirm(self, link: Link) -> Response:
-        state = await self._store.write(address_verification.confirm, link, self._clock.now())
+    async def _confirm(self, link: Link, source_ip: str) -> Response:
+        state = await self._store.write(_confirmed, link, source_ip, self._clock.now())
         is_confirmed = state in (LinkState.OPEN, LinkState.CONFIRMED)
         if state is LinkState.OPEN:
             self._log.info("address confirmed", account=link.account, region=link.region, address=link.address)
@@ -114,6 +118,14 @@ class VerificationPages:
             style=_STYLE,
         )
         return Response(words.status, [*_headers(leads_on=template is not None)], body.encode())
+
+
+def _confirmed(link: Link, source_ip: str, now: Millis) -> Plan[LinkState]:
+    """Confirm, and tell a change in the audit log."""
+    state = yield from address_verification.confirm(link, now)
+    if state is LinkState.OPEN:
+        yield from audit.add(AuditRow(now, *link.scope, _OWNER, source_ip, "verification:Confirm", link.address))
+    return state
 
 
 def _headers(*, leads_on: bool) -> list[tuple[str, str]]:

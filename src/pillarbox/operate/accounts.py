@@ -7,6 +7,7 @@ Touches the store. Called through operate/requests.py. Where the setting
 import msgspec
 
 from pillarbox.kit.ids import Scope
+from pillarbox.operate import audit
 from pillarbox.operate.desk import Desk
 from pillarbox.resources import account
 from pillarbox.resources.account import DENIED, GRANTED, Account
@@ -38,7 +39,10 @@ async def decide(desk: Desk, name: str, region: str, granted: bool, why: str) ->
     """Let an account out of the sandbox of a region, or keep it there."""
     scope = Scope(name, region)
     status = GRANTED if granted else DENIED
-    return _standing(scope, await desk.store.write(account.decide, scope, status, why, desk.clock.now()))
+    made = await audit.write(
+        desk, "account.production", status, scope, account.decide, scope, status, why, desk.clock.now()
+    )
+    return _standing(scope, made)
 
 
 def _every() -> Plan[list[Standing]]:

@@ -1,11 +1,12 @@
 """A bounce that an account writes itself: a delivery status notification about a message (RFC 3464).
 
-Pure but for the random boundary and `original_of`, which reads the store.
-Called by api/ses/bounces.py. A report goes to whom the message came from, with
-the null return path: nothing answers it.
+Pure but for `original_of`, which reads the store: the same request makes the
+same bytes. Called by api/ses/bounces.py. A report goes to whom the message came
+from, with the null return path: nothing answers it.
 https://docs.aws.amazon.com/ses/latest/APIReference/API_SendBounce.html
 """
 
+import hashlib
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from pillarbox.events.types import MailFacts
 from pillarbox.kit.addresses import parse_mailbox
 from pillarbox.kit.clock import DAY, SECOND, Millis
 from pillarbox.kit.headers import encode, split, write_field
-from pillarbox.kit.ids import Scope, new_token
+from pillarbox.kit.ids import Scope
 from pillarbox.kit.mime import encode_text_body, with_crlf
 from pillarbox.sending.policy import InvalidMessage, MessageRejected
 from pillarbox.store import messages
@@ -112,7 +113,13 @@ def compose_bounce(bounce: Bounce, original: Original, our_mta: str) -> bytes:
     if not bounce.failed:
         raise InvalidMessage("At least one bounced recipient must be specified.")
     parse_mailbox(bounce.sender)
-    boundary = f"----=_Report_{new_token()}"
+    blocks = [_message_fields(bounce, our_mta), *(_recipient_fields(one) for one in bounce.failed)]
+    parts = (
+        _text_part(bounce.explanation or _explanation(bounce.failed)),
+        _section(("Content-Type", "message/delivery-status")) + b"\r\n" + b"\r\n".join(blocks),
+        _section(("Content-Type", "text/rfc822-headers")) + b"\r\n" + _headers_of(original.raw),
+    )
+    boundary = f"----=_Report_{hashlib.sha256(b''.join(parts)).hexdigest()[:32]}"
     head = _section(
         ("From", bounce.sender),
         ("To", original.return_path),
@@ -121,12 +128,6 @@ def compose_bounce(bounce: Bounce, original: Original, our_mta: str) -> bytes:
         ("Auto-Submitted", "auto-replied"),
         ("MIME-Version", "1.0"),
         ("Content-Type", f'multipart/report; report-type=delivery-status; boundary="{boundary}"'),
-    )
-    blocks = [_message_fields(bounce, our_mta), *(_recipient_fields(one) for one in bounce.failed)]
-    parts = (
-        _text_part(bounce.explanation or _explanation(bounce.failed)),
-        _section(("Content-Type", "message/delivery-status")) + b"\r\n" + b"\r\n".join(blocks),
-        _section(("Content-Type", "text/rfc822-headers")) + b"\r\n" + _headers_of(original.raw),
     )
     opening = f"--{boundary}\r\n".encode()
     return head + b"\r\n" + b"".join(opening + part + b"\r\n" for part in parts) + f"--{boundary}--\r\n".encode()

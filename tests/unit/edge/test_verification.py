@@ -13,6 +13,7 @@ from pillarbox.kit.secrets import Keyring
 from pillarbox.resources import address_verification, custom_verification, identities
 from pillarbox.resources.address_verification import link_to, seal
 from pillarbox.resources.custom_verification import CustomTemplate
+from pillarbox.store import audit
 from pillarbox.store.engine import Store
 from pillarbox.wire.request import Response
 from tests.support.clock import StandingClock
@@ -34,6 +35,9 @@ class Site(NamedTuple):
         identity = await self.store.write(identities.verify_address, SCOPE, ODD, self.clock.now(), False)
         return f"/verification/{seal(link_to(SCOPE, identity, self.clock.now(), template), self.keyring)}"
 
+    async def ask(self, method: str, path: str) -> Response:
+        return await self.pages.answer(method, path, "192.0.2.1")
+
     async def status(self) -> str:
         return (await self.store.read(identities.existing, SCOPE, ODD)).status
 
@@ -49,7 +53,7 @@ def headers(response: Response) -> dict[str, str]:
 
 
 async def test_the_page_asks_in_plain_words_and_escapes_what_strangers_wrote(site: Site) -> None:
-    page = await site.pages.answer("GET", await site.path())
+    page = await site.ask("GET", await site.path())
     text = page.body.decode()
     assert page.status == 200
     assert "b&amp;&#39;x&#39;=b@example.com" in text
@@ -68,7 +72,7 @@ async def test_an_expired_link_says_so_and_verifies_nothing(site: Site) -> None:
     path = await site.path()
     site.clock.at = NOON + 24 * HOUR
     for method in ("GET", "POST"):
-        page = await site.pages.answer(method, path)
+        page = await site.ask(method, path)
         assert page.status == 410
         assert b"This link has expired" in page.body
         assert b"<form" not in page.body
@@ -81,14 +85,31 @@ async def test_an_expired_link_of_an_account_leads_to_its_page_for_failures(site
     path = await site.path("welcome")
     site.clock.at = NOON + 24 * HOUR
     for method in ("GET", "POST"):
-        led = await site.pages.answer(method, path)
+        led = await site.ask(method, path)
         assert (led.status, headers(led)["location"]) == (303, "https://example.com/no")
+
+
+async def test_a_confirmed_address_is_led_on_when_the_link_is_opened_again(site: Site) -> None:
+    await site.store.write(identities.vouch, SCOPE, "example.com", NOON)
+    await site.store.write(custom_verification.create, SCOPE, WELCOME, NOON)
+    path = await site.path("welcome")
+    for method in ("POST", "GET", "POST"):
+        led = await site.ask(method, path)
+        assert (led.status, headers(led)["location"]) == (303, "https://example.com/yes")
+
+
+async def test_a_confirmation_is_told_in_the_audit_log_once(site: Site) -> None:
+    path = await site.path()
+    for method in ("GET", "POST", "POST"):
+        await site.ask(method, path)
+    (row,) = await site.store.read(audit.newest, SCOPE.account, 10)
+    assert row == (NOON, *SCOPE, "owner of the address", "192.0.2.1", "verification:Confirm", ODD)
 
 
 async def test_without_its_template_a_link_still_works_and_leads_nowhere(site: Site) -> None:
     path = await site.path("deleted-since")
-    assert (await site.pages.answer("GET", path)).status == 200
-    done = await site.pages.answer("POST", path)
+    assert (await site.ask("GET", path)).status == 200
+    done = await site.ask("POST", path)
     assert done.status == 200
     assert "location" not in headers(done)
     assert await site.status() == "Success"
@@ -96,8 +117,8 @@ async def test_without_its_template_a_link_still_works_and_leads_nowhere(site: S
 
 async def test_the_button_pressed_twice_tells_the_same(site: Site) -> None:
     path = await site.path()
-    first = await site.pages.answer("POST", path)
-    second = await site.pages.answer("POST", path)
+    first = await site.ask("POST", path)
+    second = await site.ask("POST", path)
     assert (first.status, second.status) == (200, 200)
     assert b"confirmed" in second.body
 
@@ -109,14 +130,14 @@ async def test_a_store_that_cannot_answer_is_told_as_that(site: Site, monkeypatc
         raise Unavailable("the disk is full")
 
     monkeypatch.setattr(site.store, "write", unavailable)
-    page = await site.pages.answer("POST", path)
+    page = await site.ask("POST", path)
     assert page.status == 503
     assert b"disk" not in page.body
 
 
 async def test_every_answer_is_private(site: Site) -> None:
     for path in (await site.path(), "/verification/none"):
-        told = headers(await site.pages.answer("GET", path))
+        told = headers(await site.ask("GET", path))
         assert told["cache-control"] == "no-store"
         assert told["referrer-policy"] == "no-referrer"
 

@@ -28,6 +28,7 @@ async def send_bounce(call: Call, params: Params) -> Result:
         caller_identity=call.user_name,
         grants=call.grants,
         source_ip=call.source_ip,
+        invocation=call.invocation,
         content=Raw(raw, (original.return_path,)),
         size_limit=V1_SIZE_LIMIT,
         sender=bounce.sender,

@@ -338,9 +338,7 @@ def _services(listening: Listening, clock: Clock) -> Services:
     )
 
 
-def _edge(
-    listening: Listening, services: Services, signer: Signer, failures: Failures, clock: Clock
-) -> HttpEdge:
+def _edge(listening: Listening, services: Services, signer: Signer, failures: Failures, clock: Clock) -> HttpEdge:
     settings = listening.settings
     gateway = Gateway(services, registry.load(), _authenticator(listening, failures, clock), clock)
     host = urlsplit(listening.public_url).hostname

@@ -73,3 +73,13 @@ def test_a_region_that_is_none_of_the_servers_is_told(production: Server) -> Non
     code, text, status = refusal_of(production.client("ses", region="mars-north-1").list_identities)
     assert (code, status) == ("SignatureDoesNotMatch", 403)
     assert text.startswith("Credential should be scoped to a valid region. mars-north-1 is none of this server's: af-")
+
+
+def test_a_sender_who_is_verified_in_another_region_is_told_where(production: Server) -> None:
+    production.vouch("one.example", region="eu-west-1")
+    with refused(
+        "MessageRejected",
+        "Email address is not verified. The following identities failed the check in region US-EAST-1:"
+        " jo@one.example. one.example is verified in region EU-WEST-1",
+    ):
+        production.client("ses").send_raw_email(RawMessage={"Data": RAW})

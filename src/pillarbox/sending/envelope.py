@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from pillarbox.events.types import RenderingFailure
-from pillarbox.kit.addresses import Mailbox, parse_mailbox, parse_mailbox_list
+from pillarbox.kit.addresses import parse_mailbox, parse_mailbox_list
 from pillarbox.kit.headers import event_headers
 from pillarbox.resources.identity_names import covering_names
 from pillarbox.resources.sending_authorization import OnBehalf, from_headers

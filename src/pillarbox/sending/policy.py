@@ -8,6 +8,7 @@ they are known.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Invalid, Refusal
@@ -24,6 +25,7 @@ MOST_RECIPIENTS = 50
 MOST_TAGS = 50
 _TAG_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _TAG_VALUE = re.compile(r"[A-Za-z0-9_\-.@]+")
+NOWHERE: Mapping[str, str] = MappingProxyType({})
 # https://docs.aws.amazon.com/ses/latest/dg/event-publishing-send-email.html
 _RESERVED_TAGS = ("ses:feedback-id-a", "ses:feedback-id-b")
 
@@ -84,7 +86,8 @@ class Standing:
 
     With `splits` each recipient gets a message of their own. `owners` are the
     identities on whose authority it is sent, by ARN; `policies` those of the
-    account's own identities that have any.
+    account's own identities that have any; `elsewhere` tells in which other region
+    an identity is verified that is not in this one.
     """
 
     verified: frozenset[str]
@@ -96,6 +99,7 @@ class Standing:
     recipient_covers: Mapping[str, tuple[str, ...]]
     owners: Mapping[str, Owner] = field(default_factory=dict)
     policies: Mapping[str, tuple[Policy, ...]] = field(default_factory=dict)
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
     now: Millis = 0
     most_recipients: int = MOST_RECIPIENTS
     splits: bool = False
@@ -196,8 +200,10 @@ def _unclaimed(prepared: Prepared) -> list[tuple[str, tuple[str, ...]]]:
 def senders_are_verified(prepared: Prepared, standing: Standing) -> Refusal | None:
     if standing.any_sender:
         return None
-    failed = [written for written, names in _unclaimed(prepared) if standing.verified.isdisjoint(names)]
-    return _not_verified(failed, prepared.scope) if failed else None
+    failed = {written: names for written, names in _unclaimed(prepared) if standing.verified.isdisjoint(names)}
+    asked = {name for names in failed.values() for name in names}
+    there = {name: region for name, region in standing.elsewhere.items() if name in asked}
+    return _not_verified(list(failed), prepared.scope, there) if failed else None
 
 
 def sandboxed_recipients_are_verified(prepared: Prepared, standing: Standing) -> Refusal | None:
@@ -251,8 +257,9 @@ def _why_not_tag(name: str, value: str) -> str | None:
     return None
 
 
-def _not_verified(failed: list[str], scope: Scope) -> NotVerified:
+def _not_verified(failed: list[str], scope: Scope, elsewhere: Mapping[str, str] = NOWHERE) -> NotVerified:
+    hints = "".join(f". {name} is verified in region {region.upper()}" for name, region in elsewhere.items())
     return NotVerified(
         "Email address is not verified. The following identities failed the check in region "
-        f"{scope.region.upper()}: {', '.join(failed)}"
+        f"{scope.region.upper()}: {', '.join(failed)}{hints}"
     )

@@ -11,8 +11,9 @@ from pillarbox.kit.ids import Scope
 from pillarbox.kit.policy import Policy
 from pillarbox.resources import account, configuration_sets, identities, identity_policies, sending_authorization
 from pillarbox.resources.identity_names import covering_names
+from pillarbox.resources.identity_regions import verified_elsewhere
 from pillarbox.sending.envelope import Envelope
-from pillarbox.sending.policy import MOST_RECIPIENTS, Standing
+from pillarbox.sending.policy import MOST_RECIPIENTS, Prepared, Standing
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan
 from pillarbox.store.remember import Remembering
@@ -52,6 +53,9 @@ class Standings:
         sender_names = covering_names(envelope.sender_address)
         known = await self._remembered.read(_known, scope, asked, sender_names, prepared.configuration_set)
         policies = await self._remembered.read(_policies, scope, known.verified & speaking)
+        elsewhere: dict[str, str] = {}
+        if unverified := frozenset(chain.from_iterable(_unverified(prepared, known.verified))):
+            elsewhere = await self._remembered.read(verified_elsewhere, scope, unverified)
         claims = prepared.asking.claims
         owners = await self._remembered.read(sending_authorization.owners, frozenset(claims)) if claims else {}
         if known.configuration_set and not prepared.configuration_set:
@@ -67,6 +71,7 @@ class Standings:
             recipient_covers=covers,
             owners=owners,
             policies=policies,
+            elsewhere=elsewhere,
             now=self._clock.now(),
             most_recipients=self._split_limit if splits else MOST_RECIPIENTS,
             splits=splits,
@@ -76,6 +81,10 @@ class Standings:
         """Return how many recipients mail of this account may have in at least one of its configuration sets."""
         may_split = self._splits or await self._remembered.read(configuration_sets.any_splits, scope)
         return self._split_limit if may_split else MOST_RECIPIENTS
+
+
+def _unverified(prepared: Prepared, verified: frozenset[str]) -> list[tuple[str, ...]]:
+    return [names for names in prepared.must_be_verified.values() if verified.isdisjoint(names)]
 
 
 def _policies(scope: Scope, names: frozenset[str]) -> Plan[dict[str, tuple[Policy, ...]]]:

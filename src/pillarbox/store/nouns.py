@@ -103,6 +103,20 @@ def count(scope: Scope, kind: str) -> Plan[int]:
     return int(rows[0][0])
 
 
+def regions_of(account: str) -> Plan[list[str]]:
+    """Return every region in which an account owns anything, by stepping from one to the next."""
+    found: list[str] = []
+    after = ""
+    while rows := (
+        yield Rows(
+            "SELECT region FROM nouns WHERE account = ? AND region > ? ORDER BY region LIMIT 1", (account, after)
+        )
+    ):
+        after = rows[0][0]
+        found.append(after)
+    return found
+
+
 def scopes() -> Plan[list[Scope]]:
     """Return every account and region that owns anything, by stepping from one to the next."""
     found: list[Scope] = []

@@ -101,4 +101,3 @@ def on_behalf(params: Params) -> OnBehalf:
 
 def tag_pairs(tags: Sequence[Params] | None) -> tuple[tuple[str, str], ...] | None:
     return tuple((tag["Name"], tag["Value"]) for tag in tags) if tags else None
-

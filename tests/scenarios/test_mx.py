@@ -523,6 +523,21 @@ class TestMtaSts:
 
         assert len(host.asked) == 3
 
+    async def test_a_policy_that_another_process_fetched_is_known_a_minute_later(
+        self, zone: NameServer, first: Sink, kept: Store, host: PolicyHost, trusted: dict[str, Any]
+    ) -> None:
+        clock = StandingClock()
+        host.announce("enforce", "first.example.net")
+        zone.remove("_mta-sts.example.net", "TXT")
+        async with sending_directly(zone, first.port, kept, clock=clock, **trusted) as transport:
+            assert (await transport.deliver(attempt(A)))[A] == taken()
+            zone.add("_mta-sts.example.net", "TXT", "v=STSv1; id=1;")
+            assert isinstance(await outcome_of(zone, first.port, kept, clock=clock, **trusted), Deferred)
+            zone.remove("_mta-sts.example.net", "TXT")
+
+            clock.at += 60_000
+            assert isinstance((await transport.deliver(attempt(A)))[A], Deferred)
+
     async def test_mail_that_leaves_at_the_same_time_fetches_a_policy_once(
         self, zone: NameServer, first: Sink, kept: Store, host: PolicyHost, trusted: dict[str, Any]
     ) -> None:

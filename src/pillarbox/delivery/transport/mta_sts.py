@@ -30,7 +30,8 @@ _LONGEST_MAX_AGE_SECONDS = 31_557_600
 # https://www.rfc-editor.org/rfc/rfc8461#section-3.3
 _FETCH_SECONDS = 60.0
 _AFTER_FAILURE: Millis = 5 * MINUTE
-_MOST_FAILURES = 10_000
+_REMEMBERED: Millis = MINUTE
+_MOST_REMEMBERED = 10_000
 
 
 class BadPolicy(Exception):
@@ -98,6 +99,9 @@ def covers(policy: Policy, host: str) -> bool:
     return any(host == one or (one.startswith("*.") and above == one[2:]) for one in policy.mx)
 
 
+_read_kept = msgspec.json.Decoder(Policy).decode
+
+
 class Policies:
     """Knows the policies of domains. A domain whose policy cannot be had has the last one, until that expires."""
 
@@ -107,6 +111,7 @@ class Policies:
         self._store = store
         self._clock = clock
         self._port = port
+        self._known: dict[str, tuple[Millis, _Kept | None]] = {}
         self._failed_at: dict[str, Millis] = {}
         self._one_at_a_time: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._log = log.named("mta-sts")
@@ -126,10 +131,14 @@ class Policies:
         return kept.policy if kept is not None and kept.policy.mode != "none" else None
 
     async def _kept(self, domain: str) -> _Kept | None:
-        row = await self._store.read(mta_sts.get, domain)
-        if row is None or row.expires_at <= self._clock.now():
-            return None
-        return _Kept(row.policy_id, row.expires_at, msgspec.json.decode(row.policy, type=Policy))
+        """Return what the store holds, as of the last minute: other processes fetch policies too."""
+        now = self._clock.now()
+        read_at, kept = self._known.get(domain, (-_REMEMBERED, None))
+        if now - read_at >= _REMEMBERED:
+            row = await self._store.read(mta_sts.get, domain)
+            kept = _Kept(row.policy_id, row.expires_at, _read_kept(row.policy)) if row is not None else None
+            self._remember(domain, kept)
+        return kept if kept is not None and now < kept.expires_at else None
 
     async def _fetched(self, domain: str, policy_id: str) -> _Kept | None:
         """Fetch and keep a policy; None, and silence for some minutes, when it cannot be had."""
@@ -152,7 +161,13 @@ class Policies:
         kept = _Kept(policy_id, now + policy.max_age_seconds * SECOND, policy)
         row = PolicyRow(domain, policy_id, kept.expires_at, msgspec.json.encode(policy).decode())
         await self._store.write(mta_sts.keep, row, now)
+        self._remember(domain, kept)
         return kept
+
+    def _remember(self, domain: str, kept: _Kept | None) -> None:
+        if len(self._known) >= _MOST_REMEMBERED:
+            self._known.clear()
+        self._known[domain] = (self._clock.now(), kept)
 
     def _is_due(self, domain: str, named: str, kept: _Kept | None) -> bool:
         """Say whether to fetch: what is new, and what has not long to live, lest it expires while it cannot be had."""
@@ -164,6 +179,6 @@ class Policies:
         return kept.expires_at - now < kept.policy.max_age_seconds * SECOND // 2
 
     def _remember_failure(self, domain: str) -> None:
-        if len(self._failed_at) >= _MOST_FAILURES:
+        if len(self._failed_at) >= _MOST_REMEMBERED:
             self._failed_at.clear()
         self._failed_at[domain] = self._clock.now()

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -50,11 +51,12 @@ def signed_requests(
         prepared = request.prepare()
         request = AWSRequest("POST", endpoint + "/", dict(prepared.headers), prepared.body)
         signer.add_auth(request)
-        made.append(_as_bytes(endpoint, request.prepare()))
+        made.append(as_bytes(endpoint, request.prepare()))
     return made
 
 
-def _as_bytes(endpoint: str, prepared: object) -> bytes:
+def as_bytes(endpoint: str, prepared: object) -> bytes:
+    """Return a prepared request as a whole HTTP/1.1 request."""
     body: bytes = prepared.body if isinstance(prepared.body, bytes) else prepared.body.encode()  # type: ignore[attr-defined]
     host = endpoint.removeprefix("http://")
     headers = {name.title(): value for name, value in prepared.headers.items()}  # type: ignore[attr-defined]
@@ -62,7 +64,8 @@ def _as_bytes(endpoint: str, prepared: object) -> bytes:
     head = "".join(
         f"{name}: {value if isinstance(value, str) else value.decode()}\r\n" for name, value in headers.items()
     )
-    return f"POST / HTTP/1.1\r\n{head}\r\n".encode() + body
+    path = urlsplit(str(prepared.url)).path or "/"  # type: ignore[attr-defined]
+    return f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + body
 
 
 def write_file(path: Path, requests: list[bytes]) -> None:

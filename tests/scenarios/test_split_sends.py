@@ -116,7 +116,10 @@ def test_friendly_names_and_all_three_lists_are_kept_apart(proxy: Server) -> Non
 
 
 def test_raw_mail_is_kept_as_given_and_leaves_with_one_name(proxy: Server) -> None:
-    raw = b"From: news@example.com\r\nCc: all@house.example\r\nTo: Ann <ann@house.example>,\r\n bo@house.example\r\nSubject: x\r\n\r\ny\r\n"
+    raw = (
+        b"From: news@example.com\r\nCc: all@house.example\r\n"
+        b"To: Ann <ann@house.example>,\r\n bo@house.example\r\nSubject: x\r\n\r\ny\r\n"
+    )
     destinations = ["ann@house.example", "bo@house.example", "hidden@house.example"]
     first = proxy.client("ses").send_raw_email(RawMessage={"Data": raw}, Destinations=destinations)["MessageId"]
 
@@ -225,3 +228,25 @@ def test_every_recipient_counts_against_the_quota(tmp_path: Path) -> None:
             send_simple(server, ToAddresses=PEOPLE)
         send_simple(server, ToAddresses=PEOPLE[:90])
         assert server.client("sesv2").get_account()["SendQuota"]["SentLast24Hours"] == 90.0
+
+
+def test_by_smtp_only_who_splits_may_name_more_than_fifty(server: Server) -> None:
+    sesv2 = server.client("sesv2")
+    sesv2.create_email_identity(EmailIdentity="example.com")
+    assert rejected_by_smtp(server, 60) == 10  # told at RCPT, so that the client sends the rest by itself
+
+    tags = [{"Key": "pillarbox:split-recipients", "Value": "true"}]
+    sesv2.create_configuration_set(ConfigurationSetName="split", Tags=tags)
+    assert rejected_by_smtp(server, 60, "X-SES-CONFIGURATION-SET: split\r\n") == 0
+    server.settle()
+    assert len(server.running.run(_messages_of(server))) == 61  # one for the first 50 together
+
+
+def rejected_by_smtp(server: Server, count: int, headers: str = "") -> int:
+    """Send by SMTP and return how many recipients were not taken."""
+    with smtplib.SMTP("localhost", server.running.listening.smtp_port, timeout=30) as client:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        client.starttls(context=context)
+        client.login(server.account, "us-east-1")
+        return len(client.sendmail("a@example.com", PEOPLE[:count], f"From: a@example.com\r\n{headers}\r\nHello.\r\n"))

@@ -24,8 +24,8 @@ from pillarbox.store.messages import MessageRow
 from pillarbox.store.plan import Plan
 
 LEASE: Millis = 60 * SECOND
-# Whoever else writes waits for one chunk: at most some milliseconds.
-_AT_ONCE = 50
+# Whoever else writes waits for one chunk, some milliseconds; SQLite takes so many rows in one statement.
+_AT_ONCE = 128
 _MOST_OPEN = 8
 _IDLE_SECONDS = 5.0
 _AFTER_FAULT_SECONDS = 1.0

@@ -69,3 +69,41 @@ def test_a_tag_that_cannot_be_is_refused(server: Server, ses, tags: list[dict[st
 def test_what_is_no_arn_of_ses_is_refused(ses) -> None:  # type: ignore[no-untyped-def]
     with refused("BadRequestException"):
         ses.list_tags_for_resource(ResourceArn="news")
+
+
+def split_by(value: str) -> list[dict[str, str]]:
+    return [{"Key": "pillarbox:split-recipients", "Value": value}]
+
+
+def send_to(ses, count: int) -> None:  # type: ignore[no-untyped-def]
+    ses.send_email(
+        FromEmailAddress="jo@example.com",
+        Destination={"ToAddresses": [f"p{number}@example.net" for number in range(count)]},
+        Content={"Simple": {"Subject": {"Data": "Hello"}, "Body": {"Text": {"Data": "You"}}}},
+        ConfigurationSetName="news",
+    )
+
+
+def test_a_configuration_set_is_told_by_a_tag_to_split_recipients(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    arn = f"arn:aws:ses:us-east-1:{server.account}:configuration-set/news"
+    with refused("BadRequestException", "Recipient count exceeds 50."):
+        send_to(ses, 51)
+    ses.tag_resource(ResourceArn=arn, Tags=split_by("true"))
+    send_to(ses, 51)
+    with refused("BadRequestException", "Recipient count exceeds 10000."):
+        send_to(ses, 10_001)
+    ses.tag_resource(ResourceArn=arn, Tags=split_by("false"))
+    with refused("BadRequestException", "Recipient count exceeds 50."):
+        send_to(ses, 51)
+    ses.create_configuration_set(ConfigurationSetName="new", Tags=split_by("true"))
+    assert ses.get_configuration_set(ConfigurationSetName="new")["Tags"] == split_by("true")
+
+
+def test_an_instruction_that_is_not_understood_is_refused(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    arn = f"arn:aws:ses:us-east-1:{server.account}:"
+    with refused("BadRequestException", "Invalid tag value <yes>: pillarbox:split-recipients is one of true, false."):
+        ses.tag_resource(ResourceArn=f"{arn}configuration-set/news", Tags=split_by("yes"))
+    with refused("BadRequestException"):
+        ses.tag_resource(ResourceArn=f"{arn}identity/jo@example.com", Tags=split_by("true"))
+    with refused("BadRequestException"):
+        ses.create_configuration_set(ConfigurationSetName="other", Tags=split_by("yes"))

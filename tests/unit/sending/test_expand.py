@@ -1,0 +1,148 @@
+"""A split send is written out whole and once, whoever dies on the way."""
+
+from dataclasses import replace
+
+import pytest
+
+from pillarbox.delivery.route import RouteTable
+from pillarbox.events.types import Kind
+from pillarbox.kit.errors import Unavailable
+from pillarbox.kit.ids import part_message_id
+from pillarbox.operate import sends
+from pillarbox.sending.accept import Promise, accept, keep_promises
+from pillarbox.sending.envelope import read_envelope
+from pillarbox.sending.expand import LEASE, Expander
+from pillarbox.store import events, large_sends, leases, messages, outgoing
+from pillarbox.store.engine import Store
+from tests.support.clock import StandingClock
+from tests.support.promises import draft
+from tests.unit.sending.test_accept import GOOD
+
+NOON = 1_790_000_000_000
+MANY = 300  # some chunks
+
+
+def large(count: int = MANY, name: str = "p") -> Promise:
+    asked = draft(*(f"{name}{number}@example.net" for number in range(count)))
+    standing = replace(GOOD, splits=True, most_recipients=10_000)
+    return accept(asked, read_envelope(asked), standing, RouteTable(), None, NOON)
+
+
+async def kept(store: Store, promised: Promise) -> Promise:
+    assert await store.commit(keep_promises, promised) is None
+    return promised
+
+
+def expander(store: Store, at: int = NOON) -> Expander:
+    return Expander(store, RouteTable(), StandingClock(at))
+
+
+async def finish(one: Expander) -> None:
+    while await one.step():
+        pass
+
+
+async def is_whole(store: Store, promised: Promise) -> bool:
+    """Say whether each recipient has one message, one row in the queue and one Send."""
+    first, count = promised.message, promised.addressed
+    for number in (0, 1, count // 2, count - 1):
+        message_id = part_message_id(first.message_id, number)
+        row = await store.read(messages.get, message_id)
+        assert row is not None and row.send_id == first.send_id
+        (recipient,) = await store.read(messages.recipients_of, message_id)
+        assert recipient.address == f"p{number}@example.net"
+        assert [event.kind for event in await store.read(events.of_message, message_id)] == [Kind.SEND.value]
+    whole = await sends.of(store, first.send_id)
+    assert whole is not None
+    return whole.states == {"accepted": count} and whole.unwritten == 0 and await store.read(outgoing.size) == count
+
+
+def test_what_is_promised_is_the_first_message_and_the_list() -> None:
+    promised = large()
+    assert [row.address for row in promised.recipients] == ["p0@example.net"]
+    assert len(promised.outgoing) == 1
+    assert promised.quota_recipients == promised.addressed == MANY
+    assert b"p299@example.net" in promised.everybody
+    assert b"example.net" not in promised.body
+
+
+async def test_every_recipient_gets_a_message_and_all_share_one_body(store: Store) -> None:
+    promised = await kept(store, large())
+    await finish(expander(store))
+
+    assert await is_whole(store, promised)
+    bodies = await store.read(messages.get_many, [part_message_id(promised.message.message_id, n) for n in range(9)])
+    assert len({row.body for row in bodies.values()}) == 1
+
+
+async def test_a_send_is_known_while_it_is_written_out(store: Store) -> None:
+    promised = await kept(store, large())
+    one = expander(store)
+    await one.step()
+
+    whole = await sends.of(store, promised.message.send_id)
+    assert whole is not None
+    assert 0 < whole.unwritten < MANY - 1
+    assert whole.recipient_count == MANY
+    assert len(whole.parts) == sends.MOST_LISTED and whole.next == whole.parts[-1].message_id
+
+
+async def test_another_takes_over_when_the_lease_of_a_dead_one_ends(store: Store) -> None:
+    promised = await kept(store, large())
+    await expander(store).step()  # and is heard of no more
+
+    await finish(expander(store, NOON + LEASE - 1))
+    assert not await is_unleased(store, promised)
+    await finish(expander(store, NOON + LEASE))
+    assert await is_whole(store, promised)
+
+
+async def is_unleased(store: Store, promised: Promise) -> bool:
+    return await store.read(large_sends.unwritten, promised.message.send_id) == 0
+
+
+async def test_nothing_is_written_by_one_who_lost_the_lease(store: Store) -> None:
+    promised = await kept(store, large())
+    slow = expander(store)
+    await slow.step()
+    await finish(expander(store, NOON + LEASE))
+
+    await finish(slow)
+    assert await is_whole(store, promised)
+
+
+async def test_what_a_dead_process_had_open_is_due_at_once_in_a_store_of_ones_own(store: Store) -> None:
+    promised = await kept(store, large())
+    await expander(store).step()
+    await store.write(leases.end_all, NOON)
+
+    await finish(expander(store))
+    assert await is_whole(store, promised)
+
+
+async def test_a_short_send_does_not_wait_for_a_long_one(store: Store) -> None:
+    long = await kept(store, large(1_000))
+    one = expander(store)
+    await one.step()
+    short = await kept(store, large(3, "q"))
+    while await store.read(large_sends.unwritten, short.message.send_id):
+        assert await one.step()
+
+    assert await store.read(large_sends.unwritten, long.message.send_id) > 500
+
+
+async def test_a_store_that_fails_is_asked_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    promised = await kept(store, large())
+    one = expander(store)
+    await one.step()
+    whole = store.write
+
+    async def failing(*_args: object) -> object:
+        raise Unavailable("the disk is full")
+
+    monkeypatch.setattr(store, "write", failing)
+    with pytest.raises(Unavailable):
+        await one.step()
+    monkeypatch.setattr(store, "write", whole)
+    await finish(one)
+    assert await is_whole(store, promised)

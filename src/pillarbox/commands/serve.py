@@ -80,7 +80,10 @@ def serve(
     """
     flags = dict(locals())
     file = flags.pop("config")
-    settings = from_process(file, **flags)
+    _run_or_tell(from_process(file, **flags))
+
+
+def _run_or_tell(settings: Settings) -> None:
     try:
         _run(settings)
     except OSError as error:

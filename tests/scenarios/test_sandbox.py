@@ -1,5 +1,7 @@
 """An account in the sandbox, how it asks to leave it, and the operator who decides."""
 
+import smtplib
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 
 from pillarbox.__main__ import main
+from pillarbox.edge.smtp_password import smtp_password
 from tests.support.refused import refused
 from tests.support.server import RunningServer, Server
 
@@ -77,6 +80,36 @@ def test_in_the_sandbox_recipients_must_be_verified(sandboxed: Server, send: Any
     send(sandboxed, "anyone@shop.example", "Bounce+label@simulator.amazonses.com")
     sandboxed.vouch("jane@example.net")
     send(sandboxed, "jane@example.net")
+
+
+def reply_by_smtp(server: Server, recipient: str) -> str:
+    """Send a message with smtplib and return how the server answers it."""
+    anybody = ssl.create_default_context()
+    anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
+    with smtplib.SMTP("127.0.0.1", server.running.listening.smtp_port, timeout=20) as client:
+        client.starttls(context=anybody)
+        client.login(server.key_id, smtp_password(server.secret, "us-east-1"))
+        client.mail("desk@shop.example")
+        client.rcpt(recipient)
+        code, text = client.data(b"From: desk@shop.example\r\nTo: x@shop.example\r\n\r\nx\r\n")
+    return f"{code} {text.decode()}"
+
+
+def test_in_the_sandbox_mail_by_smtp_goes_to_verified_recipients_too(sandboxed: Server) -> None:
+    assert reply_by_smtp(sandboxed, "jane@example.net") == f"554 Message rejected: {NOT_VERIFIED}"
+    assert reply_by_smtp(sandboxed, "anyone@shop.example").startswith("250 Ok ")
+    assert reply_by_smtp(sandboxed, "success@simulator.amazonses.com").startswith("250 Ok ")
+
+
+def test_a_paused_account_sends_by_no_door(sandboxed: Server) -> None:
+    sandboxed.client("ses").update_account_sending_enabled(Enabled=False)
+    text = f"Email sending is disabled for account {sandboxed.account}."
+    for send, code in ((by_v1, "AccountSendingPausedException"), (by_raw, "AccountSendingPausedException")):
+        with refused(code, text):
+            send(sandboxed, "anyone@shop.example")
+    with refused("SendingPausedException", text):
+        by_v2(sandboxed, "anyone@shop.example")
+    assert reply_by_smtp(sandboxed, "anyone@shop.example") == f"554 Message rejected: {text}"
 
 
 def test_an_account_leaves_the_sandbox_when_the_operator_lets_it(

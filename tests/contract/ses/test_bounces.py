@@ -175,3 +175,15 @@ def test_a_bounce_is_not_bounced(ses: Any, shop: str, original: str) -> None:
 def test_who_sends_a_bounce_must_be_verified(ses: Any, original: str) -> None:
     with refused("MessageRejected"):
         ses.send_bounce(OriginalMessageId=original, BounceSender="x@other.example", BouncedRecipientInfoList=[GONE])
+
+
+def test_a_client_that_lost_the_answer_makes_no_second_bounce(
+    server: Server, ses: Any, shop: str, original: str
+) -> None:
+    def same_call(request: Any, **_: Any) -> None:
+        request.headers["amz-sdk-invocation-id"] = f"call-{server.account}"
+        request.headers["amz-sdk-request"] = "attempt=2; max=3"
+
+    ses.meta.events.register("before-send.ses.SendBounce", same_call)
+    assert bounce(ses, original, GONE) == bounce(ses, original, GONE)
+    assert len(mail_to(server, shop)) == 1

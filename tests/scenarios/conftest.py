@@ -1,8 +1,10 @@
 """Fixtures of the scenarios: clients and subscribers that are programs of their own."""
 
+import shutil
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.support.node.clients import NodeClients
 from tests.support.subscriber import Subscriber
@@ -17,3 +19,15 @@ def node() -> NodeClients:
 def subscriber() -> Iterator[Subscriber]:
     with Subscriber.listening() as listening:
         yield listening
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser, without a window."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert chromium, "Chromium is not installed: `make setup` installs it"
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        launched = playwright.chromium.launch(executable_path=chromium, args=flags)
+        yield launched
+        launched.close()

@@ -16,7 +16,10 @@ from pillarbox.settings import SettingsError
 
 _FAMILIES = {
     "keys": ("Access keys that SDKs sign with.", {"create": "create", "list": "list_", "revoke": "revoke"}),
-    "identities": ("Senders that mail may come from.", {"list": "list_", "vouch": "vouch", "check": "check"}),
+    "identities": (
+        "Senders that mail may come from.",
+        {"list": "list_", "vouch": "vouch", "check": "check", "ed25519": "ed25519"},
+    ),
     "dns": ("The records of the service domain.", {"zone": "zone"}),
     "account": ("Accounts in and out of the sandbox.", {"reviews": "reviews", "production": "production"}),
     "dead_letters": ("Notifications that could not be delivered.", {"list": "list_", "replay": "replay"}),

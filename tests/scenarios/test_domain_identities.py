@@ -133,6 +133,16 @@ async def test_what_the_check_and_the_zone_say_makes_everything_right(town: Town
     assert (found["DkimAttributes"]["Status"], found["VerifiedForSendingStatus"]) == ("SUCCESS", True)
 
 
+async def test_a_second_key_is_added_by_the_operator(town: Town) -> None:
+    await town.v2("create_email_identity", EmailIdentity="example.com")
+    of = ("--account", town.server.account)
+    printed = await town.pillarbox("identity", "ed25519", "example.com", *of)
+    assert '._domainkey.example.com. IN TXT "v=DKIM1; k=ed25519; p=' in printed
+    assert await town.pillarbox("identity", "ed25519", "example.com", *of) == printed
+    assert "(second dkim key)" in await town.pillarbox("identity", "check", "example.com")
+    assert "k=ed25519" not in await town.pillarbox("dns", "zone")
+
+
 async def test_the_zone_is_printed_as_a_zone_file(town: Town) -> None:
     tokens = (await town.v2("create_email_identity", EmailIdentity="example.com"))["DkimAttributes"]["Tokens"]
     lines = (await town.pillarbox("dns", "zone")).splitlines()

@@ -282,3 +282,30 @@ async def test_a_key_of_another_length_is_made_when_asked_for(town: Town) -> Non
     await town.store.write(identity_dkim.set_signing, HERE, DOMAIN, asked, "RSA_2048_BIT", town.clock.at)
     await town.after(0)
     assert sorted((key.bits, key.state) for key in await town.keys()) == [(1024, "active"), (2048, "next")]
+
+
+@pytest.mark.parametrize("service_domain", [SERVICE, LOCAL])
+async def test_an_ed25519_key_signs_beside_the_first_while_its_record_is_there(town: Town, service_domain: str) -> None:
+    town = Town(town.store, town.zone, town.clock, service_domain)
+    await town.verify_dkim()
+    await town.publish("dkim")
+    await town.after(MINUTE)
+    sealed = dkim_keys.seal(HERE, DOMAIN, dkim_keys.make_ed25519(), KEYRING)
+    key = await town.store.write(identity_dkim.add_ed25519, HERE, DOMAIN, sealed, False, town.clock.at)
+    again = await town.store.write(identity_dkim.add_ed25519, HERE, DOMAIN, sealed, False, town.clock.at)
+    assert again == key
+    await town.after(MINUTE)
+    assert len(await town.signing()) == 1
+
+    await town.publish("second dkim key")
+    found = await town.after(DAY)
+    assert (len(await town.signing()), found.dkim.verification.status) == (2, "Success")
+    assert key.selector in await town.signing()
+
+    town.zone.break_(key.record_name)
+    await town.after(DAY)
+    assert len(await town.signing()) == 2
+    town.zone.mend(key.record_name)
+    await town.withdraw("second dkim key")
+    found = await town.after(DAY)
+    assert (len(await town.signing()), found.dkim.verification.status) == (1, "Success")

@@ -7,9 +7,9 @@ from cyclopts import Parameter
 from pillarbox.commands.printing import plain, say, say_json, style, table
 from pillarbox.commands.reach import HERE, Place, ask
 from pillarbox.commands.zone_text import zone_line
-from pillarbox.operate.identities import Record, Report, Sender
+from pillarbox.operate.identities import Published, Record, Report, Sender
 from pillarbox.operate.keys import FIRST_ACCOUNT
-from pillarbox.operate.requests import CheckIdentity, ListIdentities, Vouch
+from pillarbox.operate.requests import AddEd25519, CheckIdentity, ListIdentities, Vouch
 
 _Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
@@ -66,6 +66,23 @@ def check(name: str, /, *, account: str = "", region: str = "", json: _Json = Fa
         return
     for report in reports:
         _say_report(report)
+
+
+def ed25519(name: str, /, *, account: str = FIRST_ACCOUNT, region: str = "us-east-1", place: Place = HERE) -> None:
+    """Let a domain sign with a short, modern key beside the RSA key that every receiver knows.
+
+    Parameters
+    ----------
+    name
+        The domain, set up for DKIM.
+    account
+        The account that has its identity.
+    region
+        The region that it has it in.
+    """
+    record = ask(place, AddEd25519(name, account, region), Published)
+    say("publish this record; the key signs once it is seen, and as long as it is there:")
+    say(zone_line(record.name, "TXT", record.value))
 
 
 _COLOURS = {"found": "green", "missing": "red", "different": "red", "unknown": "yellow"}

@@ -90,8 +90,11 @@ def _keys_in(scope: Scope, zone: str) -> Plan[list[ZoneRecord] | None]:
             records = records or []
             if identity.dkim.started and identity.dkim.origin == EASY:
                 about = f"{identity.name} of account {scope.account} in {scope.region}"
-                for key in (yield from dkim_keys.of_domain(scope, identity.name)):
-                    records.append(ZoneRecord(f"{key.selector}.{zone}", "TXT", key.record, f"{about}: {key.state}"))
+                records += [
+                    ZoneRecord(f"{key.selector}.{zone}", "TXT", key.record, f"{about}: {key.state}")
+                    for key in (yield from dkim_keys.of_domain(scope, identity.name))
+                    if key.algorithm == dkim_keys.RSA
+                ]
         token = page.next_token
         if token is None:
             return records

@@ -9,8 +9,8 @@ import msgspec
 from pillarbox.kit.ids import Scope
 from pillarbox.operate import audit
 from pillarbox.operate.desk import Desk
-from pillarbox.resources import dkim_keys, identities, identity_dns
-from pillarbox.resources.dkim_keys import ACTIVE, NEXT, StoredKey
+from pillarbox.resources import dkim_keys, identities, identity_dkim, identity_dns
+from pillarbox.resources.dkim_keys import RETIRED, RSA, StoredKey
 from pillarbox.resources.identities import EASY, Identity
 from pillarbox.resources.identity_dns import Answer, Site, Wanted
 from pillarbox.resources.identity_lookup import look_up
@@ -27,6 +27,13 @@ class Sender(msgspec.Struct, frozen=True):
     region: str
     status: str
     verified_by: str
+
+
+class Published(msgspec.Struct, frozen=True):
+    """A TXT record that is to be published."""
+
+    name: str
+    value: str
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -73,6 +80,14 @@ async def vouch(desk: Desk, name: str, account: str, region: str) -> Sender:
     )
 
 
+async def add_ed25519(desk: Desk, name: str, account: str, region: str) -> Published:
+    """Make a second key for a domain; it signs beside the first once its record is seen."""
+    scope = Scope(account, region)
+    sealed = dkim_keys.seal(scope, name, dkim_keys.make_ed25519(), desk.keyring)
+    key = await desk.store.write(identity_dkim.add_ed25519, scope, name, sealed, desk.dev, desk.clock.now())
+    return Published(key.record_name, key.record)
+
+
 async def check(desk: Desk, name: str, account: str, region: str) -> list[Report]:
     """Look the records of an identity up now, and let what is still searched for be looked at at once."""
     found = await desk.store.read(_known, name, account, region)
@@ -107,12 +122,8 @@ def _ours(service_domain: str, identity: Identity, keys: list[StoredKey]) -> lis
     zone = identity_dns.signing_zone(service_domain)
     if zone is None or identity.dkim.origin != EASY:
         return []
-    purposes = {ACTIVE: identity_dns.DKIM, NEXT: identity_dns.NEXT_DKIM}
-    return [
-        Wanted(purposes[key.state], f"{key.selector}.{zone}", "TXT", key.record)
-        for key in keys
-        if key.state in purposes
-    ]
+    led_to = [key for key in keys if key.state != RETIRED and key.algorithm == RSA]
+    return [identity_dns.record_of(key)._replace(name=f"{key.selector}.{zone}") for key in led_to]
 
 
 def _record(wanted: Wanted, answer: Answer, publisher: str, by_dkim: bool) -> Record:

@@ -76,6 +76,14 @@ class CheckIdentity(_Request, frozen=True, tag="identities.check"):
     region: str = ""
 
 
+class AddEd25519(_Request, frozen=True, tag="identities.ed25519"):
+    """Answered by `identities.Published`."""
+
+    name: str
+    account: str
+    region: str
+
+
 class ShowZone(_Request, frozen=True, tag="dns.zone"):
     """Answered by `dns_zone.Zone`."""
 
@@ -168,6 +176,7 @@ Request = (
     | ListIdentities
     | Vouch
     | CheckIdentity
+    | AddEd25519
     | ShowZone
     | ListReviews
     | DecideProduction
@@ -217,6 +226,8 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await accounts.decide(desk, account, region, granted, why)
         case CheckIdentity(name, account, region):
             return await identities.check(desk, name, account, region)
+        case AddEd25519(name, account, region):
+            return await identities.add_ed25519(desk, name, account, region)
         case ShowZone():
             return await dns_zone.zone(desk)
         case ListMessages(wanted):

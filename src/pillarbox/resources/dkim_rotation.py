@@ -6,14 +6,15 @@ Called by upkeep/identity_checks.py.
 https://docs.aws.amazon.com/ses/latest/dg/send-email-authentication-dkim-easy.html
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
 from pillarbox.kit.clock import DAY, Millis
-from pillarbox.resources.dkim_keys import ACTIVE, NEXT, RETIRED, RSA, StoredKey
+from pillarbox.resources.dkim_keys import ACTIVE, ED25519, NEXT, RETIRED, RSA, StoredKey
 from pillarbox.resources.identities import EASY, Dkim
 from pillarbox.resources.identity_dkim import BITS
+from pillarbox.resources.verification import Seen
 
 TURNED_OVER_AFTER: Millis = 180 * DAY
 # Resolvers may remember for a day that there was no such record.
@@ -37,19 +38,29 @@ def next_selector(dkim: Dkim, keys: Sequence[StoredKey]) -> str:
     return dkim.tokens[(dkim.tokens.index(active) + 1) % len(dkim.tokens)]
 
 
-def turned(keys: Sequence[StoredKey], next_is_seen: bool, now: Millis) -> list[StoredKey]:
-    """Return the keys as they are after a look at the DNS; those that are missing may go."""
-    rotating = _rotating(keys)
-    following = next((key for key in rotating if key.state == NEXT), None)
+def turned(keys: Sequence[StoredKey], seen: Mapping[str, Seen], now: Millis) -> list[StoredKey]:
+    """Return the keys as they are after a look at the DNS; those that are missing may go.
+
+    `seen` says by selector what was seen of the records that were looked for.
+    """
+    kept = [_as_shown(key, seen.get(key.selector)) for key in keys if not _is_spent(key, now)]
+    following = next((key for key in _rotating(kept) if key.state == NEXT), None)
     if following is None:
-        return [key for key in keys if not _is_spent(key, now)]
-    if not next_is_seen:
-        return [replace(key, seen_at=None) if key is following else key for key in keys]
+        return kept
     seen_at = now if following.seen_at is None else following.seen_at
+    if seen.get(following.selector) is not Seen.FOUND:
+        return [replace(key, seen_at=None) if key is following else key for key in kept]
     if now - seen_at < SEEN_FOR:
-        return [replace(key, seen_at=seen_at) if key is following else key for key in keys]
+        return [replace(key, seen_at=seen_at) if key is following else key for key in kept]
     states = {ACTIVE: RETIRED, NEXT: ACTIVE}
-    return [_in_state(key, states.get(key.state, key.state), now) if key in rotating else key for key in keys]
+    return [_in_state(key, states.get(key.state, key.state), now) if key in _rotating(kept) else key for key in kept]
+
+
+def _as_shown(key: StoredKey, seen: Seen | None) -> StoredKey:
+    """An Ed25519 key signs beside the others, for as long as the DNS shows it."""
+    if key.algorithm != ED25519 or seen in (None, Seen.UNANSWERED):
+        return key
+    return replace(key, state=ACTIVE if seen is Seen.FOUND else NEXT)
 
 
 def _in_state(key: StoredKey, state: str, now: Millis) -> StoredKey:

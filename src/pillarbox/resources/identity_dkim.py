@@ -14,7 +14,7 @@ from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.errors import Invalid
 from pillarbox.kit.ids import Scope
 from pillarbox.resources import dkim_keys, identities, verification
-from pillarbox.resources.dkim_keys import SealedKey
+from pillarbox.resources.dkim_keys import SealedKey, StoredKey
 from pillarbox.resources.identities import EASY, EXTERNAL, RSA_2048, Dkim, Identity
 from pillarbox.resources.identity_names import checked_domain, is_domain
 from pillarbox.store.plan import Plan
@@ -75,7 +75,24 @@ def set_signing(scope: Scope, name: str, asked: Asked, next_length: str | None, 
         raise _no_domain(name)
     if asked.selector or identity.dkim.origin == EXTERNAL or not identity.dkim.started:
         return (yield from _use(scope, identity, asked, now))
-    return (yield from _set_next_length(scope, identity, next_length or identity.dkim.next_length, now))
+    if next_length is not None and next_length != identity.dkim.next_length:
+        return (yield from _set_next_length(scope, identity, asked, next_length, now))
+    return (yield from _search_again(scope, identity, now))
+
+
+def add_ed25519(scope: Scope, name: str, key: SealedKey, at_once: bool, now: Millis) -> Plan[StoredKey]:
+    """Let a domain that signs sign with an Ed25519 key too, once its record is published; there is one at the most."""
+    identity = yield from identities.existing(scope, name)
+    if not identity.dkim.started:
+        raise Invalid(f"DKIM is not set up for identity {identity.name}: verify the domain for DKIM first.")
+    for other in (yield from dkim_keys.of_domain(scope, identity.name)):
+        if other.algorithm == dkim_keys.ED25519:
+            return other
+    selector = f"ed-{identity.dkim.tokens[0][:16]}"
+    made = dkim_keys.stored(identity.name, selector, key, now, dkim_keys.ACTIVE if at_once else dkim_keys.NEXT)
+    yield from dkim_keys.put(scope, made, now)
+    yield from identities.change(scope, name, lambda one: replace(one, look_at=one.look_at if at_once else now), now)
+    return made
 
 
 def set_enabled(scope: Scope, name: str, enabled: bool, now: Millis) -> Plan[None]:
@@ -114,12 +131,12 @@ def _use(scope: Scope, identity: Identity, asked: Asked, now: Millis) -> Plan[Id
     return (yield from identities.change(scope, identity.name, sign, now))
 
 
-def _set_next_length(scope: Scope, identity: Identity, length: str, now: Millis) -> Plan[Identity]:
-    if length == identity.dkim.next_length:
-        return identity
+def _set_next_length(scope: Scope, identity: Identity, asked: Asked, length: str, now: Millis) -> Plan[Identity]:
     # https://docs.aws.amazon.com/ses/latest/dg/send-email-authentication-dkim-easy.html
     if identity.dkim.length_set_at is not None and now - identity.dkim.length_set_at < DAY:
         raise Invalid("The length of DKIM signing keys can be changed once in 24 hours at the most.")
+    if asked.at_once:
+        return (yield from _use(scope, identity, asked, now))
 
     def lengthen(one: Identity) -> Identity:
         dkim = replace(one.dkim, next_length=length, length_set_at=now)

@@ -13,11 +13,12 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from pillarbox.kit.clock import Millis
-from pillarbox.resources.dkim_keys import ACTIVE, NEXT, StoredKey
+from pillarbox.resources.dkim_keys import ACTIVE, ED25519, RETIRED, StoredKey
 from pillarbox.resources.identities import DEV_MODE, DNS, EASY, OPERATOR, Identity
 from pillarbox.resources.verification import Seen, Verdict, after, look_again_at
 
-OWNERSHIP, DKIM, NEXT_DKIM, MAIL_FROM, SPF = "ownership", "dkim", "next dkim key", "mail from", "spf"
+OWNERSHIP, DKIM, NEXT_DKIM, SECOND_DKIM = "ownership", "dkim", "next dkim key", "second dkim key"
+MAIL_FROM, SPF = "mail from", "spf"
 _VOUCHED = (OPERATOR, DEV_MODE)
 # https://www.rfc-editor.org/rfc/rfc6761#section-6.3 (such names are never asked for in the DNS)
 _NEVER_IN_DNS = ".localhost"
@@ -88,21 +89,19 @@ def wanted_by(identity: Identity, keys: Iterable[StoredKey], site: Site) -> list
 
 
 def _dkim_wanted(identity: Identity, keys: Iterable[StoredKey], site: Site) -> list[Wanted]:
-    zone = signing_zone(site.service_domain)
     if not identity.dkim.started:
         return []
-    if zone and identity.dkim.origin == EASY:
-        domain = identity.name
-        return [
-            Wanted(DKIM, f"{token}._domainkey.{domain}", "CNAME", f"{token}.{zone}") for token in identity.dkim.tokens
-        ]
-    purposes = {ACTIVE: DKIM, NEXT: NEXT_DKIM}
-    return [Wanted(purposes[key.state], key.record_name, "TXT", key.record) for key in keys if key.state in purposes]
+    zone = signing_zone(site.service_domain) if identity.dkim.origin == EASY else None
+    aliases = [(f"{token}._domainkey.{identity.name}", f"{token}.{zone}") for token in identity.dkim.tokens if zone]
+    # What the aliases lead to is published by the operator.
+    direct = [record_of(key) for key in keys if key.state != RETIRED and (zone is None or key.algorithm == ED25519)]
+    return [Wanted(DKIM, name, "CNAME", target) for name, target in aliases] + direct
 
 
-def next_key_record(key: StoredKey) -> Wanted:
-    """Return the record by which receivers will find a key that does not sign yet, wherever it is published."""
-    return Wanted(NEXT_DKIM, key.record_name, "TXT", key.record)
+def record_of(key: StoredKey) -> Wanted:
+    """Return the record by which receivers find a key, wherever it is published."""
+    purpose = SECOND_DKIM if key.algorithm == ED25519 else DKIM if key.state == ACTIVE else NEXT_DKIM
+    return Wanted(purpose, key.record_name, "TXT", key.record)
 
 
 def verdict_on(wanted: Wanted, answer: Answer) -> Verdict:
@@ -144,7 +143,14 @@ def _includes(wanted: str, values: Sequence[str]) -> bool:
     return len(policies) == 1 and include.lower() in policies[0]
 
 
-_FITS = {OWNERSHIP: _is_token, DKIM: _is_key, NEXT_DKIM: _is_key, MAIL_FROM: _is_only, SPF: _includes}
+_FITS = {
+    OWNERSHIP: _is_token,
+    DKIM: _is_key,
+    NEXT_DKIM: _is_key,
+    SECOND_DKIM: _is_key,
+    MAIL_FROM: _is_only,
+    SPF: _includes,
+}
 
 
 def after_look(identity: Identity, answers: Answers, now: Millis) -> Identity:

@@ -23,7 +23,6 @@ from pillarbox.resources.identity_dkim import BITS, LENGTHS
 from pillarbox.resources.identity_dns import Answer, Site, Wanted
 from pillarbox.resources.identity_lookup import look_up
 from pillarbox.resources.identity_queue import Entry
-from pillarbox.resources.verification import Seen
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan
 
@@ -65,7 +64,7 @@ class IdentityChecks:
             await self._store.write(identity_queue.move, entry.scope, entry.name, entry.at, None, now)
             return
         wanted = identity_dns.wanted_by(known.identity, known.keys, Site(self._service_domain, entry.scope.region))
-        wanted += [identity_dns.next_key_record(key) for key in known.keys if key.state == NEXT]
+        wanted += [identity_dns.record_of(key) for key in known.keys if key.state == NEXT]
         answers = await look_up(self._names, dict.fromkeys(wanted))
         noted = await self._store.write(note, entry, answers, now)
         if noted is None:
@@ -93,8 +92,11 @@ def note(entry: Entry, answers: Mapping[Wanted, Answer], now: Millis) -> Plan[_K
     known = yield from _known(entry)
     if known is None:
         return None
-    seen = [identity_dns.verdict_on(wanted, answers[wanted]).seen for wanted in answers if _is_next(wanted)]
-    keys = dkim_rotation.turned(known.keys, seen == [Seen.FOUND], now)
+    seen = {wanted: identity_dns.verdict_on(wanted, answer).seen for wanted, answer in answers.items()}
+    shown = {
+        key.selector: seen[identity_dns.record_of(key)] for key in known.keys if identity_dns.record_of(key) in seen
+    }
+    keys = dkim_rotation.turned(known.keys, shown, now)
     yield from _keep(entry.scope, known.keys, keys, now)
     active = next((key for key in keys if key.state == ACTIVE and key.algorithm == dkim_keys.RSA), None)
 
@@ -130,10 +132,6 @@ def _statuses(identity: Identity) -> dict[str, str]:
     if identity.mail_from is not None:
         lives[identity_dns.MAIL_FROM] = identity.mail_from.verification
     return {what: life.status for what, life in lives.items()}
-
-
-def _is_next(wanted: Wanted) -> bool:
-    return wanted.purpose == identity_dns.NEXT_DKIM
 
 
 def _keep(scope: Scope, before: list[StoredKey], after: list[StoredKey], now: Millis) -> Plan[None]:

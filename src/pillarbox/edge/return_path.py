@@ -10,16 +10,15 @@ Built by app.py.
 import asyncio
 import socket
 import ssl
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pillarbox.edge import smtp_replies as replies
-from pillarbox.edge.returns import Addressee, Contact, Returns
+from pillarbox.edge.returns import SLOW_DOWN, Addressee, Contact, PerMinute, Returns
 from pillarbox.edge.smtp_commands import Malformed, read_path
 from pillarbox.edge.smtp_dialogue import Dialogue, Leave
 from pillarbox.edge.smtp_door import Door, Limits
-from pillarbox.kit.clock import MINUTE, Clock, Millis
+from pillarbox.kit.clock import Clock
 from pillarbox.kit.errors import Unavailable
 from pillarbox.sending.draft import V2_SIZE_LIMIT
 
@@ -28,7 +27,6 @@ _MOST_RECIPIENTS = 100
 _MOST_REFUSED = 20  # whoever names more is guessing
 _MOST_OF_A_PEER = 100  # connections
 _TOO_MANY_REFUSED = "421 4.7.0 Too many recipients that are not here"
-_SLOW_DOWN = "451 4.7.1 Too much mail for this address; try again later"
 
 
 class ReturnPathDialogue(Dialogue):
@@ -75,7 +73,7 @@ class ReturnPathDialogue(Dialogue):
         elif len(self._told.recipients) >= _MOST_RECIPIENTS:
             await self.push(replies.TOO_MANY_RECIPIENTS)
         elif not self._returns.has_room_for(addressee):
-            await self.push(_SLOW_DOWN)
+            await self.push(SLOW_DOWN)
         else:
             self._told.recipients.append(path)
             await self.push(replies.OK)
@@ -103,24 +101,6 @@ class ReturnPathDialogue(Dialogue):
             self._is_sending = False
 
 
-class PerMinute:
-    """Counts what came in a minute, by key; forgets all of it when the minute is over."""
-
-    def __init__(self, most: int, clock: Clock) -> None:
-        self._most = most
-        self._clock = clock
-        self._minute: Millis = 0
-        self._counts: Counter[str] = Counter()
-
-    def takes(self, key: str) -> bool:
-        """Count one more, and say whether it may still come."""
-        minute = self._clock.now() // MINUTE
-        if minute != self._minute:
-            self._minute, self._counts = minute, Counter()
-        self._counts[key] += 1
-        return self._counts[key] <= self._most
-
-
 class ReturnPathDoor(Door):
     """Takes mail for the addresses of `returns`, from anybody, within limits."""
 
@@ -133,7 +113,7 @@ class ReturnPathDoor(Door):
         self.returns = returns
         # A signed address is known to the servers that a message went to: what any of them can do with it is bounded.
         self._of_message = PerMinute(60, clock)
-        self._of_contact = PerMinute(60, clock)
+        self._of_contact = PerMinute(600, clock)  # providers send complaints there
 
     def refuses(self, dialogue: Dialogue) -> bool:
         """Leave room for others, whoever comes with many connections."""

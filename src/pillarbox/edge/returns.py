@@ -7,6 +7,7 @@ and abuse are for people, whose mail goes to the operator.
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -21,7 +22,7 @@ from pillarbox.delivery.verp import Returned, ReturnPaths
 from pillarbox.events.types import MailFacts
 from pillarbox.kit import log, metrics
 from pillarbox.kit.addresses import InvalidAddress, parse_mailbox
-from pillarbox.kit.clock import Clock
+from pillarbox.kit.clock import MINUTE, Clock, Millis
 from pillarbox.resources import identities
 from pillarbox.resources.identity_names import covering_names
 from pillarbox.sending.notice_mail import attached, daemon_address, notice_mail, text_part
@@ -32,7 +33,9 @@ from pillarbox.store.messages import MessageRow
 from pillarbox.store.plan import Plan
 
 TAKEN = "250 Ok"
+SLOW_DOWN = "451 4.7.1 Too much mail for this address; try again later"
 NO_TIME = "554 5.6.0 The report tells no time that can be read"
+_MOST_FOR_PEOPLE = 60  # mails in a minute
 _ON_THE_LOOP = 16 * 1024
 # https://www.rfc-editor.org/rfc/rfc2142
 _CONTACTS = frozenset({"postmaster", "abuse"})
@@ -69,6 +72,24 @@ class House:
     route: Route
 
 
+class PerMinute:
+    """Counts what came in a minute, by key; forgets all of it when the minute is over."""
+
+    def __init__(self, most: int, clock: Clock) -> None:
+        self._most = most
+        self._clock = clock
+        self._minute: Millis = 0
+        self._counts: Counter[str] = Counter()
+
+    def takes(self, key: str) -> bool:
+        """Count one more, and say whether it may still come."""
+        minute = self._clock.now() // MINUTE
+        if minute != self._minute:
+            self._minute, self._counts = minute, Counter()
+        self._counts[key] += 1
+        return self._counts[key] <= self._most
+
+
 class Returns:
     """Takes mail for the addresses that are ours. What it has taken is on disk."""
 
@@ -77,6 +98,7 @@ class Returns:
         self._paths = paths
         self._house = house
         self._clock = clock
+        self._for_people = PerMinute(_MOST_FOR_PEOPLE, clock)
         self._log = log.named("feedback")
 
     def addressee(self, path: str) -> Addressee | None:
@@ -100,6 +122,8 @@ class Returns:
         for one in to:
             returned = one if isinstance(one, Returned) else self._named_in(reading)
             try:
+                if returned is None and not self._for_people.takes("operator"):
+                    return SLOW_DOWN
                 if returned is None:
                     kind = await self._give_to_operator(one, raw, peer)
                 else:

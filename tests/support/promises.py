@@ -1,5 +1,7 @@
 """Promises as accept makes them, for tests that start behind the doors."""
 
+from dataclasses import replace
+
 from pillarbox.delivery.route import RouteTable
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
@@ -9,6 +11,15 @@ from pillarbox.sending.envelope import read_envelope
 from pillarbox.sending.policy import Standing
 
 SCOPE = Scope("123456789012", "us-east-1")
+_STANDING = Standing(
+    verified=frozenset({"example.com"}),
+    any_sender=False,
+    account_sends=True,
+    configuration_set_exists=True,
+    configuration_set_sends=True,
+    sandbox=False,
+    recipient_covers={},
+)
 
 
 def draft(*recipients: str, text: str = "Hello.", configuration_set: str | None = None, scope: Scope = SCOPE) -> Draft:
@@ -27,13 +38,11 @@ def draft(*recipients: str, text: str = "Hello.", configuration_set: str | None 
 
 def promise(asked: Draft, now: Millis, *, daily_limit: int | None = None, routes: RouteTable = RouteTable()) -> Promise:
     """Return what accept promises for a draft whose sender is in good standing."""
-    standing = Standing(
-        verified=frozenset({"example.com"}),
-        any_sender=False,
-        account_sends=True,
-        configuration_set_exists=True,
-        configuration_set_sends=True,
-        sandbox=False,
-        recipient_covers={},
-    )
-    return accept(asked, read_envelope(asked), standing, routes, daily_limit, now)
+    return accept(asked, read_envelope(asked), _STANDING, routes, daily_limit, now)
+
+
+def split_promise(count: int, now: Millis, name: str = "p") -> Promise:
+    """Return the same for a send to p0@example.net, p1@example.net and so on, each with a message of their own."""
+    asked = draft(*(f"{name}{number}@example.net" for number in range(count)))
+    standing = replace(_STANDING, splits=True, most_recipients=count)
+    return accept(asked, read_envelope(asked), standing, RouteTable(), None, now)

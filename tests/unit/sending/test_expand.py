@@ -1,7 +1,5 @@
 """A split send is written out whole and once, whoever dies on the way."""
 
-from dataclasses import replace
-
 import pytest
 
 from pillarbox.delivery.route import RouteTable
@@ -9,23 +7,19 @@ from pillarbox.events.types import Kind
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import part_message_id
 from pillarbox.operate import sends
-from pillarbox.sending.accept import Promise, accept, keep_promises
-from pillarbox.sending.envelope import read_envelope
+from pillarbox.sending.accept import Promise, keep_promises
 from pillarbox.sending.expand import LEASE, Expander
 from pillarbox.store import events, large_sends, leases, messages, outgoing
 from pillarbox.store.engine import Store
 from tests.support.clock import StandingClock
-from tests.support.promises import draft
-from tests.unit.sending.test_accept import GOOD
+from tests.support.promises import split_promise
 
 NOON = 1_790_000_000_000
 MANY = 300  # some chunks
 
 
 def large(count: int = MANY, name: str = "p") -> Promise:
-    asked = draft(*(f"{name}{number}@example.net" for number in range(count)))
-    standing = replace(GOOD, splits=True, most_recipients=10_000)
-    return accept(asked, read_envelope(asked), standing, RouteTable(), None, NOON)
+    return split_promise(count, NOON, name)
 
 
 async def kept(store: Store, promised: Promise) -> Promise:

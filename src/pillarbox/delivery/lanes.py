@@ -6,6 +6,7 @@ the worker may take in hand, fair between accounts and between the lanes of one.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from pillarbox.kit.ids import Scope
@@ -18,6 +19,7 @@ SORTED_BY_PROVIDER = frozenset({"mx"})
 # A lane may hold this many times what its account has left, and an account as much as all have left.
 _LANE_SHARE = 3
 _NO_LIMIT = 1 << 30
+_AT_ONCE = 48  # lanes that are dealt to in one turn: each costs a statement of its own
 
 
 class Hop(NamedTuple):
@@ -56,6 +58,7 @@ def lane_of(scope: Scope, egress: str, provider: str = "") -> str:
     return f"{scope.account}/{scope.region}/{Hop(egress, provider)}"
 
 
+@lru_cache(maxsize=20_000)
 def read_lane(name: str) -> Lane:
     account, region, hop = name.removeprefix(_ASIDE).split("/", 2)
     return Lane(account, region, Hop.read(hop), name.startswith(_ASIDE))
@@ -139,14 +142,18 @@ class _Table:
 
 
 def _rotated(lanes: Mapping[str, Lane], turn: int) -> dict[str, list[str]]:
-    """Return the lanes of each account; with every turn another account and another lane comes first."""
+    """Return lanes of each account; with every turn another account and other lanes come first."""
     by_account: dict[str, list[str]] = {}
     for name in sorted(lanes):
         by_account.setdefault(lanes[name].account, []).append(name)
-    accounts = _from(sorted(by_account), turn) if by_account else []
-    return {account: _from(by_account[account], turn // len(accounts)) for account in accounts}
+    if not by_account:
+        return {}
+    accounts = _window(sorted(by_account), turn, _AT_ONCE)
+    each = max(1, _AT_ONCE // len(accounts))
+    return {account: _window(by_account[account], turn // len(accounts), each) for account in accounts}
 
 
-def _from(names: Sequence[str], turn: int) -> list[str]:
-    start = turn % len(names)
-    return [*names[start:], *names[:start]]
+def _window(names: Sequence[str], turn: int, size: int) -> list[str]:
+    """Return `size` names at most: with every turn the next ones, or the same with another one first."""
+    start = turn * (size if len(names) > size else 1) % len(names)
+    return [*names[start:], *names[:start]][:size]

@@ -102,6 +102,14 @@ def test_who_is_first_changes_from_round_to_round() -> None:
     assert firsts == set(names)
 
 
+def test_with_very_many_lanes_each_has_its_turn() -> None:
+    queues = Queues({f"{account}/r/mx/{number}": 3 for account in range(100) for number in range(20)})
+    for _ in range(200):
+        queues.round()
+
+    assert not any(queues.rows.values())
+
+
 @given(st.lists(st.sampled_from(NAMES), unique=True), st.dictionaries(st.sampled_from(NAMES), st.integers(0, 60)))
 def test_no_place_is_dealt_twice(due: list[str], held: dict[str, int]) -> None:
     dealt = Turns(PLACES).deal({name: read_lane(name) for name in due}, held, {})

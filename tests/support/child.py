@@ -25,9 +25,10 @@ class Child:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line, "the server did not start"
-        port, smtp_port = map(int, line.split())
+        port, smtp_port, return_path_port = map(int, line.split())
         self.endpoint = f"http://127.0.0.1:{port}"
         self.smtp_port = smtp_port
+        self.return_path_port = return_path_port
         return self
 
     def kill(self) -> None:
@@ -44,10 +45,10 @@ class Child:
 
 def main() -> None:
     def announce(listening: Listening) -> None:
-        print(listening.port, listening.smtp_port, flush=True)
+        print(listening.port, listening.smtp_port, listening.return_path_port, flush=True)
 
     settings = Settings(
-        data=sys.argv[1], port=0, smtp_port=-1, smtps_port=0, return_path_port=0, dev=True, log_level="error"
+        data=sys.argv[1], port=0, smtp_port=-1, smtps_port=0, return_path_port=-1, dev=True, log_level="error"
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_killed(settings, announce))

@@ -113,3 +113,20 @@ def test_the_certificate_of_the_smtp_ports_is_looked_at_when_settings_are_read(t
 def test_a_key_without_its_certificate_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="`tls_key` belongs to a `tls_certificate`"):
         of(tmp_path, 'tls_key = "own.key"\n')
+
+
+@pytest.mark.parametrize(
+    "address, why",
+    [
+        ("ops", "is no address"),
+        ("@example.org", "is no address"),
+        ("ops@mail.example.com", "mail to this server itself"),
+        ("ops@mta.MAIL.example.com", "mail to this server itself"),
+    ],
+)
+def test_mail_for_the_operator_never_goes_round(tmp_path: Path, address: str, why: str) -> None:
+    ours = 'service_domain = "mail.example.com"\n'
+    with pytest.raises(SettingsError, match=why):
+        of(tmp_path, f'{ours}operator_address = "{address}"\n')
+
+    assert of(tmp_path, f'{ours}operator_address = "ops@example.com"\n').operator_address == "ops@example.com"

@@ -57,10 +57,13 @@ class Failures:
         self._failed: OrderedDict[tuple[str, str], _Record] = OrderedDict()
         self._right: OrderedDict[tuple[str, str], Millis] = OrderedDict()
 
+    @property
+    def has_any(self) -> bool:
+        """Say whether there were any failures lately: if not, nobody is held off."""
+        return bool(self._failed)
+
     def holds_off(self, door: str, peer: str, key_id: str) -> bool:
         """Say whether a key is to be refused from there now, whatever its secret."""
-        if not self._failed:
-            return False
         now, place = self._clock.now(), _place_of(peer)
         held = any(
             (record := self._failed.get(about)) is not None and now < record.held_until

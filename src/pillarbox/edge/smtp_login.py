@@ -27,9 +27,9 @@ class HeldOff(Exception):
 class Logins(Protocol):
     """Says who a user name and a password are, or None; Unavailable when it cannot tell now."""
 
-    async def caller(self, user: str, password: str, peer: str = "") -> Caller | None: ...
+    async def caller(self, user: str, password: str, peer: str = "", /) -> Caller | None: ...
 
-    async def stands(self, caller: Caller) -> bool:
+    async def stands(self, caller: Caller, /) -> bool:
         """Say whether the key of one who logged in before is still good."""
         ...
 
@@ -42,13 +42,13 @@ class DerivedPasswords:
         self._regions = tuple(regions)
         self._remembered = Remembering(store, clock, "credentials")
 
-    async def caller(self, user: str, password: str, peer: str = "") -> Caller | None:
+    async def caller(self, user: str, password: str, _peer: str = "", /) -> Caller | None:
         known = await self._remembered.read(known_key, user, self._keyring) if _KEY_ID.fullmatch(user) else None
         # A stranger's password is tried too, so that the time of the answer does not tell which keys exist.
         region = region_of(password, known.secret if known else "", self._regions)
         return known.caller(user, region) if known and region else None
 
-    async def stands(self, caller: Caller) -> bool:
+    async def stands(self, caller: Caller, /) -> bool:
         return await self._remembered.read(known_key, caller.key_id, self._keyring) is not None
 
 
@@ -58,8 +58,8 @@ class AnyPassword:
     def __init__(self, regions: Sequence[str]) -> None:
         self._regions = frozenset(regions)
 
-    async def caller(self, user: str, password: str, peer: str = "") -> Caller | None:
+    async def caller(self, user: str, password: str, _peer: str = "", /) -> Caller | None:
         return developer(user, password if password in self._regions else _DEVELOPMENT_REGION)
 
-    async def stands(self, caller: Caller) -> bool:
+    async def stands(self, _caller: Caller, /) -> bool:
         return True

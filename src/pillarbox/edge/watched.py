@@ -24,14 +24,13 @@ class WatchedAuthenticator:
         self._failures = failures
 
     async def present(self, request: Request, protocol: Protocol, now: Millis) -> Presented | None:
-        key_id = _key_id(request)
-        if key_id and self._failures.holds_off(_API, request.peer, key_id):
+        if self._failures.has_any and self._failures.holds_off(_API, request.peer, _key_id(request)):
             raise _throttled(protocol)
         try:
             return await self._inside.present(request, protocol, now)
         except Fault as fault:
             if fault.query_code == _UNKNOWN:
-                self._failures.failed(_API, request.peer, key_id, "unknown")
+                self._failures.failed(_API, request.peer, _key_id(request), "unknown")
             raise
 
     def prove(self, presented: Presented, request: Request) -> None:
@@ -52,7 +51,7 @@ class WatchedLogins:
         self._inside = inside
         self._failures = failures
 
-    async def caller(self, user: str, password: str, peer: str = "") -> Caller | None:
+    async def caller(self, user: str, password: str, peer: str = "", /) -> Caller | None:
         if self._failures.holds_off(_SMTP, peer, user):
             raise HeldOff
         caller = await self._inside.caller(user, password, peer)
@@ -62,7 +61,7 @@ class WatchedLogins:
             self._failures.succeeded(peer, user)
         return caller
 
-    async def stands(self, caller: Caller) -> bool:
+    async def stands(self, caller: Caller, /) -> bool:
         return await self._inside.stands(caller)
 
 

@@ -84,7 +84,8 @@ async def add_ed25519(desk: Desk, name: str, account: str, region: str) -> Publi
     """Make a second key for a domain; it signs beside the first once its record is seen."""
     scope = Scope(account, region)
     sealed = dkim_keys.seal(scope, name, dkim_keys.make_ed25519(), desk.keyring)
-    key = await desk.store.write(identity_dkim.add_ed25519, scope, name, sealed, desk.dev, desk.clock.now())
+    args = (scope, name, sealed, desk.dev, desk.clock.now())
+    key = await audit.write(desk, "identities.add-key", name, scope, identity_dkim.add_ed25519, *args)
     return Published(key.record_name, key.record)
 
 

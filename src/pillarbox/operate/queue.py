@@ -13,6 +13,8 @@ from pillarbox.delivery.pace import connections_of, forgotten, is_idle, rate_of,
 from pillarbox.delivery.pacer import closes, keeps
 from pillarbox.kit.clock import Millis, iso
 from pillarbox.kit.errors import Invalid, NotFound
+from pillarbox.kit.ids import Scope
+from pillarbox.operate import audit
 from pillarbox.operate.desk import Desk
 from pillarbox.store import holds, messages, outgoing, pace
 from pillarbox.store.holds import ACCOUNT, CONFIGURATION_SET, MESSAGE, PROVIDER, Hold
@@ -85,12 +87,14 @@ async def show(desk: Desk, account: str = "") -> Queue:
 
 async def pause(desk: Desk, what: What, why: str) -> int:
     """Let nothing of it go out from now on, and return how many rows wait; attempts in hand are ended."""
-    return await desk.store.write(_pause, _hold_of(what, why, desk.clock.now()))
+    hold = _hold_of(what, why, desk.clock.now())
+    return await audit.write(desk, "queue.pause", _named(what), Scope(what.account, ""), _pause, hold)
 
 
 async def resume(desk: Desk, what: What) -> int:
     """Lift a pause that was made in the same words, and return how many rows go on. NotFound when there is none."""
-    return await desk.store.write(_resume, _hold_of(what, "", desk.clock.now()))
+    hold = _hold_of(what, "", desk.clock.now())
+    return await audit.write(desk, "queue.resume", _named(what), Scope(what.account, ""), _resume, hold)
 
 
 async def retry(desk: Desk, what: What) -> int:
@@ -107,7 +111,14 @@ async def paces(desk: Desk) -> list[Pace]:
 async def set_pace(desk: Desk, hop: str, rate: float | None, connections: int | None, *, forget: bool) -> Pace:
     """Put a ceiling on a pace (0 takes it away), or forget what was learned; return what is so now."""
     egress, provider = Hop.read(hop)
-    return await desk.store.write(_set_pace, egress, provider, rate, connections, forget)
+    return await audit.write(
+        desk, "queue.pace", hop, Scope("", ""), _set_pace, egress, provider, rate, connections, forget
+    )
+
+
+def _named(what: What) -> str:
+    """Return what an operator means, beside the account, in the words of the audit log."""
+    return " ".join(filter(None, (what.configuration_set, what.provider, what.message_id)))
 
 
 def why_closed(hold: Hold | None, limits: Limits | None, now: Millis) -> str:

@@ -68,6 +68,7 @@ class Runner:
         due_at = await self._duty.due_at()
         if due_at is None or due_at > now:
             return False
+        self._has_turn = True  # for all that is known, if this is where we are stopped
         self._has_turn = await self._store.write(turns.take, self._duty.name, self._holder, now, now + _LEASE)
         if self._has_turn:
             await self._duty.work(now)
@@ -84,8 +85,8 @@ class Runner:
 
     async def _give_back(self) -> None:
         if self._has_turn:
-            self._has_turn = False
             await self._store.write(turns.end, self._duty.name, self._holder, self._clock.now())
+            self._has_turn = False
 
     async def _wait(self) -> None:
         """Sleep until something is due, is said to be, or some seconds have passed."""

@@ -13,13 +13,15 @@ from email.utils import format_datetime
 from pillarbox.destinations.targets import Mail, Targets, mails_of, targets_of
 from pillarbox.events.types import Bounce, Complaint, Delivery, Event, Kind
 from pillarbox.kit import log, metrics
-from pillarbox.kit.addresses import InvalidAddress, parse_mailbox
+from pillarbox.kit.addresses import parse_mailbox
 from pillarbox.kit.clock import Clock, Millis
+from pillarbox.kit.errors import Refusal
 from pillarbox.kit.ids import SERVICE_ACCOUNT, message_id_header
 from pillarbox.kit.simulated import is_simulated
+from pillarbox.sending.accept import Promise
 from pillarbox.sending.notice_mail import daemon_address, fields_part, headers_part, notice_mail, text_part
 from pillarbox.sending.rows import Route
-from pillarbox.sending.system_mail import SystemMail, promise
+from pillarbox.sending.system_mail import SystemMail, keep, prepare
 from pillarbox.store.plan import Plan
 
 _TOLD = frozenset({Kind.BOUNCE, Kind.COMPLAINT})
@@ -51,24 +53,27 @@ class Forwarding:
             return
         mails = yield from mails_of(feedback)
         targets = yield from targets_of(mails.values(), mails.values())
-        system_mails = []
+        now = self._clock.now()
+        prepared: list[tuple[str, Promise]] = []
         for event in feedback:
             mail = mails.get(event.message_id)
             if mail is not None and wants_mail(event, mail, targets):
-                system_mails += self._written(event, mail)
+                prepared += self._prepared(event, mail, now)
                 FORWARDED.labels(event.kind.value).inc()
-        yield from promise(system_mails, self._route, self._clock.now())
+        yield from keep(prepared, now)
 
-    def _written(self, event: Event, mail: Mail) -> list[SystemMail]:
+    def _prepared(self, event: Event, mail: Mail, now: Millis) -> list[tuple[str, Promise]]:
+        """Return the mail about an event, or nothing where none can be sent: other events must not wait for it."""
         try:
             to = parse_mailbox(mail.facts.return_path).address
-        except InvalidAddress:
-            self._log.warning("feedback cannot be forwarded", event_id=event.event_id, why="no address to send it to")
+            if is_simulated(to):  # it would only come to nothing, and look like mail that was asked for
+                return []
+            raw = forwarded(event, mail, to, self._service_domain)
+            written = SystemMail(f"forwarded/{event.event_id}", mail.row.region, to, raw)
+            return prepare([written], self._route, now)
+        except Refusal as reason:
+            self._log.error("feedback cannot be sent on", event_id=event.event_id, why=str(reason))
             return []
-        if is_simulated(to):  # it would only come to nothing, and look like mail that was asked for
-            return []
-        raw = forwarded(event, mail, to, self._service_domain)
-        return [SystemMail(f"forwarded/{event.event_id}", mail.row.region, to, raw)]
 
 
 def wants_mail(event: Event, mail: Mail, targets: Targets) -> bool:

@@ -5,6 +5,7 @@ result to system_mail. The same content gives the same bytes.
 https://www.rfc-editor.org/rfc/rfc6522
 """
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -101,13 +102,11 @@ def _could_be_sent(raw: bytes) -> bool:
 
 
 def _head(fields: Sequence[tuple[str, str]]) -> bytes:
-    """Write header fields; one that cannot be written, since a stranger made it, is left out."""
+    """Write header fields in ASCII; one that cannot be written at all, since a stranger made it, is left out."""
     lines = []
     for name, value in fields:
-        try:
-            lines.append(write_field(name, value).encode("ascii"))
-        except (Invalid, UnicodeEncodeError):
-            continue
+        with contextlib.suppress(Invalid):
+            lines.append(write_field(name, value.encode("ascii", "replace").decode()).encode())
     return b"".join(lines)
 
 

@@ -156,6 +156,15 @@ async def test_feedback_with_nowhere_to_go_holds_nothing_up(town: Town, return_p
     assert await town.mails() == []
 
 
+async def test_mail_that_cannot_be_made_holds_nothing_up(town: Town, store: Store) -> None:
+    await town.prepare()
+    town.work = Forwarding("no domain", RouteTable(), StandingClock(NOON))
+
+    await town.happen(BOUNCE)
+
+    assert await town.mails() == []
+
+
 async def test_a_sender_without_an_identity_gets_nothing(town: Town, store: Store) -> None:
     await town.prepare()
     await store.write(identities.delete, SCOPE, "example.com")

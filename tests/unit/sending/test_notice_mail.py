@@ -82,7 +82,7 @@ def test_what_a_stranger_wrote_breaks_no_header() -> None:
 
     assert mail["Bcc"] is None
     (part,) = parts_of(mail)
-    assert part.get_payload() == "X-A: b"
+    assert part.get_payload() == "To: J?rgen\r\nX-A: b"
 
 
 def test_the_same_content_gives_the_same_bytes() -> None:

@@ -28,17 +28,15 @@ BY_MAIL = "confirmation mail"
 # Entries are named after the time until which they wait, so that the first is the next to be given up.
 _WAITING = (Scope("", ""), "address-verification")
 _SEALED_FOR = "address-verification"
-_PROOF_CHARACTERS = 16
 
 
 class Link(msgspec.Struct, frozen=True, array_like=True):
-    """What a link says. `proof` ties it to one creation of the identity; `template` is empty for the service's mail."""
+    """What a link says; `template` is empty for the service's mail."""
 
     account: str
     region: str
     address: str
-    confirm_by: Millis
-    proof: str
+    made_at: Millis
     template: str = ""
 
     @property
@@ -59,11 +57,6 @@ _read_link = msgspec.msgpack.Decoder(Link).decode
 _write_link = msgspec.msgpack.Encoder().encode
 
 
-def link_to(scope: Scope, identity: Identity, now: Millis, template: str = "") -> Link:
-    """Return a link that confirms the address of an identity for 24 hours."""
-    return Link(*scope, identity.name, now + LINK_LASTS, _proof(identity), template)
-
-
 def seal(link: Link, keyring: Keyring) -> str:
     """Return the link as it stands in a URL."""
     return base64.urlsafe_b64encode(keyring.seal(_write_link(link), _SEALED_FOR)).decode().rstrip("=")
@@ -78,18 +71,16 @@ def open_link(text: str, keyring: Keyring) -> Link | None:
         return None
 
 
-def state_of(link: Link, identity: Identity | None, now: Millis) -> LinkState:
-    """Say what following the link does to the identity of its address as it is now."""
-    if identity is None or _proof(identity) != link.proof:
+def look(link: Link, now: Millis) -> Plan[LinkState]:
+    """Say what following the link would do; nothing is changed."""
+    identity = yield from identities.get(link.scope, link.address)
+    made_at = yield from identities.created_at(link.scope, link.address)
+    # An identity that was made after the link is another one of the same name.
+    if identity is None or made_at is None or made_at > link.made_at:
         return LinkState.VOID
     if identity.verified:
         return LinkState.CONFIRMED
-    return LinkState.OPEN if now < link.confirm_by else LinkState.EXPIRED
-
-
-def look(link: Link, now: Millis) -> Plan[LinkState]:
-    """Say what following the link would do; nothing is changed."""
-    return state_of(link, (yield from identities.get(link.scope, link.address)), now)
+    return LinkState.OPEN if now < link.made_at + LINK_LASTS else LinkState.EXPIRED
 
 
 def confirm(link: Link, now: Millis) -> Plan[LinkState]:
@@ -122,7 +113,3 @@ def _fail(scope: Scope, address: str, now: Millis) -> Plan[None]:
     identity = yield from identities.get(scope, address)
     if identity is not None and identity.status == PENDING and identity.verification.since + LINK_LASTS <= now:
         yield from identities.mark_failed(scope, address, now)
-
-
-def _proof(identity: Identity) -> str:
-    return identity.verification_token[:_PROOF_CHARACTERS]

@@ -157,6 +157,11 @@ def get(scope: Scope, name: str) -> Plan[Identity | None]:
     return _read(noun.document) if noun else None
 
 
+def created_at(scope: Scope, name: str) -> Plan[Millis | None]:
+    noun = yield from nouns.get(scope, KIND, canonical(name))
+    return noun.created_at if noun else None
+
+
 def existing(scope: Scope, name: str) -> Plan[Identity]:
     """Return an identity, or raise IdentityMissing."""
     identity = yield from get(scope, name)

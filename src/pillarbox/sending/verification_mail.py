@@ -1,12 +1,13 @@
 """The mail that asks the owner of an address to confirm it, from the service or in an account's own words.
 
-Plans, and the texts. The service's mail is promised in the transaction that
-creates the identity: there is no identity that waits for a mail nobody sent.
-Built by app.py, called by api/.
+Touches the store. The service's mail is promised in the transaction that creates
+the identity: there is no identity that waits for a mail nobody sent. Built by
+app.py, called by api/.
 https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html#just-verify-email-proc
 """
 
 import re
+from collections.abc import Sequence
 from html import escape
 from typing import Protocol
 
@@ -14,13 +15,16 @@ from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope, new_token
 from pillarbox.kit.secrets import Keyring
 from pillarbox.resources import address_verification, identities
-from pillarbox.resources.address_verification import link_to, seal
+from pillarbox.resources.address_verification import Link, seal
 from pillarbox.resources.custom_verification import CustomTemplate
 from pillarbox.resources.identities import Identity
+from pillarbox.resources.identity_names import checked_address, is_domain
+from pillarbox.sending.accept import Promise
 from pillarbox.sending.compose import compose_unaddressed
 from pillarbox.sending.draft import Simple, Text
 from pillarbox.sending.rows import Route
-from pillarbox.sending.system_mail import SystemMail, promise
+from pillarbox.sending.system_mail import SystemMail, keep, prepare
+from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan
 
 PATH = "/verification/"
@@ -45,6 +49,9 @@ _FOOTER = (
 _END_OF_CONTENT = re.compile(r"</body\s*>|</html\s*>", re.IGNORECASE)
 
 
+Prepared = Sequence[tuple[str, Promise]]
+
+
 class Creating(Protocol):
     """The plan that creates an identity, with the options that the caller gave."""
 
@@ -63,36 +70,52 @@ class VerificationMail:
         self._service_domain = service_domain
         self._verify_at_once = verify_at_once
 
-    def verify(self, scope: Scope, address: str, now: Millis) -> Plan[Identity]:
+    async def verify(self, store: Store, scope: Scope, address: str, now: Millis) -> None:
         """Create the identity of an address, or start its verification again, and ask its owner (v1)."""
-        identity = yield from identities.verify_address(scope, address, now, self._verify_at_once)
-        yield from self._ask(scope, identity, now)
-        return identity
+        await store.write(_verify, scope, address, now, self._verify_at_once, self._prepared(scope, address, now))
 
-    def create(self, creating: Creating, scope: Scope, name: str, now: Millis) -> Plan[Identity]:
+    async def create(self, store: Store, creating: Creating, scope: Scope, name: str, now: Millis) -> Identity:
         """Create an identity of either kind by `creating`; the owner of an address is asked (v2)."""
-        identity = yield from creating(scope, name, now)
-        if not identity.is_domain:
-            yield from self._ask(scope, identity, now)
-        return identity
+        prepared = () if is_domain(name) else self._prepared(scope, name, now)
+        return await store.write(_create, creating, scope, name, now, prepared)
 
-    def verify_by_template(self, scope: Scope, address: str, template: CustomTemplate, now: Millis) -> Plan[Simple]:
+    async def verify_by_template(
+        self, store: Store, scope: Scope, address: str, template: CustomTemplate, now: Millis
+    ) -> Simple:
         """Create or restart an identity, and return the mail that asks for it, for the account to send."""
-        identity = yield from identities.verify_address(scope, address, now, self._verify_at_once)
-        if not identity.verified:
-            yield from address_verification.wait(scope, identity, now)
-        return with_link(template, self._url(scope, identity, now, template.name))
+        await store.write(_verify, scope, address, now, self._verify_at_once, ())
+        return with_link(template, self._url(scope, checked_address(address), now, template.name))
 
-    def _ask(self, scope: Scope, identity: Identity, now: Millis) -> Plan[None]:
-        if identity.verified:
-            return
-        yield from address_verification.wait(scope, identity, now)
-        raw = _service_mail(scope, identity.name, self._url(scope, identity, now), self._service_domain)
-        mail = SystemMail(f"verification/{new_token()}", scope.region, identity.name, raw)
-        yield from promise((mail,), self._route, now)
+    def _prepared(self, scope: Scope, address: str, now: Millis) -> Prepared:
+        """Return the service's mail: made before the plan, which may be run where the keyring is not."""
+        if self._verify_at_once:
+            return ()
+        name = checked_address(address)
+        raw = _service_mail(scope, name, self._url(scope, name, now), self._service_domain)
+        return tuple(prepare((SystemMail(f"verification/{new_token()}", scope.region, name, raw),), self._route, now))
 
-    def _url(self, scope: Scope, identity: Identity, now: Millis, template: str = "") -> str:
-        return f"{self._public_url}{PATH}{seal(link_to(scope, identity, now, template), self._keyring)}"
+    def _url(self, scope: Scope, address: str, now: Millis, template: str = "") -> str:
+        return f"{self._public_url}{PATH}{seal(Link(*scope, address, now, template), self._keyring)}"
+
+
+def _verify(scope: Scope, address: str, now: Millis, at_once: bool, prepared: Prepared) -> Plan[None]:
+    identity = yield from identities.verify_address(scope, address, now, at_once)
+    yield from _ask(scope, identity, now, prepared)
+
+
+def _create(creating: Creating, scope: Scope, name: str, now: Millis, prepared: Prepared) -> Plan[Identity]:
+    identity = yield from creating(scope, name, now)
+    if not identity.is_domain:
+        yield from _ask(scope, identity, now, prepared)
+    return identity
+
+
+def _ask(scope: Scope, identity: Identity, now: Millis, prepared: Prepared) -> Plan[None]:
+    """Wait for the owner from now on; nobody is asked about an address that is verified already."""
+    if identity.verified:
+        return
+    yield from address_verification.wait(scope, identity, now)
+    yield from keep(prepared, now)
 
 
 def with_link(template: CustomTemplate, url: str) -> Simple:

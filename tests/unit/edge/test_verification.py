@@ -11,7 +11,7 @@ from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.secrets import Keyring
 from pillarbox.resources import address_verification, custom_verification, identities
-from pillarbox.resources.address_verification import link_to, seal
+from pillarbox.resources.address_verification import Link, seal
 from pillarbox.resources.custom_verification import CustomTemplate
 from pillarbox.store import audit
 from pillarbox.store.engine import Store
@@ -32,8 +32,8 @@ class Site(NamedTuple):
 
     async def path(self, template: str = "") -> str:
         """Return the path of a new link for ODD."""
-        identity = await self.store.write(identities.verify_address, SCOPE, ODD, self.clock.now(), False)
-        return f"/verification/{seal(link_to(SCOPE, identity, self.clock.now(), template), self.keyring)}"
+        await self.store.write(identities.verify_address, SCOPE, ODD, self.clock.now(), False)
+        return f"/verification/{seal(Link(*SCOPE, ODD, self.clock.now(), template), self.keyring)}"
 
     async def ask(self, method: str, path: str) -> Response:
         return await self.pages.answer(method, path, "192.0.2.1")

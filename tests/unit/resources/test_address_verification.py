@@ -9,7 +9,7 @@ from pillarbox.kit.clock import HOUR, Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.secrets import Keyring
 from pillarbox.resources import address_verification, identities
-from pillarbox.resources.address_verification import LINK_LASTS, Link, LinkState, link_to, open_link, seal, state_of
+from pillarbox.resources.address_verification import Link, LinkState, open_link, seal
 from pillarbox.resources.identities import Identity
 from pillarbox.store.engine import Store
 
@@ -17,7 +17,7 @@ NOON: Millis = 1_800_014_400_000
 SCOPE = Scope("123456789012", "eu-west-1")
 JANE = "jane@example.com"
 KEYRING = Keyring({"1": bytes(32)})
-LINK = Link(*SCOPE, JANE, NOON + LINK_LASTS, "proof", "welcome")
+LINK = Link(*SCOPE, JANE, NOON, "welcome")
 
 
 async def waiting(store: Store, now: Millis = NOON) -> Identity:
@@ -43,7 +43,7 @@ def test_a_link_that_another_server_sealed_is_none() -> None:
     assert open_link(seal(LINK, Keyring({"1": b"x" * 32})), KEYRING) is None
 
 
-@pytest.mark.parametrize("place", range(0, 120, 7))
+@pytest.mark.parametrize("place", range(0, 100, 7))
 def test_a_link_with_one_other_character_is_none(place: int) -> None:
     sealed = seal(LINK, KEYRING)
     changed = sealed[:place] + ("A" if sealed[place] != "A" else "B") + sealed[place + 1 :]
@@ -62,17 +62,18 @@ def test_what_is_no_link_is_none(text: str) -> None:
 
 
 async def test_a_link_is_open_for_24_hours(store: Store) -> None:
-    identity = await waiting(store)
-    link = link_to(SCOPE, identity, NOON)
-    assert state_of(link, identity, NOON) is LinkState.OPEN
-    assert state_of(link, identity, NOON + 24 * HOUR - 1) is LinkState.OPEN
-    assert state_of(link, identity, NOON + 24 * HOUR) is LinkState.EXPIRED
+    await waiting(store)
+    link = Link(*SCOPE, JANE, NOON)
+    assert await store.read(address_verification.look, link, NOON) is LinkState.OPEN
+    assert await store.read(address_verification.look, link, NOON + 24 * HOUR - 1) is LinkState.OPEN
+    assert await store.read(address_verification.look, link, NOON + 24 * HOUR) is LinkState.EXPIRED
     assert await store.write(address_verification.confirm, link, NOON + 24 * HOUR) is LinkState.EXPIRED
     assert await status(store) == "Pending"
 
 
 async def test_a_link_verifies_once_and_only_its_identity(store: Store) -> None:
-    link = link_to(SCOPE, await waiting(store), NOON)
+    await waiting(store)
+    link = Link(*SCOPE, JANE, NOON)
     assert await store.read(address_verification.look, link, NOON) is LinkState.OPEN
     assert await status(store) == "Pending"
     assert await store.write(address_verification.confirm, link, NOON) is LinkState.OPEN
@@ -97,7 +98,8 @@ async def test_an_address_that_nobody_confirms_has_failed_after_24_hours(store: 
 
 
 async def test_asked_again_an_address_has_24_hours_more(store: Store) -> None:
-    older = link_to(SCOPE, await waiting(store), NOON)
+    await waiting(store)
+    older = Link(*SCOPE, JANE, NOON)
     await waiting(store, NOON + 20 * HOUR)
     await store.write(address_verification.give_up, NOON + 24 * HOUR, 10)
     assert await status(store) == "Pending"
@@ -109,7 +111,8 @@ async def test_asked_again_an_address_has_24_hours_more(store: Store) -> None:
 
 
 async def test_a_verified_or_deleted_address_is_not_given_up(store: Store) -> None:
-    await store.write(address_verification.confirm, link_to(SCOPE, await waiting(store), NOON), NOON)
+    await waiting(store)
+    await store.write(address_verification.confirm, Link(*SCOPE, JANE, NOON), NOON)
     await store.write(address_verification.give_up, NOON + 48 * HOUR, 10)
     assert await status(store) == "Success"
     await store.write(identities.delete, SCOPE, JANE)

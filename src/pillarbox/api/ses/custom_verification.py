@@ -108,5 +108,5 @@ async def send(call: Call, params: Params) -> str:
     )
     await call.services.sender.check(draft)  # before there is an identity that waits for a mail which is not sent
     ask = call.services.verification_mail.verify_by_template
-    content = await call.store.write(ask, call.scope, address, template, call.now)
+    content = await ask(call.store, call.scope, address, template, call.now)
     return await call.services.sender.send(replace(draft, content=content), call.now)

@@ -105,7 +105,7 @@ async def get_identity_mail_from_domain_attributes(call: Call, params: Params) -
 
 
 async def _verify_address(call: Call, address: str) -> None:
-    await call.store.write(call.services.verification_mail.verify, call.scope, address, call.now)
+    await call.services.verification_mail.verify(call.store, call.scope, address, call.now)
 
 
 def _verification(identity: Identity) -> Result:

@@ -38,7 +38,7 @@ async def create_email_identity(call: Call, params: Params) -> Result:
         configuration_set=params.get("ConfigurationSetName"),
     )
     create = call.services.verification_mail.create
-    identity = await call.store.write(create, plan, call.scope, params["EmailIdentity"], call.now)
+    identity = await create(call.store, plan, call.scope, params["EmailIdentity"], call.now)
     return {
         "IdentityType": _type(identity),
         "VerifiedForSendingStatus": identity.verified,

@@ -180,6 +180,27 @@ MUTANTS = [
         "tests/faults/test_workers.py::test_an_attempt_that_takes_long_is_not_made_twice",
     ),
     Mutant(
+        "a provider is never sent to faster than its pace",
+        "delivery/pace.py",
+        "        self.next = now + self._interval\n",
+        "        self.next += self._interval\n",
+        "tests/unit/delivery/test_pace.py::test_in_any_window_no_more_than_its_time_allows_and_one_begin",
+    ),
+    Mutant(
+        "what is paused does not go out",
+        "delivery/pacer.py",
+        "        if self._stopped or lane.aside or self.held(lane):\n",
+        "        if self._stopped or lane.aside:\n",
+        "tests/unit/operate/test_queue.py::test_what_is_paused_waits_and_goes_on_when_it_is_resumed",
+    ),
+    Mutant(
+        "an attempt that takes long keeps its lease",
+        "delivery/worker.py",
+        "outgoing.renew, list(self._in_flight),",
+        "outgoing.renew, [],",
+        "tests/faults/test_workers.py::test_an_attempt_that_takes_long_is_not_made_twice",
+    ),
+    Mutant(
         "a worker that lost its lease records nothing",
         "store/outgoing.py",
         '"DELETE FROM outgoing WHERE message_id = ? AND part = ? AND lease = ? RETURNING part"',

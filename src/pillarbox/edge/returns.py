@@ -23,9 +23,10 @@ from pillarbox.events.types import MailFacts
 from pillarbox.kit import log, metrics
 from pillarbox.kit.addresses import InvalidAddress, parse_mailbox
 from pillarbox.kit.clock import MINUTE, Clock, Millis
+from pillarbox.kit.errors import Refusal
 from pillarbox.resources import identities
 from pillarbox.resources.identity_names import covering_names
-from pillarbox.sending.notice_mail import attached, daemon_address, notice_mail, text_part
+from pillarbox.sending.notice_mail import Part, attached, daemon_address, notice_mail, text_part
 from pillarbox.sending.rows import Route
 from pillarbox.sending.system_mail import SystemMail, keep, prepare
 from pillarbox.store.engine import Store
@@ -107,14 +108,10 @@ class Returns:
         # The signature is the proof, whatever domain of ours, or of a sender's MAIL FROM, it came by.
         if domain and (returned := self._paths.read(local_part)) is not None:
             return returned
-        if local_part.lower() in _CONTACTS and self._is_ours(domain.lower()):
-            return Contact(local_part.lower())
-        return None
-
-    def _is_ours(self, domain: str) -> bool:
-        ours = self._house.service_domain.lower()
+        name = local_part.lower()
         # https://www.rfc-editor.org/rfc/rfc5321#section-4.5.1 `postmaster` alone is taken too.
-        return domain in ("", ours) or domain.endswith(f".{ours}")
+        ours = f".{domain}".lower().endswith(f".{self._house.service_domain}".lower()) or path.lower() == "postmaster"
+        return Contact(name) if name in _CONTACTS and ours else None
 
     async def take(self, to: Sequence[Addressee], raw: bytes, peer: str) -> str:
         """Do what the mail asks for and return the reply; Unavailable when it could not be put on disk."""
@@ -129,9 +126,9 @@ class Returns:
                 else:
                     kind = await self._record(reading, returned, raw)
             except NoTime:
-                self._count("timeless", reading, one, peer)
+                self._count("timeless", one, peer)
                 return NO_TIME
-            self._count(kind, reading, one, peer)
+            self._count(kind, one, peer)
         return TAKEN
 
     async def _record(self, reading: Reading, returned: Returned, raw: bytes) -> str:
@@ -145,10 +142,13 @@ class Returns:
         to = None if self._is_from_us(raw) else await self._store.read(_who_gets_mail, message)
         if to is None:
             return
-        parts = (text_part(_AUTOMATIC), attached(raw))
-        mail = notice_mail(self._daemon, to, reading.subject or "Automatic reply", parts)
-        key = f"reply/{message.message_id}/{hashlib.sha256(raw).hexdigest()}"
-        await self._promise(SystemMail(key, message.region, to, mail), self._house.route)
+        part, digest = await _enclosed(raw)
+        mail = notice_mail(self._daemon, to, reading.subject or "Automatic reply", (text_part(_AUTOMATIC), part))
+        try:
+            key = f"reply/{message.message_id}/{digest}"
+            await self._promise(SystemMail(key, message.region, to, mail), self._house.route)
+        except Refusal as reason:  # no other try would go better
+            self._log.error("a reply cannot be sent on", message=message.message_id, why=str(reason))
 
     async def _give_to_operator(self, to: Addressee, raw: bytes, peer: str) -> str:
         """Send mail for people on to the operator, or keep it where the operator finds it: among the captured mail."""
@@ -157,8 +157,9 @@ class Returns:
         sent_on = bool(self._house.operator) and not self._is_from_us(raw)
         recipient = self._house.operator if sent_on else address
         text = f"This mail came to {address} from {peer}. It is attached as it came.\n"
-        mail = notice_mail(self._daemon, recipient, f"Mail to {to.local_part}", (text_part(text), attached(raw)))
-        key = f"operator/{address}/{hashlib.sha256(raw).hexdigest()}"
+        part, digest = await _enclosed(raw)
+        mail = notice_mail(self._daemon, recipient, f"Mail to {to.local_part}", (text_part(text), part))
+        key = f"operator/{address}/{digest}"
         route = self._house.route if sent_on else RouteTable()  # without rules everything is captured
         await self._promise(SystemMail(key, _REGION, recipient, mail), route)
         return "operator"
@@ -185,10 +186,19 @@ class Returns:
         local_parts = (path.rpartition("@")[0] for path in reading.return_paths)
         return next((found for one in local_parts if (found := self._paths.read(one)) is not None), None)
 
-    def _count(self, kind: str, reading: Reading, one: Addressee, peer: str) -> None:
+    def _count(self, kind: str, one: Addressee, peer: str) -> None:
         FEEDBACK.labels(kind).inc()
         message = one.message_id if isinstance(one, Returned) else None
-        self._log.info("mail came back", kind=kind, message=message, peer=peer, subject=reading.subject[:80])
+        self._log.info("mail came back", kind=kind, message=message, peer=peer)
+
+
+async def _enclosed(raw: bytes) -> tuple[Part, str]:
+    """Return a mail as a part of another, and what tells it from all others."""
+
+    def enclose() -> tuple[Part, str]:
+        return attached(raw), hashlib.sha256(raw).hexdigest()
+
+    return enclose() if len(raw) < _ON_THE_LOOP else await asyncio.to_thread(enclose)
 
 
 def _kind(reading: Reading, taken: Taken) -> str:

@@ -1,6 +1,7 @@
 """Keys that are good for less than everything, and the log of who changed what."""
 
 import ast
+import json
 import smtplib
 import ssl
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 import pillarbox
+from pillarbox.__main__ import main
 from pillarbox.edge.smtp_password import smtp_password
 from pillarbox.kit.clock import SystemClock
 from pillarbox.operate.audit import Entry
@@ -159,3 +161,22 @@ def test_a_key_that_is_revoked_is_refused_at_once(production: Server) -> None:
     Client(socket).ask(RevokeKey(production.key_id), type(None))
     with refused("InvalidClientTokenId", status=403):
         production.client("ses").list_identities()
+
+
+def test_operators_make_scoped_keys_and_read_the_audit_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*arguments: str) -> tuple[int, str]:
+        code = main([*arguments, "--data", str(tmp_path)])
+        told = capsys.readouterr()
+        return code, told.out + told.err
+
+    assert run("keys", "create", "--user", "app", "--scope", "identity=One.example")[0] == 0
+    assert "good for identity=One.example alone" in run("keys", "create", "--scope", "identity=One.example")[1]
+    assert "identity=one.example" in run("keys", "list")[1]
+    code, why = run("keys", "create", "--scope", "all")
+    assert code == 1 and "a scope is send-only, read-only or identity=NAME, and not 'all'" in why
+    listed = json.loads(run("audit", "--json")[1])
+    assert [(one["who"], one["source"], one["action"]) for one in listed] == [
+        ("operator", "command line", "keys.create"),
+        ("operator", "command line", "keys.create"),
+    ]
+    assert "keys.create" in run("audit", "--most", "1")[1]

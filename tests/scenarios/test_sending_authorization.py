@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pillarbox.edge.smtp_password import smtp_password
+from pillarbox.store import messages
 from tests.support.refused import refused
 from tests.support.server import Server
 
@@ -74,7 +75,10 @@ def test_without_a_policy_nobody_sends_in_anothers_name(pair: Pair) -> None:
 
 def test_a_policy_lets_an_account_send_and_the_mail_counts_there(pair: Pair) -> None:
     pair.allow()
-    pair.send()
+    message_id = pair.send()
+    (row,) = pair.sender.read(messages.get_many, [message_id]).values()
+    assert row.account == pair.sender.account
+    assert json.loads(row.mail)["source_arn"] == pair.arn
     sent = [one.client("ses").get_send_quota()["SentLast24Hours"] for one in (pair.sender, pair.owner)]
     assert sent == [1.0, 0.0]
 
@@ -210,6 +214,26 @@ def test_an_owner_who_is_not_verified_lends_nothing(pair: Pair) -> None:
 
 def test_an_arn_of_another_region_says_so(pair: Pair) -> None:
     arn = pair.arn.replace("us-east-1", "eu-west-1")
-    why = f"Invalid value for SourceArn: {arn} is an identity of region eu-west-1, and the request is for region us-east-1."
-    with refused("InvalidParameterValue", why):
+    why = f"{arn} is an identity of region eu-west-1, and the request is for region us-east-1."
+    with refused("InvalidParameterValue", f"Invalid value for SourceArn: {why}"):
         pair.send(SourceArn=arn)
+
+
+def test_the_owners_topic_is_told_of_bounces(pair: Pair) -> None:
+    pair.allow()
+    sns, sqs = pair.owner.client("sns"), pair.owner.client("sqs")
+    topic = sns.create_topic(Name="bounces")["TopicArn"]
+    queue = sqs.create_queue(QueueName="bounces")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    pair.owner.client("ses").set_identity_notification_topic(
+        Identity="owner.example", NotificationType="Bounce", SnsTopic=topic
+    )
+    message_id = pair.send(Destination={"ToAddresses": ["bounce@simulator.amazonses.com"]})
+    pair.sender.settle()
+    pair.owner.settle()
+
+    received = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=5, MaxNumberOfMessages=10)["Messages"]
+    (mail,) = [told["mail"] for one in received if "mail" in (told := json.loads(json.loads(one["Body"])["Message"]))]
+    assert (mail["messageId"], mail["sourceArn"]) == (message_id, pair.arn)
+    assert mail["sendingAccountId"] == pair.sender.account

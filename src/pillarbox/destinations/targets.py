@@ -14,7 +14,7 @@ from pillarbox.kit.ids import Scope
 from pillarbox.resources import event_destinations, identities
 from pillarbox.resources.event_destinations import EventDestination
 from pillarbox.resources.identities import Identity
-from pillarbox.resources.identity_names import covering_names
+from pillarbox.resources.identity_names import covering_names, read_arn
 from pillarbox.store import messages
 from pillarbox.store.messages import MessageRow
 from pillarbox.store.plan import Plan
@@ -27,6 +27,12 @@ class Mail(NamedTuple):
 
     row: MessageRow
     facts: MailFacts
+
+    @property
+    def owner(self) -> Scope:
+        """Whose identity the sender speaks for: the account's own, or one on whose authority it was sent."""
+        parts = read_arn(self.facts.source_arn)
+        return parts.scope if parts else self.row.scope
 
 
 class Targets(NamedTuple):
@@ -44,7 +50,7 @@ class Targets(NamedTuple):
         """Return the most specific verified identity of the sender: its settings count, and no other's."""
         # https://docs.aws.amazon.com/ses/latest/dg/configure-sns-notifications.html
         names = covering_names(mail.facts.sender_address)
-        found = (self.identities.get((mail.row.scope, name)) for name in names)
+        found = (self.identities.get((mail.owner, name)) for name in names)
         return next((identity for identity in found if identity and identity.verified), None)
 
 
@@ -61,7 +67,7 @@ def targets_of(mails: Collection[Mail], notified: Collection[Mail]) -> Plan[Targ
         sets[key] = yield from event_destinations.of_set(*key)
     names: dict[Scope, set[str]] = {}
     for mail in notified:
-        names.setdefault(mail.row.scope, set()).update(covering_names(mail.facts.sender_address))
+        names.setdefault(mail.owner, set()).update(covering_names(mail.facts.sender_address))
     found: dict[tuple[Scope, str], Identity] = {}
     for scope, wanted in names.items():
         of_scope = yield from _identities(scope, sorted(wanted))

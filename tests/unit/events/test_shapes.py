@@ -114,6 +114,13 @@ def test_an_unknown_identity_leaves_the_source_arn_out() -> None:
     assert "sourceArn" not in _published("open", facts)["mail"]
 
 
+def test_the_source_of_mail_on_anothers_authority_is_their_identity() -> None:
+    arn = "arn:aws:ses:us-east-1:444455556666:identity/owner.example"
+    facts = msgspec.structs.replace(FACTS, source_identity=None, source_arn=arn)
+
+    assert _published("open", facts)["mail"]["sourceArn"] == arn
+
+
 def test_tags_of_the_server_itself_are_not_told() -> None:
     facts = msgspec.structs.replace(FACTS, tags={"pillarbox-trace": ["1"], "campaign": ["spring"]})
 

@@ -70,9 +70,9 @@ class Expander:
             self._woken.clear()
             await self._claim()
         for one in list(self._open):
-            if not await self._next_chunk(one):
+            if not await self._goes_on(one):
                 self._open.remove(one)
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # whoever waits for the loop comes between two chunks
         return bool(self._open)
 
     async def _claim(self) -> None:
@@ -91,6 +91,15 @@ class Expander:
                 self._log.exception("cannot open a send", send=row.send_id, first=row.message_id)
                 continue
             self._open.append(_Open(row, first, recipients))
+
+    async def _goes_on(self, one: _Open) -> bool:
+        try:
+            return await self._next_chunk(one)
+        except Unavailable:
+            raise
+        except Exception:  # it comes due again when its lease ends; other sends must not wait for it
+            self._log.exception("cannot write out a send", send=one.row.send_id, first=one.row.message_id)
+            return False
 
     async def _next_chunk(self, one: _Open) -> bool:
         """Write some recipients' messages; False when none are left, or the send is no longer ours."""

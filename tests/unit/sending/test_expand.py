@@ -5,7 +5,7 @@ import pytest
 from pillarbox.delivery.route import RouteTable
 from pillarbox.events.types import Kind
 from pillarbox.kit.errors import Unavailable
-from pillarbox.kit.ids import part_message_id
+from pillarbox.kit.ids import Scope, part_message_id
 from pillarbox.operate import sends
 from pillarbox.sending.accept import Promise, keep_promises
 from pillarbox.sending.expand import LEASE, Expander
@@ -123,6 +123,25 @@ async def test_a_short_send_does_not_wait_for_a_long_one(store: Store) -> None:
         assert await one.step()
 
     assert await store.read(large_sends.unwritten, long.message.send_id) > 500
+
+
+async def test_a_send_that_cannot_be_written_out_keeps_no_other_waiting(store: Store) -> None:
+    promised = await kept(store, large())
+    short = await kept(store, large(3, "q"))
+    routes = RouteTable()
+    broken = [True]
+
+    def route(scope: Scope, configuration_set: str | None, domain: str) -> tuple[str, str]:
+        if broken:
+            raise ValueError(broken.pop())
+        return routes(scope, configuration_set, domain)
+
+    await finish(Expander(store, route, StandingClock(NOON)))
+    left = [await store.read(large_sends.unwritten, one.message.send_id) for one in (promised, short)]
+    assert sorted(left)[0] == 0 < sorted(left)[1]
+
+    await finish(expander(store, NOON + LEASE))
+    assert await store.read(outgoing.size) == MANY + 3
 
 
 async def test_a_store_that_fails_is_asked_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

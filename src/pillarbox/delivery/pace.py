@@ -10,13 +10,14 @@ when twice of that has been fine.
 import math
 from typing import NamedTuple
 
-from pillarbox.kit.clock import MINUTE, SECOND, Millis
+from pillarbox.kit.clock import DAY, MINUTE, SECOND, Millis
 from pillarbox.store.pace import Limits
 
 AHEAD: Millis = SECOND // 4  # so long before it begins, time can be leased
 RAISE_EVERY: Millis = 10 * SECOND
 _FIRST_REST: Millis = 30 * SECOND
 _LONGEST_REST: Millis = 15 * MINUTE
+_REMEMBERED_FOR: Millis = DAY
 _SLOWEST = 0.05
 _LEAST_KNOWN_RATE = 2.0  # what is slowed for the first time was not slower than this
 _STEPS_BACK = 20
@@ -68,20 +69,24 @@ def slowed(limits: Limits, use: Use, reply: str, now: Millis) -> Limits:
 def raised(limits: Limits, good: int, now: Millis) -> Limits:
     """Return the limits after `good` more messages were taken.
 
-    They rise when at least half of what they allow was used: an idle pace proves nothing.
+    They rise when at least half of what they allow was used: an idle pace proves nothing. What was learned a day
+    ago says nothing of today.
     """
-    limits = limits._replace(good=limits.good + good)
+    if not limits.rate:
+        return limits
+    if now - limits.slowed_at >= _REMEMBERED_FOR:
+        return forgotten(limits)
+    good += limits.good
     since = now - limits.raised_at
-    if not (limits.rate or limits.connections) or since < RAISE_EVERY:
-        return limits
-    enough = limits.good >= rate_of(limits) * since / SECOND / 2 and limits.good > 0
+    if since < RAISE_EVERY:
+        return limits._replace(good=good)
     limits = limits._replace(good=0, raised_at=now)
-    if not enough:
+    if not good or good < rate_of(limits) * since / SECOND / 2:
         return limits
-    rate, connections = limits.rate + limits.step, limits.connections + 1
+    rate = limits.rate + limits.step
     if rate >= 2 * _STEPS_BACK * limits.step:
-        return limits._replace(rate=0.0, connections=0, step=0.0, throttles=0, not_before=0, why="")
-    return limits._replace(rate=rate, connections=connections, throttles=0)
+        return forgotten(limits)
+    return limits._replace(rate=rate, connections=limits.connections + 1, throttles=0)
 
 
 def set_by_hand(limits: Limits, rate: float | None, connections: int | None) -> Limits:

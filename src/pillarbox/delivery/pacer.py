@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pillarbox.delivery.classify import asks_for_less
 from pillarbox.delivery.lanes import Hop, Lane
 from pillarbox.delivery.outcome import Deferred, Outcome
-from pillarbox.delivery.pace import AHEAD, Budget, Use, connections_of, leased, raised, rate_of, slowed
+from pillarbox.delivery.pace import AHEAD, Budget, Use, connections_of, is_idle, leased, raised, rate_of, slowed
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import SECOND, Clock, Millis
 from pillarbox.store import holds, pace
@@ -181,14 +181,17 @@ class Pacer:
 
     async def _lease_of(self, hop: Hop, now: Millis) -> _Lease | None:
         """Return what this process may do at a hop, leased anew when the last lease has ended; None: anything."""
-        limits = self._limits.get(hop)
-        if limits is None or not (rate_of(limits) or connections_of(limits)):
+        lease = self._leases.get(hop)
+        if self._is_limited(hop) and (lease is None or lease.is_over(now)):
+            lease = self._leases[hop] = await self._lease(hop, now)
+        if not self._is_limited(hop):  # never was, or was forgotten just now
             self._leases.pop(hop, None)
             return None
-        lease = self._leases.get(hop)
-        if lease is None or lease.is_over(now):
-            lease = self._leases[hop] = await self._lease(hop, now)
         return lease
+
+    def _is_limited(self, hop: Hop) -> bool:
+        limits = self._limits.get(hop)
+        return limits is not None and bool(rate_of(limits) or connections_of(limits))
 
     async def _lease(self, hop: Hop, now: Millis) -> _Lease:
         good = self._good.pop(hop, 0)
@@ -261,6 +264,8 @@ def _lease(
         return leased(limits, last, now) if rate_of(limits) else (limits, None)
 
     limits, budget = yield from pace.change(*hop, decide)
+    if is_idle(limits):
+        yield from pace.forget(*hop)
     most = connections_of(limits)
     if not most:
         return limits, (budget, None)

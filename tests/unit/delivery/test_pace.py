@@ -19,7 +19,7 @@ from pillarbox.delivery.pace import (
     set_by_hand,
     slowed,
 )
-from pillarbox.kit.clock import MINUTE, SECOND
+from pillarbox.kit.clock import DAY, MINUTE, SECOND
 from pillarbox.store.pace import Limits
 from tests.support.clock import NOON
 
@@ -72,6 +72,13 @@ def test_an_idle_pace_proves_nothing() -> None:
 
     assert rate_of(raised(limits, 10, limits.raised_at + RAISE_EVERY)) == 20.0
     assert rate_of(raised(limits, 1000, limits.raised_at + RAISE_EVERY - 1)) == 20.0, "nor does a short while"
+
+
+def test_what_was_learned_a_day_ago_is_forgotten() -> None:
+    limits = set_by_hand(slowed(FREE, BUSY, "421", NOON), 30.0, None)
+
+    assert rate_of(raised(limits, 0, NOON + DAY - 1)) == 20.0
+    assert rate_of(raised(limits, 0, NOON + DAY)) == 30.0, "what was set by hand is not"
 
 
 def test_what_is_set_by_hand_is_never_exceeded() -> None:

@@ -10,7 +10,7 @@ from pillarbox.delivery.route import RouteTable, Rule
 from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.transport.base import Attempt
 from pillarbox.delivery.worker import Worker
-from pillarbox.kit.clock import HOUR, MINUTE, SECOND
+from pillarbox.kit.clock import DAY, HOUR, MINUTE, SECOND
 from pillarbox.kit.errors import Invalid, NotFound
 from pillarbox.kit.ids import Scope
 from pillarbox.operate import history, queue
@@ -166,6 +166,17 @@ async def test_a_throttled_provider_rests_its_rows_untouched_and_the_others_go(o
     assert await office.deliver() == ["b@work.example"]
     office.clock.at += 2 * MINUTE
     assert await office.deliver() == ["a@gmail.example"]
+
+
+async def test_a_pace_that_is_forgotten_is_shown_no_longer(office: Office) -> None:
+    office.far.reply = "421 4.7.28 too much mail from you"
+    await office.promise("a@gmail.example")
+    await office.deliver()
+    office.far.reply = ""
+    office.clock.at += DAY
+
+    assert await office.deliver() == ["a@gmail.example"]
+    assert await queue.paces(office.desk) == []
 
 
 async def test_a_retry_of_a_provider_ends_its_rest(office: Office) -> None:

@@ -187,3 +187,16 @@ def test_a_client_that_lost_the_answer_makes_no_second_bounce(
     ses.meta.events.register("before-send.ses.SendBounce", same_call)
     assert bounce(ses, original, GONE) == bounce(ses, original, GONE)
     assert len(mail_to(server, shop)) == 1
+
+
+def test_a_bounce_may_name_the_identity_on_whose_authority_it_is_sent(
+    server: Server, ses: Any, shop: str, original: str
+) -> None:
+    own = f"arn:aws:ses:us-east-1:{server.account}:identity/example.com"
+    with refused("AccessDenied", status=403):
+        bounce(ses, original, GONE, BounceSenderArn=own.replace(server.account, "999999999983"))
+    with refused("InvalidParameterValue"):
+        bounce(ses, original, GONE | {"RecipientArn": own})
+    assert mail_to(server, shop) == []
+    bounce(ses, original, GONE, BounceSenderArn=own)
+    assert len(mail_to(server, shop)) == 1

@@ -8,19 +8,20 @@ from collections.abc import Sequence
 
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
+from pillarbox.resources.sending_authorization import OnBehalf, given
 from pillarbox.resources.unsupported import refuse_members
 from pillarbox.sending.bounce_message import Bounce, Failed, Fields, check_original, compose_bounce, original_of
 from pillarbox.sending.draft import V1_SIZE_LIMIT, Draft, Raw
 
-_OWN_ONLY = "a bounce is sent on the account's own authority."
+_OWN_ONLY = "a bounce is about a message of the account itself."
 
 
 @operation("ses", "SendBounce")
 async def send_bounce(call: Call, params: Params) -> Result:
-    refuse_members(params, {"BounceSenderArn": _OWN_ONLY})
     bounce, message_id = _bounce(params), params["OriginalMessageId"]
     found = await original_of(call.store, call.scope, message_id)
     original = check_original(found, message_id, bounce.failed, call.now)
+    authority = given(params, "BounceSenderArn")
     raw = compose_bounce(bounce, original, f"mta.{call.services.service_domain}")
     draft = Draft(
         scope=call.scope,
@@ -33,6 +34,7 @@ async def send_bounce(call: Call, params: Params) -> Result:
         size_limit=V1_SIZE_LIMIT,
         sender=bounce.sender,
         is_report=True,
+        on_behalf=OnBehalf(authority),
     )
     return {"MessageId": await call.services.sender.send(draft, call.now)}
 

@@ -26,9 +26,7 @@ def reviews(*, json: _Json = False, place: Place = HERE) -> None:
     say(table(headings, rows))
 
 
-def production(
-    account: str, /, *, region: str = "us-east-1", deny: str = "", place: Place = HERE
-) -> None:
+def production(account: str, /, *, region: str = "us-east-1", deny: str = "", place: Place = HERE) -> None:
     """Let an account out of the sandbox, so that it may send to anybody.
 
     Parameters

@@ -1,0 +1,257 @@
+"""Links and pixels that tell of clicks and opens: made so that only we can make them, and read from what arrives.
+
+Pure. Made by delivery/transform/tracking.py, read by edge/tracking.py. A link
+holds its target in the open and a MAC over it, so that a redirect needs no
+store and leads nowhere that the mail did not. Mail clients damage links; what
+they do to them is undone by trying each likely original against the MAC.
+"""
+
+import base64
+import binascii
+import hmac
+import re
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+# The recipient of a copy that several people got: who of them it was cannot be told.
+EVERYONE = 0xFFFF
+LINK_PATH = "/CL0/"
+PIXEL_PATH = "/CI0/"
+# Larger requests are answered with 400 by SES as well.
+LONGEST_TARGET = 8192
+
+_MAC_BYTES = 30
+_RECIPIENT_BYTES = 2
+_FIXED_BYTES = _RECIPIENT_BYTES + _MAC_BYTES
+_FIXED_LETTERS = 43
+_MOST_LEVELS = 4
+# Letters of guesses at one level: a request that is nobody's link must not cost much.
+_MOST_TRIED = 32 * 1024
+# What stands for itself in the target's place. All else is encoded there once, `%` too, so that one decoding gives
+# the target. A `+` is encoded because half of the world reads it as a space.
+_PLAIN = ":=@!$()*,;~"
+_MESSAGE_ID = r"[0-9a-f]{16}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9]{6}"
+_TAIL = re.compile(rf"/([0-9]{{1,6}})/({_MESSAGE_ID})(?:/([A-Za-z0-9_-]*)(=*)([0-9]{{0,6}}))?")
+_PIXEL = re.compile(rf"({_MESSAGE_ID})(?:/([A-Za-z0-9_-]*)(=*)([0-9]{{0,6}}))?")
+_ONE_SLASH = re.compile(r"(https?):/+(?=[^/])", re.IGNORECASE)
+_TARGET = re.compile(r"https?://[!-~]+", re.IGNORECASE)
+_OCTETS = re.compile(r"%[0-9A-Fa-f]{2}")
+# What a client that decodes a second time has taken away is put back: for values of a query that were encoded as a
+# whole, as an address, and as little as they may be.
+_KEPT_IN_VALUES = ("-._~", "-._~!'()*", "-._~:/!'()*$,;", "-._~:/@!'()*$,;", "-._~:/@!'()*$,;+?")
+
+
+class Link(NamedTuple):
+    """A link that is signed and whole: `number` tells apart the places where one message has the same target.
+
+    `recipient` is the place in the list of the message's recipients, or EVERYONE. `tags` are those of the link as they
+    are written in mail: `key:value;key:value;`.
+    """
+
+    message_id: str
+    recipient: int
+    number: int
+    url: str
+    tags: str
+
+
+class Pixel(NamedTuple):
+    """A pixel that is signed and whole."""
+
+    message_id: str
+    recipient: int
+
+
+class SignatureLost(NamedTuple):
+    """A link that may be one of that message: its signature was cut, or made with a key that is not here.
+
+    It leads somewhere only if the message has one of `urls` in it, which are the likely targets.
+    """
+
+    message_id: str
+    number: int
+    urls: tuple[str, ...]
+
+
+class TrackingLinks:
+    """Makes links and reads them; whoever does not have the keys can make none that is read as whole."""
+
+    def __init__(self, keys: Mapping[int, bytes]) -> None:
+        """`keys` are by their numbers, the one that signs last."""
+        self._keys = dict(keys)
+        self._newest = next(reversed(self._keys))
+
+    def link(self, message_id: str, recipient: int, number: int, url: str, tags: str = "") -> str:
+        """Return the path of a link to `url`, which is written in ASCII; it needs no escape in HTML."""
+        target = quote_from_bytes(url.encode("ascii"), safe=_PLAIN)
+        packed = _packed(tags)
+        mac = self._mac(self._newest, _link_content(message_id, recipient, number, url, packed))
+        return f"{LINK_PATH}{target}/{number}/{message_id}/{_token(recipient, mac, packed)}={self._newest}"
+
+    def pixel(self, message_id: str, recipient: int) -> str:
+        """Return the path of the pixel of a message, or of one recipient's copy of it."""
+        mac = self._mac(self._newest, _pixel_content(message_id, recipient))
+        return f"{PIXEL_PATH}{message_id}/{_token(recipient, mac, b'')}={self._newest}"
+
+    def read(self, target: bytes) -> Link | Pixel | SignatureLost | None:
+        """Return what a request asks for by its raw path, `?` and query; None for what is altered, or not ours."""
+        if len(target) > LONGEST_TARGET:
+            return None
+        text = target.decode("latin-1")
+        if text.startswith(PIXEL_PATH):
+            return self._read_pixel(text)
+        return self._read_link(text) if text.startswith(LINK_PATH) else None
+
+    def _read_pixel(self, text: str) -> Pixel | None:
+        for level in _levels(text.removeprefix(PIXEL_PATH)):
+            if found := _PIXEL.match(level):
+                message_id, letters, padding, digits = found.groups("")
+                for key, recipient, mac, _ in self._signatures(letters, padding, digits):
+                    if hmac.compare_digest(mac, self._mac(key, _pixel_content(message_id, recipient))):
+                        return Pixel(message_id, recipient)
+        return None
+
+    def _read_link(self, text: str) -> Link | SignatureLost | None:
+        lost: dict[tuple[str, int], list[str]] = {}
+        altered = False
+        for level in _levels(text.removeprefix(LINK_PATH)):
+            tails = list(_TAIL.finditer(level))
+            if not tails:
+                continue
+            tail = tails[-1]  # a target can be a link of ours itself
+            digits, message_id, letters, padding, key_digits = tail.groups("")
+            number = int(digits)
+            signatures = self._signatures(letters, padding, key_digits)
+            altered = altered or bool(signatures)
+            for url in _likely_targets(level[: tail.start()]):
+                for key, recipient, mac, packed in signatures:
+                    made = self._mac(key, _link_content(message_id, recipient, number, url, packed))
+                    if hmac.compare_digest(mac, made):
+                        return Link(message_id, recipient, number, url, _unpacked(packed))
+                lost.setdefault((message_id, number), []).append(url)
+        if altered or not lost:
+            return None
+        (message_id, number), urls = next(iter(lost.items()))
+        return SignatureLost(message_id, number, tuple(dict.fromkeys(urls)))
+
+    def _signatures(self, letters: str, padding: str, digits: str) -> list[tuple[int, int, bytes, bytes]]:
+        """Return what a signature can mean: the key's number, the recipient, the MAC and the tags.
+
+        Without its padding the number of the key stands directly behind the letters; without its number it can be any.
+        """
+        splits = [(letters, int(digits))] if digits else []
+        if not digits:
+            splits = [(letters, key) for key in self._keys]
+            if not padding:
+                splits += [(letters.removesuffix(str(key)), key) for key in self._keys if letters.endswith(str(key))]
+        found = []
+        for token, key in splits:
+            if key in self._keys and len(token) >= _FIXED_LETTERS and len(token) % 4 == _FIXED_LETTERS % 4:
+                octets = base64.urlsafe_b64decode(token + "=")
+                recipient = int.from_bytes(octets[:_RECIPIENT_BYTES])
+                found.append((key, recipient, octets[_RECIPIENT_BYTES:_FIXED_BYTES], octets[_FIXED_BYTES:]))
+        return found
+
+    def _mac(self, key: int, content: bytes) -> bytes:
+        return hmac.digest(self._keys[key], content, "sha256")[:_MAC_BYTES]
+
+
+def _link_content(message_id: str, recipient: int, number: int, url: str, packed: bytes) -> bytes:
+    """No part but the last can hold a line break, so no two links have the same content."""
+    return b"link\n%s\n%d\n%d\n%s\n%s" % (message_id.encode(), recipient, number, packed, url.encode("latin-1"))
+
+
+def _pixel_content(message_id: str, recipient: int) -> bytes:
+    return b"pixel\n%s\n%d" % (message_id.encode(), recipient)
+
+
+def _token(recipient: int, mac: bytes, packed: bytes) -> str:
+    letters = binascii.b2a_base64(recipient.to_bytes(_RECIPIENT_BYTES) + mac + packed, newline=False)
+    return letters.decode("ascii").rstrip("=").translate(_URL_SAFE)
+
+
+_URL_SAFE = str.maketrans("+/", "-_")
+
+
+def _packed(tags: str) -> bytes:
+    """Fill up with the character that ends a tag, so that the token always has one character of padding."""
+    return tags.encode("ascii") + b";" * (-len(tags) % 3)
+
+
+def _unpacked(packed: bytes) -> str:
+    text = packed.decode("latin-1").rstrip(";")
+    return f"{text};" if text else ""
+
+
+def _levels(text: str) -> Iterator[str]:
+    """Yield a text as it is, and decoded again and again for as long as that changes it."""
+    for _ in range(_MOST_LEVELS):
+        yield text
+        decoded = unquote_to_bytes(text.encode("latin-1")).decode("latin-1")
+        if decoded == text:
+            return
+        text = decoded
+
+
+def _likely_targets(text: str) -> Iterator[str]:
+    """Yield the targets that a text may have been made from, the likeliest first; all are written in ASCII."""
+    seen: set[str] = set()
+    room = _MOST_TRIED
+    for url in _guesses(text):
+        room -= len(url)
+        if url not in seen and _TARGET.fullmatch(url):
+            seen.add(url)
+            yield url
+        if room < 0:
+            return
+
+
+def _guesses(text: str) -> Iterator[str]:
+    plain = [one for given in _with_slashes(text) for one in _with_spaces(given)]
+    yield from plain
+    for one in plain:
+        yield from _encoded_anew(one)
+
+
+def _with_slashes(text: str) -> Iterator[str]:
+    """Clients that take a link for a path make one slash of two: behind the scheme, or wherever there were two."""
+    text = text.replace("&amp;", "&")
+    yield _ONE_SLASH.sub(r"\1://", text, count=1) if _ONE_SLASH.match(text) else text
+    yield _ONE_SLASH.sub(r"\1://", text)
+
+
+def _with_spaces(text: str) -> Iterator[str]:
+    """A space is written `%20` or `+`, and whoever decodes one may write the other."""
+    yield text
+    if "+" in text:
+        yield text.replace("+", "%20")
+    if "%20" in text:
+        yield text.replace("%20", "+")
+    if " " in text:
+        yield text.replace(" ", "+")
+        yield text.replace(" ", "%20")
+
+
+def _encoded_anew(text: str) -> Iterator[str]:
+    """Yield the text with what must be encoded, or is often encoded in a query, encoded; in capital and small hex."""
+    front, mark, query = text.partition("?")
+    front = _quoted(front, "%:/?#[]@!$&'()*+,;=-._~")
+    name, equals, value = query.partition("=")
+    for again in (*(_quoted(query, kept + "%&=#+") for kept in _KEPT_IN_VALUES), name + equals + _quoted(value, "%")):
+        yield f"{front}{mark}{again}"
+        yield f"{front}{mark}{_OCTETS.sub(_small, again)}"
+    yield _OCTETS.sub(_capital, text)
+    yield _OCTETS.sub(_small, text)
+
+
+def _capital(octet: re.Match[str]) -> str:
+    return octet[0].upper()
+
+
+def _small(octet: re.Match[str]) -> str:
+    return octet[0].lower()
+
+
+def _quoted(text: str, kept: str) -> str:
+    return quote_from_bytes(text.encode("latin-1"), safe=kept)

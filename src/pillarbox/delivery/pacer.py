@@ -16,6 +16,7 @@ from pillarbox.delivery.outcome import Deferred, Outcome
 from pillarbox.delivery.pace import AHEAD, Budget, Use, connections_of, is_idle, leased, raised, rate_of, slowed
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import SECOND, Clock, Millis
+from pillarbox.kit.errors import Unavailable
 from pillarbox.store import holds, pace
 from pillarbox.store.engine import Store
 from pillarbox.store.holds import Hold
@@ -25,6 +26,7 @@ from pillarbox.store.plan import Plan
 _STALE_AFTER: Millis = SECOND // 2
 _LOOK_SECONDS = 0.25
 _SEEN_FOR: Millis = 10 * SECOND
+_HELD_FOR: Millis = 10 * SECOND  # a worker with nothing else to do looks every five
 
 THROTTLED = metrics.counter(
     "delivery_throttled_total",
@@ -81,7 +83,8 @@ class Pacer:
         self._read_at = now
         limits, self._holds = await self._store.read(_limits_and_holds)
         self._limits = {Hop(one.egress, one.provider): one for one in limits}
-        for hop in [hop for hop, count in self._in_hand.items() if count]:  # what is open must stay ours
+        self._seen = {hop: seen for hop, seen in self._seen.items() if now - seen[0] <= _SEEN_FOR}
+        for hop in list(self._in_hand):  # what is open must stay ours
             await self._lease_of(hop, now)
 
     def held(self, lane: Lane) -> Hold | None:
@@ -128,6 +131,8 @@ class Pacer:
 
     def left(self, hop: Hop) -> None:
         self._in_hand[hop] -= 1
+        if not self._in_hand[hop]:
+            del self._in_hand[hop]
 
     async def turn(self, lane: Lane) -> bool:
         """Wait until an attempt may begin; False when it no longer may, and its row is to be given back."""
@@ -139,6 +144,8 @@ class Pacer:
                     allowed = await self._wait_for_turn(lane)
             finally:
                 self._waiting[hop] -= 1
+                if not self._waiting[hop]:
+                    del self._waiting[hop], self._gates[hop]
         else:
             allowed = self.opens_at(lane, 0) is not None
         if allowed:
@@ -146,12 +153,16 @@ class Pacer:
         return allowed
 
     async def learn(self, hop: Hop, outcomes: Mapping[str, Outcome], began_at: Millis) -> None:
-        """Take to heart how an attempt ended."""
+        """Take to heart how an attempt ended. Whatever becomes of that, the attempt did end so."""
         reply = next((one for one in map(_throttling_reply, outcomes.values()) if one), None)
-        if reply is not None:
+        if reply is None:
+            if hop in self._limits:
+                self._good[hop] += 1
+            return
+        try:
             await self._slow(hop, reply, began_at)
-        elif hop in self._limits:
-            self._good[hop] += 1
+        except Unavailable as error:
+            self._log.error("pace not slowed", egress=hop.egress, provider=hop.provider, why=str(error))
 
     def stop(self) -> None:
         """Let nothing begin any more; who waits for a turn is told so."""
@@ -269,5 +280,5 @@ def _lease(
     most = connections_of(limits)
     if not most:
         return limits, (budget, None)
-    until = round(max(budget.end if budget else 0.0, now)) + 2 * SECOND
+    until = round(max(budget.end if budget else 0.0, now)) + _HELD_FOR
     return limits, (budget, (yield from pace.share_connections(*hop, holder, open_now, most, until, now)))

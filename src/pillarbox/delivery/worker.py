@@ -150,7 +150,7 @@ class Worker:
         now = self._clock.now()
         due = {name: lane for name, (lane, due_at) in lanes.items() if due_at <= now and self._is_open(lane, now)}
         room = await self._pacer.room(lane.hop for lane in due.values())
-        budgets = self._turns.deal(due, +self._held, room)
+        budgets = self._turns.deal(due, self._held, room)
         rows = await self._store.write(outgoing.claim, budgets, self._lease, now, now + LEASE) if budgets else []
         self._look_at = None if rows else self._next_look(lanes, now)
         return await self._looked_up(rows) if rows else []
@@ -214,6 +214,8 @@ class Worker:
     def _end(self, key: tuple[str, int], name: str, lane: Lane) -> None:
         self._in_flight.pop(key, None)
         self._held[name] -= 1
+        if not self._held[name]:
+            del self._held[name]
         self._pacer.left(lane.hop)
         IN_FLIGHT.dec()
         if len(self._in_flight) < _AT_ONCE // 4:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,12 +14,13 @@ from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.transport.base import Attempt
 from pillarbox.delivery.worker import LEASE, Worker
 from pillarbox.kit.clock import MINUTE
+from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import SERVICE_ACCOUNT, Scope
 from pillarbox.resources import suppression
 from pillarbox.sending.accept import keep_promises
 from pillarbox.sending.system_mail import SystemMail
 from pillarbox.sending.system_mail import promise as promise_system_mail
-from pillarbox.store import events, messages, outgoing
+from pillarbox.store import events, messages, outgoing, pace
 from pillarbox.store.engine import Store
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.clock import StandingClock
@@ -185,6 +187,25 @@ async def test_an_unfinished_attempt_is_made_again_when_its_lease_ends(
 
     assert await kinds(kept, message_id) == ["Send", "DeliveryDelay"], "the one whose lease ended records nothing"
     assert len(await kept.read(outgoing.of_message, message_id)) == 1, "and closes nothing"
+
+
+async def test_a_pace_that_cannot_be_written_changes_no_outcome(
+    kept: Store, transport: ToldTransport, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message_id = await promised(kept, "a@example.net", "b@example.net")
+    slow = Deferred("later", "421 4.7.28 too much mail")
+    transport.outcomes = [{"a@example.net": Delivered("250 ok"), "b@example.net": slow}]
+    worker, write = worker_of(kept, transport, clock), kept.write
+
+    async def failing(planner: Any, *args: Any) -> Any:
+        if planner is pace.change:
+            raise Unavailable("the disk is full")
+        return await write(planner, *args)
+
+    monkeypatch.setattr(kept, "write", failing)
+    await worker.step()
+
+    assert await states(kept, message_id) == {"a@example.net": "delivered", "b@example.net": "delayed"}
 
 
 async def test_a_row_whose_transport_is_gone_waits_and_says_why(

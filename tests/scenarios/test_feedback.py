@@ -3,21 +3,26 @@
 import email
 import json
 import smtplib
+import socket
 import time
 from collections.abc import Callable, Iterator
 from email.message import Message
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 from pillarbox.delivery.reports.read import read
 from pillarbox.delivery.reports.report import ComplaintReport, DeliveryReport
+from pillarbox.events.types import Bounce, fact_from_json
 from pillarbox.kit.clock import SystemClock
 from pillarbox.kit.ids import SERVICE_ACCOUNT
 from pillarbox.operate import history
 from pillarbox.operate.messages import Summary, Wanted, page
 from pillarbox.settings import RouteSetting, SmarthostSetting
+from pillarbox.store import events
+from tests.support.postfix import Postfix
 from tests.support.server import RunningServer, Server
 from tests.support.set_up import configuration_set_told_to
 from tests.support.sink import Sink
@@ -385,3 +390,42 @@ def test_the_simulators_bounce_and_complaint_come_by_mail_and_so_does_its_reply(
     reply = next(mail for mail in mails if mail["Subject"].startswith("Automatic"))
     assert reply["Auto-Submitted"] == "auto-replied"
     assert post.suppressed() == {}
+
+
+def test_what_a_real_postfix_reports_is_understood(tmp_path: Path) -> None:
+    """Postfix takes the mail, hands it to a server that refuses it (our own return path), and brings back why."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+    with (
+        Postfix.started(port, [ADA]) as postfix,
+        RunningServer.started(
+            tmp_path,
+            dev=True,
+            dev_really_send=True,
+            service_domain=DOMAIN,
+            return_path_port=port,
+            routes=(RouteSetting(transport="smtp"),),
+            smarthost=SmarthostSetting(host=LOOPBACK, port=postfix.port, tls="none"),
+        ) as running,
+    ):
+        server = running.for_new_account()
+        server.vouch(SENDER)
+        message_id: str = server.client("ses").send_email(
+            Source=SENDER,
+            Destination={"ToAddresses": [ADA]},
+            Message={"Subject": {"Data": "Your order"}, "Body": {"Text": {"Data": "Hello."}}},
+        )["MessageId"]
+        bounces = eventually(lambda: _facts(server, message_id, Bounce), lambda found: len(found) == 1)
+
+    (bounce,) = bounces
+    assert (bounce.bounce_type, bounce.bounce_subtype) == ("Permanent", "General")
+    assert bounce.reporting_mta == "dns; smarthost.example.org"
+    (recipient,) = bounce.recipients
+    assert (recipient.address, recipient.action, recipient.status) == (ADA, "failed", "5.1.1")
+    assert str(recipient.diagnostic_code).startswith(f"smtp; 550 5.1.1 <{ADA}> no such address here")
+
+
+def _facts(server: Server, message_id: str, kind: type[T]) -> list[T]:
+    facts = (fact_from_json(row.fact) for row in server.read(events.of_message, message_id))
+    return [fact for fact in facts if isinstance(fact, kind)]

@@ -28,9 +28,11 @@ _FIXED_LETTERS = 43
 _MOST_LEVELS = 4
 # Letters of guesses at one level: a request that is nobody's link must not cost much.
 _MOST_TRIED = 32 * 1024
-# What stands for itself in the target's place. All else is encoded there once, `%` too, so that one decoding gives
-# the target. A `+` is encoded because half of the world reads it as a space.
-_PLAIN = ":=@!$()*,;~"
+# What is encoded in the target's place, `%` first, so that one decoding gives the target; all else stands for itself.
+# A `+` is encoded because half of the world reads it as a space.
+_ENCODED = tuple((letter, f"%{ord(letter):02X}") for letter in "%/?&#+'[]")
+# https://www.rfc-editor.org/rfc/rfc3986#section-2
+_URI = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
 _MESSAGE_ID = r"[0-9a-f]{16}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9]{6}"
 _TAIL = re.compile(rf"/([0-9]{{1,6}})/({_MESSAGE_ID})(?:/([A-Za-z0-9_-]*)(=*)([0-9]{{0,6}}))?")
 _PIXEL = re.compile(rf"({_MESSAGE_ID})(?:/([A-Za-z0-9_-]*)(=*)([0-9]{{0,6}}))?")
@@ -81,10 +83,18 @@ class TrackingLinks:
         """`keys` are by their numbers, the one that signs last."""
         self._keys = dict(keys)
         self._newest = next(reversed(self._keys))
+        self._macs = {number: hmac.new(key, digestmod="sha256") for number, key in self._keys.items()}
 
     def link(self, message_id: str, recipient: int, number: int, url: str, tags: str = "") -> str:
-        """Return the path of a link to `url`, which is written in ASCII; it needs no escape in HTML."""
-        target = quote_from_bytes(url.encode("ascii"), safe=_PLAIN)
+        """Return the path of a link to `url`; it needs no escape in HTML.
+
+        Raises ValueError for a `url` with characters that no URI has.
+        """
+        if not _URI.fullmatch(url):
+            raise ValueError(f"no URI: {url!r}")
+        target = url
+        for letter, encoded in _ENCODED:
+            target = target.replace(letter, encoded)
         packed = _packed(tags)
         mac = self._mac(self._newest, _link_content(message_id, recipient, number, url, packed))
         return f"{LINK_PATH}{target}/{number}/{message_id}/{_token(recipient, mac, packed)}={self._newest}"
@@ -154,7 +164,9 @@ class TrackingLinks:
         return found
 
     def _mac(self, key: int, content: bytes) -> bytes:
-        return hmac.digest(self._keys[key], content, "sha256")[:_MAC_BYTES]
+        mac = self._macs[key].copy()
+        mac.update(content)
+        return mac.digest()[:_MAC_BYTES]
 
 
 def _link_content(message_id: str, recipient: int, number: int, url: str, packed: bytes) -> bytes:
@@ -198,6 +210,8 @@ def _likely_targets(text: str) -> Iterator[str]:
     """Yield the targets that a text may have been made from, the likeliest first; all are written in ASCII."""
     seen: set[str] = set()
     room = _MOST_TRIED
+    if not _ONE_SLASH.match(text):  # still encoded, or nothing that a link leads to
+        return
     for url in _guesses(text):
         room -= len(url)
         if url not in seen and _TARGET.fullmatch(url):
@@ -208,8 +222,11 @@ def _likely_targets(text: str) -> Iterator[str]:
 
 
 def _guesses(text: str) -> Iterator[str]:
-    plain = [one for given in _with_slashes(text) for one in _with_spaces(given)]
-    yield from plain
+    plain = []
+    for given in _with_slashes(text):
+        for one in _with_spaces(given):
+            plain.append(one)
+            yield one
     for one in plain:
         yield from _encoded_anew(one)
 
@@ -217,7 +234,7 @@ def _guesses(text: str) -> Iterator[str]:
 def _with_slashes(text: str) -> Iterator[str]:
     """Clients that take a link for a path make one slash of two: behind the scheme, or wherever there were two."""
     text = text.replace("&amp;", "&")
-    yield _ONE_SLASH.sub(r"\1://", text, count=1) if _ONE_SLASH.match(text) else text
+    yield _ONE_SLASH.sub(r"\1://", text, count=1)
     yield _ONE_SLASH.sub(r"\1://", text)
 
 

@@ -168,10 +168,7 @@ def parts(send: Send) -> str:
         f"{style('Send', 'bold')}      {send.send_id}",
         f"  {send.recipient_count} recipients: {plain(_tally(send))}",
         "",
-        *(
-            f"  {plain(one.address).ljust(width)}  {style(one.status, _COLOURS.get(one.status, 'blue'))}  {one.message_id}"
-            for one in send.parts
-        ),
+        *(f"  {plain(one.address).ljust(width)}  {_coloured(one.status)}  {one.message_id}" for one in send.parts),
     ]
     if send.next:
         lines.append(style(f"there are more: --after {send.next}", "dim"))
@@ -206,7 +203,11 @@ def _statuses(recipients: list[Recipient]) -> str:
 
 def _status(recipient: Recipient) -> str:
     note = " (captured, not sent)" if recipient.captured else ""
-    return style(recipient.status, _COLOURS.get(recipient.status, "blue")) + note
+    return _coloured(recipient.status) + note
+
+
+def _coloured(status: str) -> str:
+    return style(status, _COLOURS.get(status, "blue"))
 
 
 def _event_line(told: Told) -> str:

@@ -24,7 +24,10 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Send(msgspec.Struct, frozen=True):
-    """`states` counts recipients; `unwritten` are those whose message is still to be made. `next` asks for more parts."""
+    """`states` counts recipients; `unwritten` are those whose message is still to be made.
+
+    `next` asks for more parts; None when these are the last.
+    """
 
     send_id: str
     states: dict[str, int]

@@ -7,7 +7,7 @@ puts a group of promises on disk in one transaction, with a verdict for each;
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
 

@@ -114,4 +114,3 @@ def parts_of(send_id: str, after: str, limit: int) -> Plan[list[PartRow]]:
         (send_id, after, limit),
     )
     return [PartRow(*row) for row in rows]
-

@@ -1,52 +1,79 @@
-"""ARNs by which a caller says on whose authority it sends."""
+"""Whose ARN speaks for which address, and what its owner allows."""
+
+import json
 
 import pytest
 
 from pillarbox.kit.errors import Invalid
 from pillarbox.kit.ids import Scope
-from pillarbox.resources import identities, sending_authorization
-from pillarbox.resources.identities import IdentityMissing
-from pillarbox.resources.sending_authorization import Claim
-from pillarbox.resources.unsupported import Unsupported
+from pillarbox.resources import identities, identity_policies
+from pillarbox.resources.sending_authorization import Claim, Given, OnBehalf, claim, from_headers, owners
 from pillarbox.store.engine import Store
 
-HERE = Scope("111111111111", "us-east-1")
-ARN = "arn:aws:ses:us-east-1:111111111111:identity/"
+NOW = 1_790_000_000_000
+HERE = Scope("111122223333", "us-east-1")
+OWNER = Scope("444455556666", "us-east-1")
+ARN = "arn:aws:ses:us-east-1:444455556666:identity/Example.com"
+SOURCE = OnBehalf(source=Given("SourceArn", ARN))
 
 
-@pytest.fixture
-async def own(store: Store) -> Store:
-    """A store with the identity `example.com`."""
-    await store.write(identities.vouch, HERE, "example.com", 0)
-    return store
+@pytest.mark.parametrize("address", ["jo@example.com", "jo@EXAMPLE.com", "jo@mail.example.com"])
+@pytest.mark.parametrize("role", ["source", "author", "return_path"])
+def test_the_arn_of_the_source_goes_for_every_address_that_it_covers(role: str, address: str) -> None:
+    assert claim(HERE, SOURCE, role, address, address) == Claim(address, ARN, OWNER, "example.com")
 
 
-@pytest.mark.parametrize("address", ["jo@example.com", "Jo <jo@mail.EXAMPLE.com>", None])
-async def test_an_own_identity_that_covers_the_sender_passes(own: Store, address: str | None) -> None:
-    await own.read(sending_authorization.check, HERE, [Claim("SourceArn", ARN + "Example.com", address)])
+def test_nothing_is_claimed_without_an_arn() -> None:
+    assert claim(HERE, OnBehalf(), "source", "jo@example.com", "jo@example.com") is None
+    only = OnBehalf(return_path=Given("ReturnPathArn", ARN))
+    assert claim(HERE, only, "source", "jo@example.com", "jo@example.com") is None
+
+
+def test_an_arn_of_its_own_comes_before_that_of_the_source() -> None:
+    other = ARN.replace("Example.com", "other.example")
+    both = OnBehalf(Given("SourceArn", ARN), None, Given("ReturnPathArn", other))
+    found = claim(HERE, both, "return_path", "b@other.example", "b@other.example")
+    assert found is not None and found.arn == other
+
+
+def test_the_arn_of_the_source_leaves_other_addresses_alone() -> None:
+    assert claim(HERE, SOURCE, "return_path", "b@other.example", "b@other.example") is None
+    with pytest.raises(Invalid, match=r"does not cover b@other\.example"):
+        claim(HERE, SOURCE, "source", "b@other.example", "b@other.example")
 
 
 @pytest.mark.parametrize(
-    ("arn", "reason"),
+    ("arn", "why"),
     [
-        (ARN + "example.net", IdentityMissing),
-        (ARN.replace("us-east-1", "eu-west-1") + "example.com", IdentityMissing),
-        (ARN.replace("111111111111", "222222222222") + "example.com", Unsupported),
-        (ARN.replace(":ses:", ":sns:") + "example.com", Invalid),
-        (ARN.replace("identity", "template") + "example.com", Invalid),
-        ("example.com", Invalid),
+        ("example.com", "is not the ARN of an identity"),
+        ("arn:aws:sns:us-east-1:444455556666:example.com", "is not the ARN of an identity"),
+        (ARN.replace("identity/", "template/"), "is not the ARN of an identity"),
+        (ARN.replace("us-east-1", "eu-west-1"), "is an identity of region eu-west-1"),
     ],
 )
-async def test_another_authority_is_refused(own: Store, arn: str, reason: type[Exception]) -> None:
-    with pytest.raises(reason):
-        await own.read(sending_authorization.check, HERE, [Claim("SourceArn", arn, "jo@example.com")])
+def test_what_cannot_speak_for_anybody_here_is_refused(arn: str, why: str) -> None:
+    with pytest.raises(Invalid, match=f"Invalid value for SourceArn: .* {why}"):
+        claim(HERE, OnBehalf(Given("SourceArn", arn)), "source", "jo@example.com", "jo@example.com")
 
 
-async def test_an_identity_that_does_not_cover_the_sender_is_refused(own: Store) -> None:
-    with pytest.raises(Invalid, match=r"does not cover jo@example.net"):
-        await own.read(sending_authorization.check, HERE, [Claim("SourceArn", ARN + "example.com", "jo@example.net")])
+def test_headers_claim_what_the_call_does_not() -> None:
+    headers = from_headers({"x-ses-source-arn": "a", "x-ses-from-arn": "b", "x-ses-return-path-arn": "c"})
+    assert [one.arn for one in headers if one] == ["a", "b", "c"]
+    merged = SOURCE.or_else(headers)
+    assert merged.source == Given("SourceArn", ARN)
+    assert merged.author == Given("X-SES-FROM-ARN", "b")
 
 
-def test_only_what_is_given_is_claimed() -> None:
-    found = sending_authorization.claims({"SourceArn": "x"}, {"SourceArn": "jo@example.com", "FromArn": None})
-    assert found == [Claim("SourceArn", "x", "jo@example.com")]
+async def test_an_owner_is_found_with_the_policies_in_force(store: Store) -> None:
+    document = {"Statement": {"Effect": "Allow", "Principal": "*", "Action": "ses:*", "Resource": ARN.lower()}}
+    wanted = Claim("jo@example.com", ARN, OWNER, "example.com")
+    assert await store.read(owners, [wanted]) == {}
+
+    await store.write(identities.verify_domain, OWNER, "example.com", NOW, False)
+    await store.write(identity_policies.put, OWNER, "example.com", "p", json.dumps(document), NOW)
+    pending = (await store.read(owners, [wanted]))[ARN]
+    assert not pending.verified
+    assert [len(policy.statements) for policy in pending.policies] == [1]
+
+    await store.write(identities.vouch, OWNER, "example.com", NOW)
+    assert (await store.read(owners, [wanted]))[ARN].verified

@@ -42,6 +42,16 @@ def record_once(event: Event, fact_key: str) -> Plan[bool]:
     return True
 
 
+def record_new(told: Sequence[tuple[Event, str]]) -> Plan[int]:
+    """Record those facts (each with its key) that are told for the first time; return how many."""
+    if not told:
+        return 0
+    keys = {(event.scope.account, fact_key): event for event, fact_key in told}
+    new = yield from log.first_seen_among(list(keys), told[0][0].recorded_at)
+    yield from record([event for key, event in keys.items() if key in new])
+    return len(new)
+
+
 def _row(event: Event) -> log.EventRow:
     return log.EventRow(
         event.event_id,

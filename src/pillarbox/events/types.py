@@ -103,21 +103,28 @@ class RenderingFailure(msgspec.Struct, frozen=True, tag=Kind.RENDERING_FAILURE.v
 
 
 class Open(msgspec.Struct, frozen=True, tag=Kind.OPEN.value, omit_defaults=True):
-    """The pixel was fetched."""
+    """The pixel was fetched.
+
+    `recipient` is who opened it, where the copy was theirs alone; `automated` says why it looks like a program.
+    """
 
     ip_address: str
     user_agent: str
     is_bot_event: str | None = None
+    automated: str | None = None
+    recipient: str | None = None
 
 
 class Click(msgspec.Struct, frozen=True, tag=Kind.CLICK.value, omit_defaults=True):
-    """A link was followed."""
+    """A link was followed; `recipient` and `automated` are as with an open."""
 
     ip_address: str
     user_agent: str
     link: str
     link_tags: dict[str, list[str]] | None = None
     is_bot_event: str | None = None
+    automated: str | None = None
+    recipient: str | None = None
 
 
 class TopicPreferences(msgspec.Struct, frozen=True):

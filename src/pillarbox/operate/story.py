@@ -81,10 +81,11 @@ def tell(event: Event) -> Story:
             return _delay(fact, event.happened_at)
         case RenderingFailure(name, error):
             return Story(f"Delivered to nobody: the template {name} could not be filled", error)
-        case Open(address, program):
-            return Story(f"Opened from {address}", program)
-        case Click(address, program, link):
-            return Story(f"The link {link} was followed from {address}", program)
+        case Open() as fact:
+            return Story(f"Opened{_by(fact)} from {fact.ip_address}{_automated(fact)}", fact.user_agent)
+        case Click() as fact:
+            followed = f"The link {fact.link} was followed{_by(fact)} from {fact.ip_address}"
+            return Story(f"{followed}{_automated(fact)}", fact.user_agent)
         case Subscription() as fact:
             return _subscription(fact)
 
@@ -141,6 +142,16 @@ def _delay(fact: DeliveryDelay, now: Millis) -> Story:
     why = _DELAYS.get(fact.delay_type, fact.delay_type)
     left = max(0, fact.expires_at - now)
     return Story(f"Not yet delivered to {who}: {why}; tried again for {span(left)} at most", _said(fact.recipients))
+
+
+def _by(fact: Open | Click) -> str:
+    return f" by {fact.recipient}" if fact.recipient else ""
+
+
+def _automated(fact: Open | Click) -> str:
+    return (
+        f", likely by a program ({fact.automated or 'as the service that sent it says'})" if fact.is_bot_event else ""
+    )
 
 
 def _subscription(fact: Subscription) -> Story:

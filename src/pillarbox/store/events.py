@@ -17,6 +17,9 @@ _COLUMNS = "event_id, account, region, shard, message_id, kind, happened_at, rec
 _SETTLED = "/*pg: AND tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint */"
 
 
+_KEYS_AT_ONCE = 100
+
+
 class EventRow(NamedTuple):
     event_id: str
     account: str
@@ -50,6 +53,21 @@ def first_seen(account: str, fact_key: str, now: Millis) -> Plan[bool]:
         (account, fact_key, now),
     )
     return bool(rows)
+
+
+def first_seen_among(keys: Sequence[tuple[str, str]], now: Millis) -> Plan[set[tuple[str, str]]]:
+    """Return those (account, key) that are told for the first time, and remember that they were told."""
+    new: set[tuple[str, str]] = set()
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        some = keys[start : start + _KEYS_AT_ONCE]
+        marks = ", ".join(["(?, ?, ?)"] * len(some))
+        rows = yield Rows(
+            f"INSERT INTO seen (account, fact_key, recorded_at) VALUES {marks}"
+            " ON CONFLICT (account, fact_key) DO NOTHING RETURNING account, fact_key",
+            [value for account, fact_key in some for value in (account, fact_key, now)],
+        )
+        new.update((row[0], row[1]) for row in rows)
+    return new
 
 
 def of_message(message_id: str) -> Plan[list[EventRow]]:

@@ -176,7 +176,7 @@ class MailFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     before Date and Message-ID are set; `tags` are the sender's and SES's own.
     `return_path` is where feedback goes by mail: empty for mail of the service
     itself, which leaves with the null path. `source_arn` is the identity of another
-    account on whose authority it was sent, if there is one.
+    account on whose authority it was sent, and `tenant` for whom, if there is one.
     """
 
     sender: str
@@ -192,6 +192,7 @@ class MailFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     templated: bool = False
     source_arn: str = ""
     only_to: str = ""
+    tenant: str = ""
 
 
 def kind_of(fact: Fact) -> Kind:

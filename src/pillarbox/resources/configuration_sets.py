@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/ses/latest/dg/using-configuration-sets.html
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 import msgspec
@@ -15,6 +15,7 @@ from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Duplicate, Invalid, LimitReached, NotFound
 from pillarbox.kit.ids import Scope
 from pillarbox.resources import pages, tags
+from pillarbox.resources.configuration_set_options import Delivery, Tracking
 from pillarbox.resources.suppression_reasons import Reasons
 from pillarbox.store import nouns
 from pillarbox.store.nouns import Noun
@@ -52,7 +53,8 @@ class ConfigurationSet(msgspec.Struct, frozen=True):
 
     `fresh_start_at` is when its sending was last switched on again.
     `suppressed_reasons` takes the place of the account's choice for the set's
-    mail; None leaves it to the account.
+    mail; None leaves it to the account. `tracking` is None until somebody says
+    where tracked links are to lead.
     """
 
     name: str
@@ -61,6 +63,8 @@ class ConfigurationSet(msgspec.Struct, frozen=True):
     fresh_start_at: Millis | None = None
     tags: dict[str, str] = msgspec.field(default_factory=dict)
     suppressed_reasons: Reasons | None = None
+    delivery: Delivery = Delivery()
+    tracking: Tracking | None = None
 
     @property
     def splits(self) -> bool | None:
@@ -119,8 +123,12 @@ def create(
     sending_enabled: bool = True,
     reputation_metrics: bool = False,
     suppressed_reasons: Reasons | None = None,
+    delivery: Delivery = Delivery(),
+    tracking: Tracking | None = None,
+    pools: Collection[str] = (),
     tag_pairs: Iterable[tuple[str, str]] = (),
 ) -> Plan[None]:
+    """Make a set; `tracking` is as tracking_options.checked has returned it."""
     if not _NAME.fullmatch(name):
         raise InvalidConfigurationSet(
             f"Invalid configuration set name <{name}>: "
@@ -132,6 +140,8 @@ def create(
         reputation_metrics,
         tags=tags.checked(tag_pairs, KIND),
         suppressed_reasons=suppressed_reasons,
+        delivery=delivery.checked(pools),
+        tracking=tracking,
     )
     if not (yield from nouns.create(scope, KIND, name, _write(made), now)):
         raise ConfigurationSetExists(name)
@@ -155,19 +165,35 @@ def set_sending(scope: Scope, name: str, enabled: bool, now: Millis) -> Plan[Non
             one, sending_enabled=enabled, fresh_start_at=now if fresh else one.fresh_start_at
         )
 
-    yield from _change(scope, name, edit, now)
+    yield from change(scope, name, edit, now)
 
 
 def set_reputation_metrics(scope: Scope, name: str, enabled: bool, now: Millis) -> Plan[None]:
-    yield from _change(scope, name, lambda one: msgspec.structs.replace(one, reputation_metrics=enabled), now)
+    yield from change(scope, name, lambda one: msgspec.structs.replace(one, reputation_metrics=enabled), now)
 
 
 def set_suppressed_reasons(scope: Scope, name: str, reasons: Reasons | None, now: Millis) -> Plan[None]:
     """Choose for which reasons the set's recipients are suppressed; None leaves it to the account."""
-    yield from _change(scope, name, lambda one: msgspec.structs.replace(one, suppressed_reasons=reasons), now)
+    yield from change(scope, name, lambda one: msgspec.structs.replace(one, suppressed_reasons=reasons), now)
 
 
-def _change(scope: Scope, name: str, edit: Callable[[ConfigurationSet], ConfigurationSet], now: Millis) -> Plan[None]:
+def set_delivery(scope: Scope, name: str, delivery: Delivery, pools: Collection[str], now: Millis) -> Plan[None]:
+    """Say how the set's mail is delivered from its next attempt on, and from where what is sent from now on leaves."""
+    delivery.checked(pools)
+    yield from change(scope, name, lambda one: msgspec.structs.replace(one, delivery=delivery), now)
+
+
+def set_tls_required(scope: Scope, name: str, required: bool, now: Millis) -> Plan[None]:
+    """Say whether the set's mail needs TLS, and leave its other ways as they are."""
+
+    def edit(one: ConfigurationSet) -> ConfigurationSet:
+        return msgspec.structs.replace(one, delivery=msgspec.structs.replace(one.delivery, tls_required=required))
+
+    yield from change(scope, name, edit, now)
+
+
+def change(scope: Scope, name: str, edit: Callable[[ConfigurationSet], ConfigurationSet], now: Millis) -> Plan[None]:
+    """Replace a set by what `edit` makes of it, or raise ConfigurationSetMissing."""
     changed = yield from nouns.change(scope, KIND, name, lambda document: _write(edit(_read(document))), now)
     if not changed:
         raise ConfigurationSetMissing(name)

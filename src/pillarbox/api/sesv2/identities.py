@@ -13,6 +13,7 @@ from pillarbox.api.sesv2 import tags
 from pillarbox.kit.errors import Invalid
 from pillarbox.resources import identities, identity_dkim, identity_dns, identity_mail_from, identity_policies
 from pillarbox.resources.identities import EASY, REJECT, USE_DEFAULT, Filter, Identity, MailFrom
+from pillarbox.resources.identity_names import is_domain
 
 _STATUSES = {
     "PENDING": "Pending",
@@ -30,10 +31,11 @@ _SPELLED_ON_MX_FAILURE = {behavior: name for name, behavior in _ON_MX_FAILURE.it
 @operation("sesv2", "CreateEmailIdentity")
 async def create_email_identity(call: Call, params: Params) -> Result:
     name, signing = params["EmailIdentity"], params.get("DkimSigningAttributes", {})
+    origin = signing.get("DomainSigningAttributesOrigin")
     plan = partial(
         identity_dkim.create,
         verify_at_once=call.services.verify_at_once,
-        asked=await dkim.asked(call, name, signing, signing.get("DomainSigningAttributesOrigin")),
+        asked=await dkim.asked(call, name, signing, origin) if signing or is_domain(name) else None,
         tag_pairs=tags.pairs(params.get("Tags", ())),
         configuration_set=params.get("ConfigurationSetName"),
     )

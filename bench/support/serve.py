@@ -17,10 +17,11 @@ from typing import Any, NamedTuple
 
 import uvloop
 
-import pillarbox.app
+import pillarbox.app.doors
 from bench.support.process import started
 from bench.support.requests import SENDER
-from pillarbox.app import Listening, serve, settle_memory
+from pillarbox.app.listening import Listening, settle_memory
+from pillarbox.app.server import serve
 from pillarbox.kit.clock import SystemClock
 from pillarbox.kit.ids import Scope
 from pillarbox.resources import credentials, identities
@@ -70,8 +71,8 @@ async def run(kind: str, folder: Path) -> None:
 
 
 def _leave_out_the_sender() -> None:
-    whole: Any = pillarbox.app.Services
-    pillarbox.app.Services = lambda **parts: dataclasses.replace(whole(**parts), sender=NoSender())  # type: ignore[misc,assignment]
+    whole = pillarbox.app.doors.services_of
+    pillarbox.app.doors.services_of = lambda *args: dataclasses.replace(whole(*args), sender=NoSender())  # type: ignore[arg-type]
 
 
 async def _announce(listening: Listening) -> None:

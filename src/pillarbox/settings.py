@@ -114,6 +114,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     smtp_regions: tuple[str, ...] = ()
     tls_certificate: str = ""
     tls_key: str = ""
+    workers: Annotated[int, msgspec.Meta(ge=0, le=256)] = 0
     dev: bool = False
     any_sender: bool = False
     dev_really_send: bool = False

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pillarbox.app import serve
+from pillarbox.app.server import serve
 from pillarbox.pubsub.deliver import Deliverer
 from pillarbox.settings import Settings
 

@@ -9,7 +9,8 @@ from types import TracebackType
 
 import uvloop
 
-from pillarbox.app import Listening, serve
+from pillarbox.app.listening import Listening
+from pillarbox.app.server import serve
 from pillarbox.settings import Settings
 
 

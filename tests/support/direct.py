@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pillarbox.app import mx_transport
+from pillarbox.app.transports import mx_transport
 from pillarbox.delivery.transport.mx import MxTransport
 from pillarbox.kit.clock import Clock, SystemClock
 from pillarbox.settings import MxSetting, Settings

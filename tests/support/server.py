@@ -12,7 +12,8 @@ import boto3
 import uvloop
 from botocore.config import Config
 
-from pillarbox.app import Listening, serve
+from pillarbox.app.listening import Listening
+from pillarbox.app.server import serve
 from pillarbox.kit.clock import SystemClock
 from pillarbox.kit.ids import Scope
 from pillarbox.resources import credentials, identities

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from pillarbox.app import smarthost_of
+from pillarbox.app.transports import smarthost_of
 from pillarbox.delivery.transport.smtp import SmtpTransport
 from pillarbox.settings import SmarthostSetting
 

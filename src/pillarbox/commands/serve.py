@@ -21,7 +21,7 @@ from pillarbox.operate.snippet import NOT_LOOKED_AT, NOT_SHOWN_AGAIN, boto3_snip
 from pillarbox.settings import Settings, from_process
 
 if TYPE_CHECKING:
-    from pillarbox.app import Listening
+    from pillarbox.app.listening import Listening
     from pillarbox.operate.keys import KeyPair
 
 
@@ -150,7 +150,7 @@ def _run(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    from pillarbox.app import serve as serve_until
+    from pillarbox.app.server import serve as serve_until
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -160,7 +160,7 @@ async def _serve(settings: Settings) -> None:
 
 
 async def _announce(listening: "Listening") -> None:
-    from pillarbox.app import settle_memory
+    from pillarbox.app.listening import settle_memory
     from pillarbox.kit.clock import SystemClock
     from pillarbox.operate import keys
     from pillarbox.operate.desk import Desk

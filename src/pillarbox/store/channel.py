@@ -11,7 +11,7 @@ import asyncio
 import pickle
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 _LENGTH = struct.Struct(">Q")
 
@@ -38,8 +38,7 @@ class Channel(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by descent
 
     def say(self, value: Any) -> None:
         """Send a value; it is lost when the other process is."""

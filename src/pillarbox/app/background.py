@@ -1,0 +1,77 @@
+"""What works in the background: delivery, the followers of the event log, the posts that leave, and upkeep."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from pillarbox.app.listening import Listening
+from pillarbox.app.transports import transports
+from pillarbox.delivery.depth import DepthGauge
+from pillarbox.delivery.prepare import Preparer, Site
+from pillarbox.delivery.scan import EicarScanner
+from pillarbox.delivery.worker import Worker
+from pillarbox.destinations.fanout import FanOut
+from pillarbox.destinations.forwarding import Forwarding
+from pillarbox.events.follow import Follower
+from pillarbox.kit import log
+from pillarbox.kit.clock import Clock
+from pillarbox.kit.net import Outside
+from pillarbox.pubsub.deliver import Deliverer
+from pillarbox.pubsub.queue_sweep import QueueSweep
+from pillarbox.pubsub.signing import Signer
+from pillarbox.sending.expand import Expander
+from pillarbox.stats.follow import count
+from pillarbox.upkeep.identity_checks import IdentityChecks
+from pillarbox.upkeep.retry_keys import RetryKeySweep
+from pillarbox.upkeep.runner import Runner
+from pillarbox.upkeep.unconfirmed import Unconfirmed
+
+
+async def background(
+    listening: Listening, signer: Signer, clock: Clock, running: AsyncExitStack
+) -> list[Coroutine[Any, Any, None]]:
+    """Build what works in the background: delivery, the followers of the event log, and the posts that leave."""
+    settings, store = listening.settings, listening.store
+    site = Site(settings.service_domain, f"mta.{settings.service_domain}")
+    preparer = await Preparer.load(store, listening.keyring, clock, site, signs_twice=settings.sign_twice)
+    by_name = await transports(listening, site.reporting_mta, clock, running)
+    outside = Outside(
+        allow_loopback=settings.dev or settings.sns_private_addresses,
+        allow_private=settings.sns_private_addresses,
+    )
+    running.push_async_callback(outside.close)
+    checks = IdentityChecks(store, listening.names, listening.keyring, settings.service_domain)
+    return [
+        Worker(store, by_name, EicarScanner(), preparer, clock, listening.book).run(),
+        DepthGauge(store, clock).run(),
+        Follower("destinations", store, FanOut(settings.service_domain, clock), clock).run(),
+        Follower("forwarding", store, Forwarding(settings.service_domain, listening.routes(), clock), clock).run(),
+        Follower("stats", store, count, clock).run(),
+        Deliverer(store, signer, outside, listening.keyring, listening.public_url, clock).run(),
+        QueueSweep(store, clock).run(),
+        Expander(store, listening.routes(), clock).run(),
+        RetryKeySweep(store, clock).run(),
+        Unconfirmed(store, clock).run(),
+        Runner(store, checks, clock).run(),
+    ]
+
+
+@asynccontextmanager
+async def kept_running(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> AsyncIterator[None]:
+    """Run a part until the block is left.
+
+    A part that fails stops the server: whoever started it starts it again, and nothing promised is lost; a
+    server that goes on without its worker would only look alive.
+    """
+    task = asyncio.create_task(work)
+    task.add_done_callback(lambda _: stop.set())
+    try:
+        yield
+    finally:
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            log.named("app").error("a part of the server failed", why=repr(error))
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,189 @@
+"""The doors: HTTP with all its faces, SMTP submission and the return path, opened on sockets that are bound already."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from urllib.parse import urlsplit
+
+import uvicorn
+
+from pillarbox.api import registry
+from pillarbox.api.call import Services
+from pillarbox.app.listening import Listening, Sockets
+from pillarbox.dashboard.app import build
+from pillarbox.delivery.verp import ReturnPaths
+from pillarbox.edge.authenticate import AnySecret, Authenticator, SignedOnly, Window
+from pillarbox.edge.connection import Connection
+from pillarbox.edge.failures import Failures
+from pillarbox.edge.gateway import Gateway
+from pillarbox.edge.http import HttpEdge
+from pillarbox.edge.return_path import ReturnPathDoor
+from pillarbox.edge.returns import House, Returns
+from pillarbox.edge.smtp_door import Limits, SmtpDoor
+from pillarbox.edge.smtp_login import AnyPassword, DerivedPasswords
+from pillarbox.edge.smtp_tls import load as load_tls
+from pillarbox.edge.verification import VerificationPages
+from pillarbox.edge.watched import WatchedAuthenticator, WatchedLogins
+from pillarbox.kit.clock import Clock
+from pillarbox.kit.ids import REGIONS
+from pillarbox.pubsub.signing import Signer
+from pillarbox.resources.account import Quota
+from pillarbox.sending.accept import Sender
+from pillarbox.sending.admission import RateAdmission
+from pillarbox.sending.standing import Standings
+from pillarbox.sending.verification_mail import VerificationMail
+from pillarbox.settings import Settings
+
+_STOPPING_SECONDS = 10
+
+
+async def open_doors(
+    listening: Listening, sockets: Sockets, signer: Signer, clock: Clock, running: AsyncExitStack
+) -> None:
+    """Answer on every socket until `running` is left; requests in hand are finished then."""
+    services = services_of(listening, clock)
+    failures = Failures(clock)
+    await running.enter_async_context(_http(_edge(listening, services, signer, failures, clock), sockets.http))
+    door = await _smtp_door(listening, services.sender, failures, clock)
+    await running.enter_async_context(door.serving(sockets.smtp, sockets.smtps))
+    returns = await _return_path(listening, door.tls, clock)
+    await running.enter_async_context(returns.serving(sockets.return_path))
+
+
+def _authenticator(listening: Listening, failures: Failures, clock: Clock) -> Authenticator:
+    settings = listening.settings
+    if settings.dev:
+        return AnySecret(Window(settings.signature_window_seconds, settings.sigv3))
+    window = Window(settings.signature_window_seconds, settings.sigv3, frozenset(_regions(settings)))
+    return WatchedAuthenticator(SignedOnly(listening.store, listening.keyring, clock, window), failures)
+
+
+def _regions(settings: Settings) -> tuple[str, ...]:
+    return (*(settings.regions or REGIONS), *settings.smtp_regions)
+
+
+def services_of(listening: Listening, clock: Clock) -> Services:
+    """Build what operations call. In dev mode quotas are told, not enforced."""
+    settings, store = listening.settings, listening.store
+    quota = Quota(settings.max_24_hour_send, settings.max_send_rate, settings.sandbox)
+    enforced = not settings.dev
+    daily_limit = int(quota.max_24_hour) if enforced and quota.max_24_hour >= 0 else None
+    rate = quota.max_rate if enforced and quota.max_rate > 0 else None
+    route = listening.routes()
+    sender = Sender(
+        store,
+        Standings(
+            store,
+            clock,
+            any_sender=settings.any_sender,
+            sandbox=enforced and settings.sandbox,
+            splits=settings.split_recipients,
+            split_limit=settings.split_recipient_limit,
+        ),
+        route,
+        RateAdmission(lambda _: rate),
+        lambda _: daily_limit,
+    )
+    return Services(
+        store=store,
+        sender=sender,
+        verification_mail=VerificationMail(
+            listening.keyring,
+            route,
+            public_url=listening.public_url,
+            service_domain=settings.service_domain,
+            verify_at_once=settings.dev,
+        ),
+        keyring=listening.keyring,
+        public_url=listening.public_url,
+        service_domain=settings.service_domain,
+        verify_at_once=settings.dev,
+        quota=quota,
+    )
+
+
+def _edge(listening: Listening, services: Services, signer: Signer, failures: Failures, clock: Clock) -> HttpEdge:
+    settings = listening.settings
+    gateway = Gateway(services, registry.load(), _authenticator(listening, failures, clock), clock)
+    host = urlsplit(listening.public_url).hostname
+    pages = build(
+        listening.store,
+        clock,
+        listening.keyring,
+        endpoint=listening.public_url,
+        dev=settings.dev,
+        hosts=frozenset({host} if host else ()),
+    )
+    return HttpEdge(
+        gateway,
+        pages,
+        {signer.certificate_path: signer.certificate},
+        VerificationPages(listening.store, listening.keyring, clock),
+        body_limit_bytes=settings.body_limit_bytes,
+        in_flight_bytes=settings.bodies_in_flight_bytes,
+        metrics_token=settings.metrics_token,
+    )
+
+
+async def _smtp_door(listening: Listening, sender: Sender, failures: Failures, clock: Clock) -> SmtpDoor:
+    settings, store, keyring = listening.settings, listening.store, listening.keyring
+    name = f"email-smtp.{settings.service_domain}"
+    regions = _regions(settings)
+    derived = DerivedPasswords(store, keyring, clock, regions)
+    return SmtpDoor(
+        sender,
+        AnyPassword(regions) if settings.dev else WatchedLogins(derived, failures),
+        clock,
+        await load_tls(store, keyring, name, (settings.tls_certificate, settings.tls_key), clock.now()),
+        name=name,
+        limits=Limits(settings.smtp_connections, settings.smtp_idle_seconds, settings.bodies_in_flight_bytes),
+        takes_plaintext=settings.dev,
+    )
+
+
+async def _return_path(listening: Listening, tls: ssl.SSLContext, clock: Clock) -> ReturnPathDoor:
+    settings = listening.settings
+    paths = await ReturnPaths.load(listening.store, listening.keyring, clock.now())
+    house = House(settings.service_domain, settings.operator_address, listening.routes())
+    returns = Returns(listening.store, paths, house, clock)
+    return ReturnPathDoor(returns, clock, tls, name=f"mta.{settings.service_domain}")
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn without its signal handlers: when to stop is for the command line to say."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def _http(edge: HttpEdge, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve until the block is left; requests in hand are finished."""
+    server = _HttpServer(
+        uvicorn.Config(
+            edge,
+            loop="none",
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=_STOPPING_SECONDS,
+        )
+    )
+    serving = asyncio.create_task(server.serve([listener]))
+    while not server.started:
+        if serving.done():
+            await serving
+        await asyncio.sleep(0.001)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving

@@ -1,0 +1,130 @@
+"""Where a server listens, and what each of its processes has at hand.
+
+Touches sockets, which are bound before anything else so that a port in use is
+told at once. Used by app/server.py, and by app/worker.py on sockets that it
+inherits.
+"""
+
+import gc
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pillarbox.delivery.provider_book import ProviderBook
+from pillarbox.delivery.route import RouteTable, Rule
+from pillarbox.kit.clock import Clock
+from pillarbox.kit.dns import Names
+from pillarbox.kit.secrets import Keyring
+from pillarbox.settings import Settings
+from pillarbox.store.engine import Store
+
+
+class CannotListen(OSError):
+    """An address is in use, or is none of this machine's."""
+
+    def __init__(self, host: str, port: int, error: OSError) -> None:
+        super().__init__(error.errno, error.strerror)
+        self.address = f"{host}:{port}"
+
+
+class Sockets(NamedTuple):
+    """What a server listens on; None where it is switched off."""
+
+    http: socket.socket
+    smtp: socket.socket | None
+    smtps: socket.socket | None
+    return_path: socket.socket | None
+
+    @classmethod
+    def bound(cls, settings: Settings) -> "Sockets":
+        """Bind what the settings ask for, or raise CannotListen and leave nothing bound."""
+        made: list[socket.socket | None] = [_listen(settings.host, settings.port)]
+        try:
+            for port in (settings.smtp_port, settings.smtps_port, settings.return_path_port):
+                made.append(_listen(settings.host, max(port, 0)) if port else None)
+        except OSError:
+            for one in filter(None, made):
+                one.close()
+            raise
+        return cls.of(made)
+
+    @classmethod
+    def of(cls, sockets: Sequence[socket.socket | None]) -> "Sockets":
+        http, *mail = sockets
+        assert http is not None
+        return cls(http, *mail)
+
+    def close(self) -> None:
+        for one in filter(None, self):
+            one.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A server that is ready: where it listens, and its parts for those who look inside.
+
+    The ports of SMTP (with STARTTLS, and with TLS from the first byte) and of the return path are 0 where it is
+    switched off.
+    """
+
+    settings: Settings
+    port: int
+    public_url: str
+    store: Store
+    keyring: Keyring
+    smtp_port: int
+    smtps_port: int
+    return_path_port: int
+    names: Names
+    book: ProviderBook
+
+    @classmethod
+    def on(cls, sockets: Sockets, settings: Settings, store: Store, keyring: Keyring, clock: Clock) -> "Listening":
+        port, smtp_port, smtps_port, return_path_port = (one.getsockname()[1] if one else 0 for one in sockets)
+        names = Names(settings.nameservers, validates=settings.dns_validates)
+        return cls(
+            settings,
+            port,
+            settings.public_url.rstrip("/") or f"http://localhost:{port}",
+            store,
+            keyring,
+            smtp_port,
+            smtps_port,
+            return_path_port,
+            names,
+            ProviderBook(store, names, clock),
+        )
+
+    def routes(self) -> RouteTable:
+        """Return which transport serves which mail, as the settings say."""
+        given = self.settings.routes
+        rules = [Rule(route.transport, route.account, route.configuration_set, route.domain) for route in given]
+        return RouteTable(rules, self.book.known)
+
+
+def open_folder(settings: Settings) -> Keyring:
+    """Make the data folder, which holds the keyring and the admin socket whatever the store is."""
+    settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Keyring.open_file(settings.keyring_path)
+
+
+def settle_memory() -> None:
+    """Spare the garbage collector what was built at the start: it lives as long as the process.
+
+    For processes that do nothing but serve. A request makes some hundred objects and hardly a cycle, so the
+    collector may also look less often than by default.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), backlog=2048, family=family)
+    except OSError as error:
+        raise CannotListen(host, port, error) from None
+    listener.setblocking(False)
+    return listener

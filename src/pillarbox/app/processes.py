@@ -1,0 +1,135 @@
+"""The worker processes of one machine: started, watched, started again, and stopped before what they need.
+
+Touches child processes. Built by app/serve.py when the settings ask for
+workers. A worker runs the doors (HTTP and SMTP) on sockets that it inherits;
+what it writes goes to PostgreSQL, or to the process that holds the embedded
+store. It lives no longer than its standard input, which ends with this
+process, however that ends.
+"""
+
+import asyncio
+import contextlib
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import msgspec
+
+from pillarbox.app.listening import Sockets
+from pillarbox.kit import log, metrics
+from pillarbox.settings import Settings
+from pillarbox.store.engine import Store
+from pillarbox.store.keeper import Keeper
+from pillarbox.store.sqlite import SqliteStore
+
+READY = b"ready\n"
+_STOPPING_SECONDS = 15.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 5.0
+_STREAM_BUFFER_BYTES = 1 << 20
+
+_log = log.named("workers")
+STARTED = metrics.counter(
+    "worker_processes_started_total", doc="Worker processes started; more than there are: some died."
+)
+
+
+class Orders(msgspec.Struct, frozen=True):
+    """What a worker reads from its standard input. Sockets are inherited under these numbers; -1 is none."""
+
+    settings: Settings
+    sockets: list[int]
+    stream: int
+
+
+class Workers:
+    """`count` processes like each other. One that ends is started again, after a pause that grows."""
+
+    def __init__(self, settings: Settings, sockets: Sockets, store: Store, count: int) -> None:
+        self._settings = settings
+        self._sockets = sockets
+        self._store = store
+        self._count = count
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run them until the block is left; entered when every one answers."""
+        answering = [asyncio.Event() for _ in range(self._count)]
+        watching = [asyncio.create_task(self._keep_alive(one)) for one in answering]
+        try:
+            await asyncio.gather(*(one.wait() for one in answering))
+            yield
+        finally:
+            for one in watching:
+                one.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+
+    async def _keep_alive(self, answering: asyncio.Event) -> None:
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            async with self._worker() as child:
+                if await _line(child) == READY:
+                    answering.set()
+                    pause = _FIRST_PAUSE_SECONDS
+                code = await child.wait()
+            metrics.forget_process(child.pid)
+            _log.error("a worker process ended and is started again", pid=child.pid, code=code, pause_seconds=pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    @asynccontextmanager
+    async def _worker(self) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Start one, and stop it when the block is left: it finishes what it has in hand."""
+        async with self._stream() as stream:
+            numbers = [one.fileno() if one else -1 for one in self._sockets]
+            orders = Orders(self._settings, numbers, stream.fileno() if stream else -1)
+            child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "pillarbox.app.worker",
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                pass_fds=[number for number in (*numbers, orders.stream) if number >= 0],
+            )
+            if stream:
+                stream.close()
+            STARTED.inc()
+            assert child.stdin is not None
+            child.stdin.write(msgspec.json.encode(orders) + b"\n")
+            try:
+                yield child
+            finally:
+                child.stdin.close()
+                await _ended(child)
+
+    @asynccontextmanager
+    async def _stream(self) -> AsyncIterator[socket.socket | None]:
+        """Serve the embedded store over a stream whose other end is lent; PostgreSQL needs none."""
+        if not isinstance(self._store, SqliteStore):
+            yield None
+            return
+        ours, theirs = socket.socketpair()
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _STREAM_BUFFER_BYTES)
+        keeper = await Keeper.serving(self._store, ours)
+        try:
+            yield theirs
+        finally:
+            keeper.close()
+            theirs.close()
+
+
+async def _line(child: asyncio.subprocess.Process) -> bytes:
+    assert child.stdout is not None
+    return await child.stdout.readline()
+
+
+async def _ended(child: asyncio.subprocess.Process) -> None:
+    try:
+        async with asyncio.timeout(_STOPPING_SECONDS):
+            await child.wait()
+    except TimeoutError:
+        _log.error("a worker process did not stop in time and is killed", pid=child.pid)
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()

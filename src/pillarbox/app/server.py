@@ -1,0 +1,56 @@
+"""The server: binds, opens the store, starts every part in order of need, and stops them in reverse.
+
+Called by the command line and by tests.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+from pillarbox.app.background import background, kept_running
+from pillarbox.app.doors import open_doors
+from pillarbox.app.listening import Listening, Sockets, open_folder
+from pillarbox.app.processes import Workers
+from pillarbox.kit import log
+from pillarbox.kit.clock import Clock, SystemClock
+from pillarbox.operate.desk import Desk
+from pillarbox.operate.socket import AdminSocket
+from pillarbox.pubsub.signing import Signer
+from pillarbox.settings import Settings
+from pillarbox.store import leases
+from pillarbox.store.engine import open_store
+
+
+async def serve(
+    settings: Settings,
+    stop: asyncio.Event,
+    announce: Callable[[Listening], Any],
+    clock: Clock | None = None,
+) -> None:
+    """Run until `stop`; `announce` is told when the server answers."""
+    clock = clock or SystemClock()
+    log.configure(as_json=settings.log_json, level=settings.log_level)
+    async with AsyncExitStack() as running:
+        sockets = Sockets.bound(settings)
+        running.callback(sockets.close)
+        keyring = open_folder(settings)
+        store = await open_store(settings.database, settings.folder)
+        running.push_async_callback(store.close)
+        listening = Listening.on(sockets, settings, store, keyring, clock)
+        if store.is_ours_alone:
+            await store.write(leases.end_all, clock.now())
+        signer = await Signer.load(store, keyring, settings.sns_cert_url or listening.public_url, clock.now())
+        running.callback(signer.close)
+        for work in await background(listening, signer, clock, running):
+            await running.enter_async_context(kept_running(work, stop))
+        if settings.workers:
+            await running.enter_async_context(Workers(settings, sockets, store, settings.workers).running())
+        else:
+            await open_doors(listening, sockets, signer, clock, running)
+        desk = Desk(store, keyring, clock, listening.public_url, settings.dev, settings.service_domain, listening.names)
+        await running.enter_async_context(AdminSocket(settings.socket_path, desk).running())
+        announced = announce(listening)
+        if asyncio.iscoroutine(announced):
+            await announced
+        await stop.wait()

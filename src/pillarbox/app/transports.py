@@ -1,0 +1,93 @@
+"""The transports, built from the settings: which next hops there are, and how each is spoken to."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+
+from pillarbox.app.listening import Listening
+from pillarbox.delivery.transport.base import Transport
+from pillarbox.delivery.transport.capture import CaptureTransport
+from pillarbox.delivery.transport.mta_sts import Policies
+from pillarbox.delivery.transport.mx import Direct, MxTransport
+from pillarbox.delivery.transport.mx_hosts import Bounds
+from pillarbox.delivery.transport.mx_tls import Security
+from pillarbox.delivery.transport.simulator import SimulatorTransport
+from pillarbox.delivery.transport.smtp import Smarthost, SmtpTransport
+from pillarbox.delivery.transport.smtp_connection import Login, Manner
+from pillarbox.delivery.transport.smtp_pool import Upkeep
+from pillarbox.kit.clock import Clock
+from pillarbox.kit.dns import Names
+from pillarbox.kit.net import Outside, reason_to_refuse
+from pillarbox.settings import MxSetting, Settings, SmarthostSetting
+from pillarbox.store.engine import Store
+
+T = TypeVar("T")
+
+
+async def transports(
+    listening: Listening, our_name: str, clock: Clock, running: AsyncExitStack
+) -> dict[str, Transport]:
+    """Return every transport that the settings know, by its name; they are closed with `running`."""
+    settings, store = listening.settings, listening.store
+    made: list[Transport] = [CaptureTransport(store), SimulatorTransport()]
+    if settings.smarthost is not None:
+        smtp = SmtpTransport(smarthost_of(settings.smarthost, our_name))
+        running.push_async_callback(smtp.close)
+        made.append(smtp)
+    if any(route.transport == "mx" for route in settings.routes):
+        made.append(await running.enter_async_context(mx_transport(settings, listening.names, store, clock)))
+    return {transport.name: transport for transport in made}
+
+
+def smarthost_of(setting: SmarthostSetting, our_name: str) -> Smarthost:
+    """Return the next hop as the transport wants it."""
+    login = Login(setting.user, setting.password, setting.password_without_tls) if setting.user else None
+    return Smarthost(
+        setting.host,
+        setting.port,
+        setting.tls,
+        setting.verify,
+        setting.ca_file,
+        _taken_from(setting, Manner, helo=setting.helo or our_name),
+        _taken_from(setting, Upkeep),
+        login,
+    )
+
+
+@asynccontextmanager
+async def mx_transport(
+    settings: Settings, names: Names, store: Store, clock: Clock, *, policy_port: int = 443
+) -> AsyncIterator[MxTransport]:
+    """Lend the transport `mx`, which knows by what names and addresses it would meet itself."""
+    setting = settings.mx or MxSetting()
+    helo = setting.helo or f"mta.{settings.service_domain}"
+    own = {helo.lower(), *map(str.lower, setting.own), setting.source_ipv4, setting.source_ipv6} - {""}
+    inside = setting.private_addresses
+    refusing = partial(reason_to_refuse, allow_loopback=inside, allow_private=inside)
+    direct = Direct(
+        setting.port,
+        _taken_from(setting, Manner, helo=helo),
+        _taken_from(setting, Upkeep),
+        Bounds(frozenset(own), refusing, setting.versions),
+        setting.source_ipv4,
+        setting.source_ipv6,
+        setting.hosts_seconds,
+        settings.dns_validates,
+    )
+    security = Security(setting.ca_file, clock)
+    outside = Outside(names, allow_loopback=inside, allow_private=inside, tls=security.by_name)
+    policies = Policies(names, outside, store, clock, port=policy_port) if setting.mta_sts else None
+    transport = MxTransport(direct, names, policies, security)
+    try:
+        yield transport
+    finally:
+        await transport.close()
+        await outside.close()
+
+
+def _taken_from(setting: msgspec.Struct, kind: type[T], **changed: Any) -> T:
+    """Return a `kind` of the settings of the same names."""
+    return msgspec.convert({**msgspec.structs.asdict(setting), **changed}, kind)

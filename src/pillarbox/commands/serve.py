@@ -5,8 +5,12 @@ is all that a newcomer needs for a first message.
 """
 
 import asyncio
+import atexit
 import os
+import shutil
 import signal
+import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -17,6 +21,7 @@ from pillarbox.commands.keys import FIRST_REGION
 from pillarbox.commands.printing import say, style
 from pillarbox.commands.reach import CommandError
 from pillarbox.edge.smtp_password import smtp_password
+from pillarbox.kit import metrics
 from pillarbox.operate.snippet import NOT_LOOKED_AT, NOT_SHOWN_AGAIN, boto3_snippet
 from pillarbox.settings import Settings, from_process
 
@@ -38,6 +43,7 @@ def serve(
     dev_really_send: Annotated[bool | None, Parameter(negative="")] = None,
     public_url: str | None = None,
     database: str | None = None,
+    workers: int | None = None,
     config: Path | None = None,
     log_json: Annotated[bool | None, Parameter(negative="")] = None,
     log_level: str | None = None,
@@ -71,6 +77,8 @@ def serve(
         The URL under which others reach this server.
     database
         `sqlite:` (in the data folder) or `postgresql://…`.
+    workers
+        Processes that answer beside this one, which then delivers and keeps the embedded store; 0 for none.
     config
         A settings file (TOML).
     log_json
@@ -84,6 +92,8 @@ def serve(
 
 
 def _run_or_tell(settings: Settings) -> None:
+    if settings.workers:
+        _count_together()
     try:
         _run(settings)
     except OSError as error:
@@ -91,6 +101,14 @@ def _run_or_tell(settings: Settings) -> None:
     except OverflowError:
         highest = max(settings.port, settings.smtp_port, settings.smtps_port, settings.return_path_port)
         raise CommandError(f"settings: a port is at most 65535, not {highest}") from None
+
+
+def _count_together() -> None:
+    """Let this process and its workers share their metrics, which must be settled before metrics are made."""
+    if metrics.FOLDER not in os.environ:
+        os.environ[metrics.FOLDER] = tempfile.mkdtemp(prefix="pillarbox-metrics-")
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the same program again
+    atexit.register(shutil.rmtree, os.environ[metrics.FOLDER], ignore_errors=True)
 
 
 def welcome(listening: "Listening", pair: "KeyPair | None", key_id: str | None) -> str:

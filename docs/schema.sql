@@ -232,6 +232,19 @@ CREATE TABLE paces (
     PRIMARY KEY (egress, provider)
 ) WITHOUT ROWID;
 
+CREATE TABLE quarantine (
+    upstream TEXT NOT NULL,
+    post_id TEXT NOT NULL,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    arrived_at BIGINT NOT NULL,
+    why TEXT NOT NULL,
+    content TEXT NOT NULL,
+    PRIMARY KEY (upstream, post_id)
+) WITHOUT ROWID;
+
+CREATE INDEX quarantine_by_time ON quarantine (arrived_at, upstream, post_id);
+
 CREATE TABLE queue_messages (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     queue TEXT NOT NULL,
@@ -308,3 +321,13 @@ CREATE TABLE suppressed (
 ) WITHOUT ROWID;
 
 CREATE INDEX suppressed_by_time ON suppressed (account, region, updated_at, address);
+
+CREATE TABLE upstream_ids (
+    upstream TEXT NOT NULL,
+    their_id TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    linked_at BIGINT NOT NULL,
+    PRIMARY KEY (upstream, their_id)
+) WITHOUT ROWID;
+
+CREATE INDEX upstream_ids_by_message ON upstream_ids (message_id);

@@ -120,6 +120,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dev_really_send: bool = False
     public_url: str = ""
     sns_cert_url: str = ""
+    tracking_url: str = ""
     service_domain: str = "pillarbox.localhost"
     sign_twice: bool = False
     sandbox: bool = False

@@ -25,7 +25,10 @@ _DRAIN_SECONDS = 10
 
 
 class Answered(NamedTuple):
-    """What the load saw. `acknowledged` counts also what was answered after the time was over."""
+    """What the load saw. `acknowledged` counts also what was answered after the time was over.
+
+    `started_at` is when the first request left, by time.time().
+    """
 
     rate: float
     p50_ms: float
@@ -34,6 +37,7 @@ class Answered(NamedTuple):
     bad: int
     broken: int
     first_bad: str
+    started_at: float
 
 
 class Connection(asyncio.Protocol):
@@ -111,7 +115,7 @@ async def run(host: str, port: int, requests: list[bytes], connections: int, sec
     loop = asyncio.get_running_loop()
     for number in range(connections):
         await loop.create_connection(lambda n=number: Connection(load, n * 7), host, port)  # type: ignore[misc]
-    started = time.perf_counter()
+    started, started_at = time.perf_counter(), time.time()
     await asyncio.sleep(seconds)
     took = time.perf_counter() - started
     load.over = True
@@ -125,6 +129,7 @@ async def run(host: str, port: int, requests: list[bytes], connections: int, sec
         bad=load.bad,
         broken=load.broken,
         first_bad=load.first_bad,
+        started_at=started_at,
     )
     return answered, load
 

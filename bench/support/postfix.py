@@ -30,18 +30,38 @@ class Postfix(NamedTuple):
     settings: str
     folder: Path
 
-    def queued(self) -> int:
-        """Return how many messages it still holds."""
+    def queued(self, *queues: str) -> int:
+        """Return how many messages it still holds, in these queues or in all."""
         spool = self.folder / "spool"
-        return sum(len(files) for name in ("incoming", "active", "deferred") for _, _, files in os.walk(spool / name))
+        names = queues or ("incoming", "active", "deferred")
+        return sum(len(files) for name in names for _, _, files in os.walk(spool / name))
+
+
+@contextmanager
+def sinking() -> Iterator[int]:
+    """Run Postfix's own sink, which takes everything, until the block is left; yield its port."""
+    port = free_port()
+    sink = subprocess.Popen(["/usr/sbin/smtp-sink", "-u", "nobody", f"127.0.0.1:{port}", "1000"])
+    try:
+        _wait_for(port)
+        yield port
+    finally:
+        sink.terminate()
+        sink.wait(10)
 
 
 @contextmanager
 def relaying(folder: Path) -> Iterator[Postfix]:
     """Run a sink, and a Postfix that relays to it, until the block is left."""
-    sink_port, port = free_port(), free_port()
+    with sinking() as sink_port, relaying_to(sink_port, folder) as server:
+        yield server
+
+
+@contextmanager
+def relaying_to(sink_port: int, folder: Path) -> Iterator[Postfix]:
+    """Run a Postfix that relays to a port of this machine until the block is left."""
+    port = free_port()
     folder.chmod(0o755)
-    sink = subprocess.Popen(["/usr/sbin/smtp-sink", "-u", "nobody", f"127.0.0.1:{sink_port}", "1000"])
     settings = _configure(folder, port, sink_port)
     _postfix(settings, "start")
     try:
@@ -50,8 +70,6 @@ def relaying(folder: Path) -> Iterator[Postfix]:
         yield Postfix(port, pid, _shown(settings), folder)
     finally:
         _postfix(settings, "stop")
-        sink.terminate()
-        sink.wait(10)
 
 
 def submit(postfix: Postfix, mail: Path, sender: str, sessions: int, count: int) -> float:

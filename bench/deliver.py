@@ -1,0 +1,194 @@
+"""How many messages a second go from accepted to delivered, signed, beside a Postfix that relays the same mail.
+
+Run with `make bench-deliver`. The candidates take turns at the same load, each started anew for each turn and
+handing over to a sink of the same kind:
+
+- deliver: Pillarbox as it is served by default, outside dev mode, with the route `smtp`: requests verified, every
+  acceptance on disk before its answer (synchronous FULL), every message signed with DKIM (RSA-2048), every outcome
+  on disk as an event, every conversation kept.
+- deliver-ed25519: the same, signed with Ed25519.
+- postfix: Debian's Postfix, syncing as by default, taking the same mail by SMTP and relaying it unsigned.
+
+In the `mixed` case the sink refuses one recipient in ten for ever and defers one; both send the sender a bounce for
+the former, Pillarbox tells it as an event as well. A turn ends when every message has been tried, and its rate is of all messages over all of
+that time. After each turn of Pillarbox its store is compared with what was acknowledged.
+"""
+
+import os
+import sys
+import tempfile
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import mean
+from typing import NamedTuple
+
+import apsw
+
+from bench.support import load, postfix
+from bench.support.choosy_sink import choosy_sink
+from bench.support.delivering import delivering
+from bench.support.process import cpu_seconds
+from bench.support.requests import SENDER, html_of, signed_requests, write_file
+from pillarbox.sending.compose import compose
+from pillarbox.sending.draft import Simple, Text
+
+ROUNDS = 2
+SECONDS = 6.0
+CONNECTIONS = 64
+REQUESTS = 400
+DRAIN_SECONDS = 120.0
+_OUTCOMES = "pillarbox_delivery_outcomes_total{"
+
+
+class Case(NamedTuple):
+    """What is sent, and whether the sink takes all of it."""
+
+    name: str
+    length: int
+    takes_all: bool
+
+
+CASES = (Case("2KB", 2_000, True), Case("30KB", 30_000, True), Case("mixed", 2_000, False))
+WHAT = {
+    "deliver": "signed requests, each on disk before its answer, DKIM RSA-2048, each outcome an event on disk",
+    "deliver-ed25519": "the same with DKIM Ed25519",
+    "postfix": "the same mail over SMTP, fsync for each, relayed unsigned",
+}
+
+
+class Turn(NamedTuple):
+    """What one candidate did in one turn: messages a second from the first request to the last outcome."""
+
+    rate: float
+    cpu_us: float
+
+
+@contextmanager
+def sinking(case: Case, folder: Path) -> Iterator[int]:
+    if case.takes_all:
+        with postfix.sinking() as port:
+            yield port
+    else:
+        with choosy_sink(folder) as port:
+            yield port
+
+
+def deliver(folder: Path, case: Case, algorithm: str = "rsa") -> Turn:
+    with sinking(case, folder) as sink, delivering(folder / "data", sink, algorithm) as served:
+        file, ids = folder / "requests", folder / "ids"
+        endpoint = f"http://127.0.0.1:{served.port}"
+        write_file(file, signed_requests(endpoint, served.key_id, served.secret, html_of(case.length), REQUESTS))
+        warm = load.send(served.port, file, CONNECTIONS, 0.5, ids)
+        _wait_until(lambda: _tried(served.port) >= warm.acknowledged)
+        known = ids.read_text().split()
+        before = cpu_seconds(served.pid)
+        answered = load.send(served.port, file, CONNECTIONS, SECONDS, ids)
+        assert not answered.bad, f"{answered.bad} requests were answered with an error: {answered.first_bad}"
+        _wait_until(lambda: _tried(served.port) >= warm.acknowledged + answered.acknowledged)
+        took = time.time() - answered.started_at
+        cpu = cpu_seconds(served.pid) - before
+        acknowledged = {*known, *ids.read_text().split()}
+    _compare(folder / "data", acknowledged, case)
+    return Turn(answered.acknowledged / took, cpu / answered.acknowledged * 1e6)
+
+
+def deliver_ed25519(folder: Path, case: Case) -> Turn:
+    return deliver(folder, case, "ed25519")
+
+
+def relay(folder: Path, case: Case) -> Turn:
+    content = Simple(Text("A subject", "UTF-8"), html=Text(html_of(case.length), "UTF-8"))
+    mail = folder / "mail"
+    # smtp-source ends the lines itself.
+    mail.write_bytes(compose(content, sender=SENDER, to=["recipient@example.net"]).raw.replace(b"\r\n", b"\n"))
+    with sinking(case, folder) as sink, postfix.relaying_to(sink, folder) as server:
+
+        def is_empty() -> bool:
+            return not server.queued("incoming", "active", "maildrop")
+
+        warm_up = 500
+        count = int(SECONDS * warm_up / postfix.submit(server, mail, SENDER, CONNECTIONS, warm_up))
+        _wait_until(is_empty)
+        before, started_at = cpu_seconds(server.pid), time.time()
+        postfix.submit(server, mail, SENDER, CONNECTIONS, count)
+        _wait_until(is_empty)
+        took = time.time() - started_at
+        return Turn(count / took, (cpu_seconds(server.pid) - before) / count * 1e6)
+
+
+CANDIDATES: dict[str, Callable[[Path, Case], Turn]] = {
+    "deliver": deliver,
+    "deliver-ed25519": deliver_ed25519,
+    "postfix": relay,
+}
+
+
+def _tried(port: int) -> int:
+    """Return how many messages have been tried, however that ended, and where it was refused, its bounce as well."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+        found = [line for line in answer.read().decode().splitlines() if line.startswith(_OUTCOMES)]
+    tried = {line: int(float(line.rpartition(" ")[2])) for line in found}
+    return sum(tried.values()) - sum(count for line, count in tried.items() if 'outcome="refused"' in line)
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    until = time.monotonic() + DRAIN_SECONDS
+    while not holds():
+        assert time.monotonic() < until, f"not everything was tried within {DRAIN_SECONDS:.0f} s"
+        time.sleep(0.1)
+
+
+def _compare(folder: Path, acknowledged: set[str], case: Case) -> None:
+    """Every message has the event that its recipient's outcome is."""
+    database = apsw.Connection(str(folder / "pillarbox.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    kinds: dict[str, set[str]] = {}
+    for message_id, kind in database.execute("SELECT message_id, kind FROM events WHERE kind <> 'Send'"):
+        kinds.setdefault(message_id, set()).add(kind)
+    database.close()
+    told = Counter(min(kinds.get(message_id, {"nothing"})) for message_id in acknowledged)
+    allowed = {"Delivery"} if case.takes_all else {"Delivery", "Bounce", "DeliveryDelay"}
+    assert set(told) == allowed, f"of {len(acknowledged)} acknowledged messages these were told: {dict(told)}"
+
+
+def measure() -> dict[tuple[str, str], list[Turn]]:
+    """Let the candidates take turns, and print each turn as it ends."""
+    turns: dict[tuple[str, str], list[Turn]] = {}
+    for number in range(1, ROUNDS + 1):
+        for case in CASES:
+            for name, candidate in CANDIDATES.items():
+                # /var/tmp is on a disk also where /tmp is memory.
+                with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="bench-") as folder:
+                    turn = candidate(Path(folder), case)
+                turns.setdefault((name, case.name), []).append(turn)
+                print(f"round {number}  {name:16} {case.name:>5} {turn.rate:8,.0f}/s {turn.cpu_us:7.0f} µs", flush=True)
+    return turns
+
+
+def main() -> None:
+    if os.geteuid() != 0:
+        sys.exit("bench-deliver starts a Postfix, which only root can: run it as root, for example in a container")
+    means = {
+        key: Turn(mean(turn.rate for turn in turns), mean(turn.cpu_us for turn in turns))
+        for key, turns in measure().items()
+    }
+    print(f"\nMeans of {ROUNDS} rounds, {CONNECTIONS} connections, {os.cpu_count()} cores shared with load and sink:")
+    print(f"{'':24}  delivered/s  CPU µs each")
+    for (name, case_name), turn in means.items():
+        print(f"{name:17} {case_name:>6}  {turn.rate:11,.0f}  {turn.cpu_us:11.0f}")
+    print()
+    for name in ("deliver", "deliver-ed25519"):
+        for case in CASES:
+            ours, theirs = means[name, case.name], means["postfix", case.name]
+            print(
+                f"ratio {name}-{case.name}/postfix-{case.name} {ours.rate / theirs.rate:.2f}"
+                f"   ({ours.rate:,.0f}/s, {ours.cpu_us:.0f} µs, {WHAT[name]};"
+                f" {theirs.rate:,.0f}/s, {theirs.cpu_us:.0f} µs, {WHAT['postfix']})"
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -67,7 +67,9 @@ class Box:
     async def subscribe(self, endpoint: str, *, confirmed: bool = True, **attributes: str) -> Subscribed:
         protocol = "sqs" if endpoint.startswith("arn:") else endpoint.partition(":")[0]
         wanted = Wanted("events", protocol, endpoint, attributes, "me")
-        made = await self.store.write(subscriptions.subscribe, HERE, wanted, KEYRING, self.clock.at)
+        made = await self.store.write(
+            subscriptions.subscribe, HERE, subscriptions.named(HERE, wanted, KEYRING), self.clock.at
+        )
         if confirmed and made.is_pending:
             name = subscriptions.name_of(made.arn, HERE)
             one = await self.store.read(subscriptions.find, HERE, name, self.clock.at)

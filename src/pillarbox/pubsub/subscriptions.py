@@ -11,7 +11,7 @@ import hmac
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -77,13 +77,15 @@ class Subscription(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True, frozen=True)
 class Wanted:
-    """What Subscribe asks for. `principal` is the ARN of who asks."""
+    """What Subscribe asks for. `principal` is the ARN of who asks; see `named` for the rest."""
 
     topic: str
     protocol: str
     endpoint: str
     attributes: Mapping[str, str]
     principal: str
+    name: str = ""
+    sealed_login: bytes | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -122,7 +124,15 @@ def login_row(scope: Scope, name: str) -> str:
     return f"subscription {scope.account} {scope.region} {name}"
 
 
-def subscribe(scope: Scope, wanted: Wanted, keyring: Keyring, now: Millis) -> Plan[Subscribed]:
+def named(scope: Scope, wanted: Wanted, keyring: Keyring) -> Wanted:
+    """Give what is wanted its name, and seal the login in its URL for it: a keyring does not go into plans."""
+    login = endpoint_of(wanted.protocol, wanted.endpoint, scope).login
+    name = f"{wanted.topic}:{new_uuid()}"
+    sealed = keyring.seal(login.encode(), login_row(scope, name)) if login else None
+    return replace(wanted, name=name, sealed_login=sealed)
+
+
+def subscribe(scope: Scope, wanted: Wanted, now: Millis) -> Plan[Subscribed]:
     """Subscribe an endpoint, once: asked again, the subscription that is there is the answer.
 
     A queue of the account is confirmed at once; a URL is sent a link to visit.
@@ -139,7 +149,6 @@ def subscribe(scope: Scope, wanted: Wanted, keyring: Keyring, now: Millis) -> Pl
                 raise InvalidParameter("Attributes Reason: Subscription already exists with different attributes")
             return (yield from _ask_again(scope, name, one, now))
     _check_filters(present, attributes)
-    name = f"{wanted.topic}:{new_uuid()}"
     at_once = wanted.protocol == "sqs"
     subscription = Subscription(
         topic=wanted.topic,
@@ -148,15 +157,15 @@ def subscribe(scope: Scope, wanted: Wanted, keyring: Keyring, now: Millis) -> Pl
         principal=wanted.principal,
         state=CONFIRMED if at_once else PENDING,
         attributes=attributes,
-        token=_new_token(name),
+        token=_new_token(wanted.name),
         token_ends_at=now + _TOKEN_LIFE,
-        sealed_login=keyring.seal(endpoint.login.encode(), login_row(scope, name)) if endpoint.login else None,
+        sealed_login=wanted.sealed_login,
         was_authenticated=at_once,
     )
-    yield from nouns.create(scope, _KIND, name, _encode(subscription).decode(), now, parent=wanted.topic)
+    yield from nouns.create(scope, _KIND, wanted.name, _encode(subscription).decode(), now, parent=wanted.topic)
     if not at_once:
-        yield from _post(scope, name, subscription, posts.SUBSCRIPTION_CONFIRMATION, now)
-    return Subscribed(arn_of(scope, name), not at_once)
+        yield from _post(scope, wanted.name, subscription, posts.SUBSCRIPTION_CONFIRMATION, now)
+    return Subscribed(arn_of(scope, wanted.name), not at_once)
 
 
 def confirm(scope: Scope, topic: str, given: Confirmation, now: Millis) -> Plan[str]:

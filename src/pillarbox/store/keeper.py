@@ -48,10 +48,10 @@ class Keeper:
 
     def _answer(self, number: int, done: "asyncio.Future[Any]") -> None:
         error = done.exception()
-        self._channel.say(Written(number, done.result()) if error is None else Raised.of(number, error))
+        self._channel.say(Written(number, done.result()) if error is None else Raised(number, error))
 
     def _stuck(self, answer: Written, error: Exception) -> None:
-        self._channel.say(Raised.of(answer.number, error))
+        self._channel.say(Raised(answer.number, error))
 
     def _listen(self, topic: str) -> None:
         if topic not in self._heard_of:

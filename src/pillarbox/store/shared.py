@@ -45,22 +45,10 @@ class Written(NamedTuple):
 
 
 class Raised(NamedTuple):
-    """What a plan raised: an exception taken apart, since not every one can be made from its `args` again."""
+    """What a plan raised."""
 
     number: int
-    kind: type[BaseException]
-    args: tuple[Any, ...]
-    state: dict[str, Any]
-
-    @classmethod
-    def of(cls, number: int, error: BaseException) -> "Raised":
-        return cls(number, type(error), error.args, error.__dict__)
-
-    def exception(self) -> BaseException:
-        error = self.kind.__new__(self.kind)
-        error.args = self.args
-        error.__dict__.update(self.state)
-        return error
+    error: BaseException
 
 
 class Touched(NamedTuple):
@@ -140,7 +128,7 @@ class SharedStore:
             if asked.cancelled():
                 continue
             if isinstance(one, Raised):
-                asked.set_exception(one.exception())
+                asked.set_exception(one.error)
             else:
                 asked.set_result(one.result)
 

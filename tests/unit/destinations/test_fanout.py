@@ -40,7 +40,7 @@ class Town:
         arn = f"arn:aws:sqs:{scope.region}:{scope.account}:queue-of-{name}"
         attributes = {"FilterPolicy": filter_policy, "FilterPolicyScope": "MessageBody"} if filter_policy else {}
         wanted = subscriptions.Wanted(name, "sqs", arn, attributes, f"arn:aws:iam::{scope.account}:root")
-        await self.store.write(subscriptions.subscribe, scope, wanted, KEYRING, NOON)
+        await self.store.write(subscriptions.subscribe, scope, subscriptions.named(scope, wanted, KEYRING), NOON)
         return topics.arn_of(scope, name)
 
     async def configuration_set(self, name: str = "orders", *, scope: Scope = SCOPE) -> None:

@@ -34,7 +34,7 @@ def queue(name: str) -> str:
 
 async def subscribe(store: Store, name: str, **attributes: str) -> str:
     wanted = Wanted("events", "sqs", queue(name), attributes, "me")
-    made = await store.write(subscriptions.subscribe, HERE, wanted, KEYRING, NOON)
+    made = await store.write(subscriptions.subscribe, HERE, subscriptions.named(HERE, wanted, KEYRING), NOON)
     return subscriptions.name_of(made.arn, HERE)
 
 
@@ -55,7 +55,7 @@ async def test_every_confirmed_subscription_is_told(store: Store) -> None:
     await subscribe(store, "a")
     await subscribe(store, "b")
     wanted = Wanted("events", "https", "https://example.com/", {}, "me")
-    await store.write(subscriptions.subscribe, HERE, wanted, KEYRING, NOON)  # pending
+    await store.write(subscriptions.subscribe, HERE, subscriptions.named(HERE, wanted, KEYRING), NOON)  # pending
     assert await publish(store, notice("n1"), notice("n2")) == [None, None]
     assert await waiting(store, "a") == await waiting(store, "b") == ["n1", "n2"]
     found = await store.read(stored.endpoints)

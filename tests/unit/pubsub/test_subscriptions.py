@@ -38,7 +38,7 @@ async def topic(store: Store) -> None:
 async def subscribe(store: Store, endpoint: str = HOOK, now: Millis = NOON, **attributes: str) -> Subscribed:
     protocol = "sqs" if endpoint.startswith("arn:") else endpoint.partition(":")[0]
     wanted = Wanted("events", protocol, endpoint, attributes, ME)
-    return await store.write(subscriptions.subscribe, HERE, wanted, KEYRING, now)
+    return await store.write(subscriptions.subscribe, HERE, subscriptions.named(HERE, wanted, KEYRING), now)
 
 
 def name_of(made: Subscribed) -> str:
@@ -254,7 +254,7 @@ async def test_subscriptions_are_listed_by_topic_and_all_together(store: Store) 
     await store.write(topics.create, HERE, "others", {}, {}, NOON)
     made = [(await subscribe(store, f"https://example.com/{number}")).arn for number in range(3)]
     wanted = Wanted("others", "sqs", QUEUE, {}, ME)
-    other = await store.write(subscriptions.subscribe, HERE, wanted, KEYRING, NOON)
+    other = await store.write(subscriptions.subscribe, HERE, subscriptions.named(HERE, wanted, KEYRING), NOON)
 
     async def page(topic: str | None, after: str = "", most: int = 9) -> list[str]:
         found = await store.read(subscriptions.page, HERE, topic, after, most, NOON)

@@ -20,7 +20,8 @@ async def subscribe(call: Call, params: Params) -> Result:
         attributes=params.get("Attributes") or {},
         principal=f"arn:aws:iam::{call.scope.account}:user/{call.user_name}",
     )
-    made = await call.store.write(subscriptions.subscribe, call.scope, wanted, call.services.keyring, call.now)
+    named = subscriptions.named(call.scope, wanted, call.services.keyring)
+    made = await call.store.write(subscriptions.subscribe, call.scope, named, call.now)
     is_shown = params.get("ReturnSubscriptionArn") or not made.is_pending
     return {"SubscriptionArn": made.arn if is_shown else "pending confirmation"}
 

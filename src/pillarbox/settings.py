@@ -8,8 +8,8 @@ docs/settings.md is printed from the docstrings here.
 import os
 import ssl
 import tomllib
-from collections.abc import Mapping
-from ipaddress import ip_address
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,6 +17,7 @@ import msgspec
 
 PREFIX = "PILLARBOX_"
 _TABLES = ("smarthost", "mx")
+_SECRETS = ("access_key_id", "secret_access_key", "session_token")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _STAYS_HERE = frozenset({"capture", "simulator"})
 
@@ -35,6 +36,7 @@ class RouteSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     account: str = ""
     configuration_set: str = ""
     domain: str = ""
+    upstream: str = ""
 
 
 class SmarthostSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,6 +98,43 @@ class MxSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return frozenset({"both": {4, 6}, "ipv4": {4}, "ipv6": {6}}[self.families])
 
 
+class PoolSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[pools.NAME]` table: where mail leaves from by `mx` when its configuration set names this pool."""
+
+    source_ipv4: str = ""
+    source_ipv6: str = ""
+    helo: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:\[\]-]*$")] = ""
+
+
+class UpstreamSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One `[[upstreams]]` table: another SES, through which the transport `ses` delivers and whose events come back.
+
+    `account` is the one of ours that its suppression list and its events belong to, in the same `region`.
+    """
+
+    name: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+    region: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]+$")]
+    account: Annotated[str, msgspec.Meta(pattern=r"^(\d{12})?$")] = ""
+    endpoint_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s/]+)?/?$")] = ""
+    ca_file: str = ""
+    profile: str = ""
+    access_key_id: str = ""
+    secret_access_key: str = ""
+    session_token: str = ""
+    fallback: str = ""
+    configuration_set: str = ""
+    configuration_sets: dict[str, str] = {}
+    tracking: Literal["theirs", "ours"] = "theirs"
+    suppression: bool = True
+    max_send_rate: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    max_connections: AtLeastOne = 50
+    connect_seconds: Seconds = 10.0
+    answer_seconds: Seconds = 60.0
+
+    def __repr__(self) -> str:
+        return f"UpstreamSetting({self.name} in {self.region})"  # never the secret
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that an operator can set; see docs/settings.md."""
 
@@ -121,6 +160,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     public_url: str = ""
     sns_cert_url: str = ""
     tracking_url: str = ""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    click_query: Literal["keep", "drop"] = "keep"
+    bot_rules: str = ""
+    hits_limit_bytes: AtLeastOne = 256 * 1024 * 1024
     service_domain: str = "pillarbox.localhost"
     sign_twice: bool = False
     sandbox: bool = False
@@ -141,6 +184,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     routes: tuple[RouteSetting, ...] = ()
     smarthost: SmarthostSetting | None = None
     mx: MxSetting | None = None
+    upstreams: tuple[UpstreamSetting, ...] = ()
+    pools: dict[Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")], PoolSetting] = {}
 
     @property
     def folder(self) -> Path:
@@ -149,6 +194,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def keyring_path(self) -> Path:
         return Path(self.keyring) if self.keyring else self.folder / "keyring.json"
+
+    @property
+    def hits_folder(self) -> Path:
+        """Where opens and clicks wait for the event log."""
+        return self.folder / "hits"
 
     @property
     def socket_path(self) -> Path:
@@ -184,11 +234,24 @@ def from_process(file: Path | None, **flags: Any) -> Settings:
 def _set(values: dict[str, Any], name: str, text: str) -> None:
     """Set what the environment says; `smarthost_password` is `password` in the table `smarthost`."""
     table, _, inner = name.partition("_")
+    if table == "upstream" and inner:
+        _set_secret(values.get("upstreams"), inner, text)
+        return
     if table in _TABLES and inner:
         given = values.get(table, {})
         values[table] = {**given, inner: text} if isinstance(given, dict) else given
     else:
         values[name] = text
+
+
+def _set_secret(upstreams: Any, name: str, text: str) -> None:
+    """Set a credential of the upstream that it names: `eu_west_secret_access_key` is that of `eu-west`."""
+    for upstream in upstreams if isinstance(upstreams, list) else ():
+        prefix = f"{upstream.get('name', '')}_".replace("-", "_")
+        if name.startswith(prefix) and name.removeprefix(prefix) in _SECRETS:
+            upstream[name.removeprefix(prefix)] = text
+            return
+    raise SettingsError(f"settings: {PREFIX}UPSTREAM_{name.upper()} names no credential of one of the `upstreams`")
 
 
 def _check(settings: Settings) -> None:
@@ -200,11 +263,18 @@ def _check(settings: Settings) -> None:
         raise SettingsError("settings: `dev_really_send` works only together with `dev`")
     _check_certificate(settings.tls_certificate, settings.tls_key)
     _check_operator(settings)
+    _check_proxies(settings.trusted_proxies)
     _check_routes(settings)
     if settings.smarthost is not None:
         _check_smarthost(settings.smarthost)
     if settings.mx is not None:
-        _check_mx(settings.mx)
+        _check_sources("mx", settings.mx)
+        _check_authorities("mx", settings.mx.ca_file)
+    _check_upstreams(settings.upstreams)
+    for name, pool in settings.pools.items():
+        if not (pool.source_ipv4 or pool.source_ipv6):
+            raise SettingsError(f"settings: pools.{name}: a pool needs a `source_ipv4` or a `source_ipv6`")
+        _check_sources(f"pools.{name}", pool)
 
 
 def _check_certificate(certificate: str, key: str) -> None:
@@ -232,13 +302,25 @@ def _check_operator(settings: Settings) -> None:
         )
 
 
+def _check_proxies(proxies: tuple[str, ...]) -> None:
+    for one in proxies:
+        try:
+            ip_network(one)
+        except ValueError as error:
+            raise SettingsError(f"settings: trusted_proxies: {error}") from None
+
+
 def _check_routes(settings: Settings) -> None:
-    known = _STAYS_HERE | {"smtp", "mx"}
+    known = _STAYS_HERE | {"smtp", "mx", "ses"}
     for route in settings.routes:
         if route.transport not in known:
             raise SettingsError(f"settings: routes: no transport named {route.transport!r}; there are {sorted(known)}")
         if route.transport == "smtp" and settings.smarthost is None:
             raise SettingsError("settings: routes: 'smtp' needs to know where to send: add a table [smarthost]")
+        if (route.transport == "ses") != bool(route.upstream):
+            raise SettingsError("settings: routes: `upstream` and the transport 'ses' belong together")
+        if route.upstream and route.upstream not in {one.name for one in settings.upstreams}:
+            raise SettingsError(f"settings: routes: there is no table in [[upstreams]] named {route.upstream!r}")
         if settings.dev and not settings.dev_really_send and route.transport not in _STAYS_HERE:
             raise SettingsError(
                 f"settings: routes: {route.transport!r} would send mail from dev mode, where every program on this"
@@ -258,11 +340,29 @@ def _check_smarthost(smarthost: SmarthostSetting) -> None:
     _check_authorities("smarthost", smarthost.ca_file)
 
 
-def _check_mx(mx: MxSetting) -> None:
-    for name, source, version in (("source_ipv4", mx.source_ipv4, 4), ("source_ipv6", mx.source_ipv6, 6)):
+def _check_sources(table: str, given: MxSetting | PoolSetting) -> None:
+    for name, source, version in (("source_ipv4", given.source_ipv4, 4), ("source_ipv6", given.source_ipv6, 6)):
         if source and not _is_address(source, version):
-            raise SettingsError(f"settings: mx: `{name}` {source} is no address of that kind")
-    _check_authorities("mx", mx.ca_file)
+            raise SettingsError(f"settings: {table}: `{name}` {source} is no address of that kind")
+
+
+def _check_upstreams(upstreams: Sequence[UpstreamSetting]) -> None:
+    ways = {one.name: one.fallback for one in upstreams}
+    if len(ways) < len(upstreams):
+        raise SettingsError("settings: upstreams: two have one name")
+    for one in upstreams:
+        if bool(one.access_key_id) != bool(one.secret_access_key):
+            raise SettingsError(
+                f"settings: upstreams: {one.name}: `access_key_id` and `secret_access_key` are given together or not at"
+                " all; without them the credentials are found as the AWS SDKs find them"
+            )
+        _check_authorities(f"upstreams: {one.name}", one.ca_file)
+        seen, name = {one.name}, one.fallback
+        while name:
+            if name not in ways or name in seen:
+                raise SettingsError(f"settings: upstreams: {one.name}: `fallback` leads to {name!r}, and no further")
+            seen.add(name)
+            name = ways[name]
 
 
 def _is_address(text: str, version: int) -> bool:

@@ -130,3 +130,43 @@ def test_mail_for_the_operator_never_goes_round(tmp_path: Path, address: str, wh
         of(tmp_path, f'{ours}operator_address = "{address}"\n')
 
     assert of(tmp_path, f'{ours}operator_address = "ops@example.com"\n').operator_address == "ops@example.com"
+
+
+UPSTREAM = '[[upstreams]]\nname = "eu-west"\nregion = "eu-west-1"\n'
+TO_SES = '[[routes]]\ntransport = "ses"\nupstream = "eu-west"\n'
+
+
+def test_mail_is_routed_to_an_upstream_whose_secret_is_in_the_environment(tmp_path: Path) -> None:
+    secrets = {
+        "PILLARBOX_UPSTREAM_EU_WEST_ACCESS_KEY_ID": "AKIA",
+        "PILLARBOX_UPSTREAM_EU_WEST_SECRET_ACCESS_KEY": "s3cret",
+    }
+    settings = of(tmp_path, TO_SES + UPSTREAM, secrets)
+
+    [upstream] = settings.upstreams
+    assert (upstream.name, upstream.access_key_id, upstream.secret_access_key) == ("eu-west", "AKIA", "s3cret")
+    assert settings.routes[0].upstream == "eu-west"
+    assert "s3cret" not in f"{settings!r} {settings}"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (TO_SES, "no table in .*upstreams.* named 'eu-west'"),
+        ('[[routes]]\ntransport = "ses"\n' + UPSTREAM, "belong together"),
+        ('[[routes]]\ntransport = "mx"\nupstream = "eu-west"\n' + UPSTREAM, "belong together"),
+        (UPSTREAM + UPSTREAM, "two have one name"),
+        (UPSTREAM + 'access_key_id = "AKIA"\n', "together or not at all"),
+        (UPSTREAM + 'fallback = "us"\n', "leads to 'us'"),
+        (UPSTREAM + 'fallback = "eu-west"\n', "leads to 'eu-west'"),
+        (UPSTREAM + 'endpoint_url = "ftp://example.com"\n', "endpoint_url"),
+    ],
+)
+def test_upstreams_that_cannot_work_are_told_at_once(tmp_path: Path, text: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=why):
+        of(tmp_path, text)
+
+
+def test_a_credential_for_no_upstream_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="UPSTREAM_US_SECRET_ACCESS_KEY"):
+        of(tmp_path, UPSTREAM, {"PILLARBOX_UPSTREAM_US_SECRET_ACCESS_KEY": "s3cret"})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from pillarbox.settings import MxSetting, Settings, SmarthostSetting
+from pillarbox.settings import MxSetting, Settings, SmarthostSetting, UpstreamSetting
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
 WORDS = {"": "empty", (): "none"}
@@ -16,7 +16,8 @@ def told_by_the_page(prefix: str) -> dict[str, str]:
 
 
 def defaults_of(settings: type[msgspec.Struct]) -> dict[str, str]:
-    defaults = {field.name: field.default for field in msgspec.structs.fields(settings)}
+    fields = msgspec.structs.fields(settings)
+    defaults = {field.name: () if field.default_factory is dict else field.default for field in fields}
     return {
         name: WORDS.get(default) or str(default).lower() if not isinstance(default, str) else default or "empty"
         for name, default in defaults.items()
@@ -33,3 +34,8 @@ def test_the_page_tells_every_setting_of_the_smarthost() -> None:
 
 def test_the_page_tells_every_setting_of_direct_delivery() -> None:
     assert told_by_the_page(r"mx\.") == defaults_of(MxSetting)
+
+
+def test_the_page_tells_every_setting_of_an_upstream() -> None:
+    required = {"name": "required", "region": "required"}
+    assert told_by_the_page(r"upstreams\.") == {**defaults_of(UpstreamSetting), **required}

@@ -136,7 +136,7 @@ class Server:
 async def _settle(listening: Listening, account: str) -> None:
     quiet = 0
     while quiet < 2:  # what one stage finishes may wake the next one
-        busy = await listening.store.read(_busy, account)
+        busy = await listening.store.read(_busy, account) or any(listening.settings.hits_folder.iterdir())
         quiet = 0 if busy else quiet + 1
         await asyncio.sleep(0.005)
 

@@ -14,6 +14,9 @@ from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.worker import Worker
 from pillarbox.destinations.fanout import FanOut
 from pillarbox.destinations.forwarding import Forwarding
+from pillarbox.edge import bots
+from pillarbox.edge.hit_drain import HitDrain
+from pillarbox.edge.hit_files import HitFiles
 from pillarbox.events.follow import Follower
 from pillarbox.kit import log
 from pillarbox.kit.clock import Clock
@@ -49,6 +52,13 @@ async def background(
         Follower("destinations", store, FanOut(settings.service_domain, clock), clock).run(),
         Follower("forwarding", store, Forwarding(settings.service_domain, listening.routes(), clock), clock).run(),
         Follower("stats", store, count, clock).run(),
+        HitDrain(
+            HitFiles(settings.hits_folder),
+            store,
+            bots.load(settings.bot_rules),
+            clock,
+            drops_query=settings.click_query == "drop",
+        ).run(),
         Deliverer(store, signer, outside, listening.keyring, listening.public_url, clock).run(),
         QueueSweep(store, clock).run(),
         Expander(store, listening.routes(), clock).run(),

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
@@ -14,17 +14,21 @@ from pillarbox.api import registry
 from pillarbox.api.call import Services
 from pillarbox.app.listening import Listening, Sockets
 from pillarbox.dashboard.app import build
+from pillarbox.delivery import tracking_keys
 from pillarbox.delivery.verp import ReturnPaths
 from pillarbox.edge.authenticate import AnySecret, Authenticator, SignedOnly, Window
 from pillarbox.edge.connection import Connection
 from pillarbox.edge.failures import Failures
 from pillarbox.edge.gateway import Gateway
+from pillarbox.edge.hit_spool import HitSpool
 from pillarbox.edge.http import HttpEdge
+from pillarbox.edge.lost_links import LostLinks
 from pillarbox.edge.return_path import ReturnPathDoor
 from pillarbox.edge.returns import House, Returns
 from pillarbox.edge.smtp_door import Limits, SmtpDoor
 from pillarbox.edge.smtp_login import AnyPassword, DerivedPasswords
 from pillarbox.edge.smtp_tls import load as load_tls
+from pillarbox.edge.tracking import Tracker, TrackingHosts
 from pillarbox.edge.verification import VerificationPages
 from pillarbox.edge.watched import WatchedAuthenticator, WatchedLogins
 from pillarbox.kit.clock import Clock
@@ -46,7 +50,11 @@ async def open_doors(
     """Answer on every socket until `running` is left; requests in hand are finished then."""
     services = services_of(listening, clock)
     failures = Failures(clock)
-    await running.enter_async_context(_http(_edge(listening, services, signer, failures, clock), sockets.http))
+    spool = HitSpool(listening.settings.hits_folder, listening.settings.hits_limit_bytes)
+    await running.enter_async_context(spool.running())
+    tracker = await _tracker(listening, spool, clock)
+    edge = _edge(listening, services, signer, tracker, failures, clock)
+    await running.enter_async_context(_http(edge, sockets.http, listening.settings.trusted_proxies))
     door = await _smtp_door(listening, services.sender, failures, clock)
     await running.enter_async_context(door.serving(sockets.smtp, sockets.smtps))
     returns = await _return_path(listening, door.tls, clock)
@@ -105,7 +113,21 @@ def services_of(listening: Listening, clock: Clock) -> Services:
     )
 
 
-def _edge(listening: Listening, services: Services, signer: Signer, failures: Failures, clock: Clock) -> HttpEdge:
+async def _tracker(listening: Listening, spool: HitSpool, clock: Clock) -> Tracker:
+    links = await tracking_keys.load(listening.store, listening.keyring, clock.now())
+    region = next(iter(listening.settings.regions), REGIONS[0])
+    return Tracker(links, spool, LostLinks(listening.store), clock, region=region)
+
+
+def _tracking_hosts(listening: Listening) -> TrackingHosts:
+    """A host for links alone is one that is not also that of the APIs and pages."""
+    tracking = urlsplit(listening.settings.tracking_url).hostname
+    return TrackingHosts({tracking} - {urlsplit(listening.public_url).hostname} if tracking else ())
+
+
+def _edge(
+    listening: Listening, services: Services, signer: Signer, tracker: Tracker, failures: Failures, clock: Clock
+) -> HttpEdge:
     settings = listening.settings
     gateway = Gateway(services, registry.load(), _authenticator(listening, failures, clock), clock)
     host = urlsplit(listening.public_url).hostname
@@ -123,6 +145,8 @@ def _edge(listening: Listening, services: Services, signer: Signer, failures: Fa
         {signer.certificate_path: signer.certificate},
         VerificationPages(listening.store, listening.keyring, clock),
         body_limit_bytes=settings.body_limit_bytes,
+        tracker,
+        _tracking_hosts(listening),
         in_flight_bytes=settings.bodies_in_flight_bytes,
         metrics_token=settings.metrics_token,
     )
@@ -161,7 +185,7 @@ class _HttpServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def _http(edge: HttpEdge, listener: socket.socket) -> AsyncIterator[None]:
+async def _http(edge: HttpEdge, listener: socket.socket, proxies: Sequence[str]) -> AsyncIterator[None]:
     """Serve until the block is left; requests in hand are finished."""
     server = _HttpServer(
         uvicorn.Config(
@@ -174,6 +198,7 @@ async def _http(edge: HttpEdge, listener: socket.socket) -> AsyncIterator[None]:
             log_config=None,
             server_header=False,
             timeout_keep_alive=75,
+            forwarded_allow_ips=list(proxies),
             timeout_graceful_shutdown=_STOPPING_SECONDS,
         )
     )

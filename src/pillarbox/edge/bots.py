@@ -17,13 +17,15 @@ import msgspec
 
 from pillarbox.edge.hit_spool import Hit
 from pillarbox.kit.clock import Millis
+from pillarbox.kit.errors import Invalid
 
 # What SES writes as `isBotEvent`.
 LIKELY = "Likely"
+_MANNERS = {"HEAD": "only asked where the link leads", "PREFETCH": "fetched ahead of the reader by the browser"}
 _OURS = Path(__file__).parent / "bots.toml"
 
 
-class RulesError(Exception):
+class RulesError(Invalid):
     """A file of rules cannot be used; the message says why."""
 
 
@@ -85,8 +87,8 @@ class Judge:
 
         `links_together` counts the different links of the message that were followed about the same time.
         """
-        if hit.method == "HEAD":
-            return "only asked where the link leads"
+        if hit.manner != "GET":
+            return _MANNERS[hit.manner]
         if not hit.agent:
             return "a program without a name"
         if (who := self._whole.get(hit.agent)) is not None:

@@ -1,19 +1,22 @@
-"""Where opens and clicks wait for the event log: append-only files of this machine.
+"""Where opens and clicks wait for the event log: append-only files in one folder of this machine.
 
-Touches one folder and nothing else, so that neither a store that is slow nor
+Touches that folder and nothing else, so that neither a store that is slow nor
 one that is down is felt by who follows a link. `record` is called on the road
-of a redirect (edge/tracking.py); edge/hit_drain.py reads and lets go.
+of a redirect (edge/tracking.py), in every process that answers; what is written
+is read and deleted by edge/hit_files.py.
 
-A file begins with a random name of its own; then comes one frame for each hit
-(length, checksum, content). A hit is known by file and place, so it can be read
-again after a crash and is still the same hit.
+A file begins with `MAGIC`; then comes one frame for each hit (length, checksum,
+content). It is locked while somebody writes to it, and has its name only then.
 """
 
 import asyncio
 import contextlib
+import fcntl
 import os
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from struct import Struct
 from typing import NamedTuple
@@ -23,13 +26,11 @@ import msgspec
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import Millis
 
-SEGMENT_BYTES = 1024 * 1024
+MAGIC = b"pbhits1\n"
+FRAME = Struct("<II")
+SUFFIX = ".hits"
+FILE_BYTES = 1024 * 1024
 _SYNC_SECONDS = 0.25
-_MAGIC = b"pbhits1\n"
-_NAME_BYTES = 8
-_HEAD_BYTES = len(_MAGIC) + _NAME_BYTES
-_FRAME = Struct("<II")
-_MOST_READ_BYTES = 256 * 1024
 
 HITS = metrics.counter("tracking_hits_total", labels=("kind",), doc="Opens and clicks that came, by kind.")
 LOST = metrics.counter(
@@ -37,27 +38,27 @@ LOST = metrics.counter(
     labels=("why",),
     doc="""Opens and clicks that could not be recorded; their links worked all the same.
 
-    `full`: the store has been down or slow for so long that `hit_spool_bytes` are used up. `disk`: the data folder
-    takes no more. `unreadable`: a part of a spool file was damaged.""",
+    `full`: the store has been down or slow for so long that `hits_limit_bytes` are used up. `disk`: the data folder
+    takes no more. `unreadable`: a part of a file was damaged.""",
 )
 WAITING = metrics.gauge(
-    "tracking_spool_bytes",
+    "tracking_hits_waiting_bytes",
     doc="Bytes of opens and clicks that wait for the event log. A steady rise means that the store does not keep up.",
 )
 
 
 class Hit(msgspec.Struct, frozen=True, array_like=True):
-    """One request for a pixel or a link of a message. An open has no `link` and the `number` 0.
+    """One request for a pixel or a link of a message; an open has no `link`.
 
-    `recipient` is the place in the message's list of recipients, or None when the link is shared by all of them.
+    `manner` is GET, HEAD or PREFETCH. `recipient` is the place in the message's list of recipients, or None when
+    the link is shared by all of them.
     """
 
     at: Millis
     message_id: str
     address: str
     agent: str
-    method: str = "GET"
-    number: int = 0
+    manner: str = "GET"
     link: str = ""
     tags: dict[str, list[str]] | None = None
     recipient: int | None = None
@@ -67,54 +68,47 @@ class Hit(msgspec.Struct, frozen=True, array_like=True):
         return bool(self.link)
 
 
-class Place(NamedTuple):
-    """Where the spool has been read to."""
-
-    segment: int
-    offset: int
-
-
-class Spooled(NamedTuple):
-    """A hit and what it is known by, the same each time that it is read; `end` is the place behind it."""
-
-    key: str
-    hit: Hit
-    end: Place
-
-
-class _Open(NamedTuple):
-    number: int
+class _File(NamedTuple):
+    path: Path
     handle: int
 
 
-_write = msgspec.msgpack.Encoder().encode
-_read = msgspec.msgpack.Decoder(Hit).decode
+write_hit = msgspec.msgpack.Encoder().encode
+read_hit = msgspec.msgpack.Decoder(Hit).decode
 
 
 class HitSpool:
-    """Keeps hits until they are let go; never raises for a disk that is full, and never grows over its limit.
+    """Keeps hits, as long as all that wait are within the limit; never raises for a disk that is full.
 
     What `record` was given is with the operating system before the loop sends any answer that was begun after
     it, so the death of this process loses nothing; it is on disk a quarter of a second later.
     """
 
-    def __init__(self, folder: Path, limit_bytes: int, *, segment_bytes: int = SEGMENT_BYTES) -> None:
+    def __init__(self, folder: Path, limit_bytes: int, *, file_bytes: int = FILE_BYTES) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = folder
         self._limit_bytes = limit_bytes
-        self._segment_bytes = segment_bytes
-        # By number: how long each file is that is not let go, the oldest first.
-        self._sizes = {int(path.stem): path.stat().st_size for path in sorted(folder.glob("*.hits"))}
-        self._newest = max(self._sizes, default=0)
-        self._waiting_bytes = sum(self._sizes.values())
-        self._read_to = Place(0, 0)
+        self._file_bytes = file_bytes
+        self._waiting_bytes = _bytes_in(folder)
         self._gathered: list[Hit] = []
-        self._open: _Open | None = None
-        self._retired: list[_Open] = []
-        self._dirty = False
-        self._losing = False
+        self._file: _File | None = None
+        self._size = 0
+        self._retired: list[_File] = []
+        self._is_dirty = False
+        self._is_losing = False
         self._log = log.named("tracking")
-        WAITING.set(self._waiting_bytes)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Put what is written on disk, a few times a second, until the block is left."""
+        syncing = asyncio.create_task(self._keep_syncing())
+        try:
+            yield
+        finally:
+            syncing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await syncing
+            self.close()
 
     def record(self, hit: Hit) -> None:
         """Take a hit; those of one turn of the loop are written together, before any of them is answered."""
@@ -127,7 +121,7 @@ class HitSpool:
         hits, self._gathered = self._gathered, []
         if not hits:
             return
-        frames = b"".join(map(_framed, hits))
+        frames = b"".join(map(framed, hits))
         if self._waiting_bytes + len(frames) > self._limit_bytes:
             self._lose(len(hits), "full", f"more than {self._limit_bytes} bytes wait for the store")
             return
@@ -136,159 +130,99 @@ class HitSpool:
         except OSError as error:
             self._lose(len(hits), "disk", str(error))
             return
-        self._losing = False
-        self._dirty = True
-        WAITING.set(self._waiting_bytes)
+        self._is_losing = False
+        self._is_dirty = True
+        self._waiting_bytes += len(frames)
 
     def _append(self, frames: bytes) -> None:
-        number, handle = self._open = self._open or self._begun()
-        size = self._sizes[number]
-        if (written := os.write(handle, frames)) != len(frames):
+        if self._file is None:
+            self._file, self._size = _begun(self._folder), len(MAGIC)
+        if (written := os.write(self._file.handle, frames)) != len(frames):
             if written:
-                os.ftruncate(handle, size)  # half a hit must not stand before whole ones
+                os.ftruncate(self._file.handle, self._size)  # half a hit must not stand before whole ones
             raise OSError("there is no room for a whole hit")
-        self._sizes[number] = size + len(frames)
-        self._waiting_bytes += len(frames)
-        if self._sizes[number] >= self._segment_bytes:
+        self._size += len(frames)
+        if self._size >= self._file_bytes:
             self._retire()
 
-    def _begun(self) -> _Open:
-        path = self._path(self._newest + 1)
-        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC, 0o600)
-        head = _MAGIC + os.urandom(_NAME_BYTES)
-        try:
-            if os.write(handle, head) != len(head):
-                raise OSError("there is no room for a new file")
-        except OSError:
-            os.close(handle)
-            raise
-        self._newest += 1
-        self._sizes[self._newest] = len(head)
-        self._waiting_bytes += len(head)
-        return _Open(self._newest, handle)
-
     def _retire(self) -> None:
-        if self._open is not None:
-            self._retired.append(self._open)
-            self._open = None
+        if self._file is not None:
+            self._retired.append(self._file)
+            self._file = None
 
     def _lose(self, count: int, why: str, said: str) -> None:
         LOST.labels(why).inc(count)
-        if not self._losing:  # one line, not one for each hit
+        if not self._is_losing:  # one line, not one for each hit
             self._log.error("opens and clicks are not recorded", why=said)
-        self._losing = True
+        self._is_losing = True
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether everything that was recorded has been let go."""
-        return not self._gathered and all(size <= _HEAD_BYTES for size in self._sizes.values())
-
-    async def run(self) -> None:
-        """Put what was written on disk, a few times a second, until cancelled."""
-        try:
-            while True:
-                await asyncio.sleep(_SYNC_SECONDS)
-                await self.sync()
-        finally:
-            self.close()
+    async def _keep_syncing(self) -> None:
+        while True:
+            await asyncio.sleep(_SYNC_SECONDS)
+            await self.sync()
 
     async def sync(self) -> None:
-        """Return when all that was flushed is on disk. The loop does not wait for the disk."""
-        if not self._dirty and not self._retired:
-            return
-        self._dirty = False
-        retired, self._retired = self._retired, []
-        handles = [one.handle for one in retired]
-        if self._open is not None:
-            handles.append(os.dup(self._open.handle))
+        """Return when all that was flushed is on disk; the loop does not wait for it. A file at rest is left."""
+        if not self._is_dirty:
+            self._retire()
+        current = self._file
+        retired, self._retired, self._is_dirty = self._retired, [], False
         try:
-            await asyncio.to_thread(_sync, handles, self._folder)
+            self._waiting_bytes = await asyncio.to_thread(_synced, current, retired, self._folder)
+            WAITING.set(self._waiting_bytes)
         except OSError as error:
             self._log.error("opens and clicks are not on disk yet", why=str(error))
-            self._dirty = True
+            self._is_dirty = True
 
     def close(self) -> None:
-        """Write and sync what is left; what is not let go is read at the next start."""
+        """Write and sync what is left, and leave the files to who reads them."""
         self.flush()
         self._retire()
         retired, self._retired = self._retired, []
         with contextlib.suppress(OSError):
-            _sync([one.handle for one in retired], self._folder)
-
-    async def read(self) -> list[Spooled]:
-        """Return the next hits in their order (some hundred), or none when all have been read."""
-        for number in [one for one in self._sizes if one >= self._read_to.segment]:
-            offset = self._read_to.offset if number == self._read_to.segment else _HEAD_BYTES
-            if offset >= self._sizes[number]:
-                continue
-            content = await asyncio.to_thread(_content, self._path(number), offset, self._sizes[number])
-            found = list(_hits(number, offset, content))
-            if found:
-                self._read_to = found[-1].end
-                return found
-            LOST.labels("unreadable").inc()
-            self._log.error("the rest of a spool file cannot be read", file=self._path(number).name, offset=offset)
-            self._read_to = Place(number, self._sizes[number])
-        return []
-
-    def let_go(self, place: Place) -> None:
-        """Forget everything before a place that was read; files without anything behind it are deleted.
-
-        What stands before it in a file that goes on is read again after a restart.
-        """
-        for number in list(self._sizes):
-            is_done = number < place.segment or (number == place.segment and place.offset >= self._sizes[number])
-            if is_done:
-                self._delete(number)
-        WAITING.set(self._waiting_bytes)
-
-    def _delete(self, number: int) -> None:
-        if self._open is not None and self._open.number == number:
-            self._retire()
-        self._waiting_bytes -= self._sizes.pop(number)
-        with contextlib.suppress(OSError):
-            self._path(number).unlink()
-
-    def _path(self, number: int) -> Path:
-        return self._folder / f"{number:012d}.hits"
+            _synced(None, retired, self._folder)
 
 
-def _framed(hit: Hit) -> bytes:
-    content = _write(hit)
-    return _FRAME.pack(len(content), zlib.crc32(content)) + content
+def framed(hit: Hit) -> bytes:
+    content = write_hit(hit)
+    return FRAME.pack(len(content), zlib.crc32(content)) + content
 
 
-def _sync(handles: list[int], folder: Path) -> None:
-    """Sync files and the folder that names them, and close the files."""
-    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def _begun(folder: Path) -> _File:
+    """Make a file that is locked and has its head before anybody can see it."""
+    path = folder / f"{time.time_ns():020d}-{os.urandom(4).hex()}{SUFFIX}"
+    hidden = path.with_suffix(".new")
+    handle = os.open(hidden, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        for handle in handles:
-            os.fdatasync(handle)
-        os.fsync(place)
-    finally:
-        for handle in (*handles, place):
-            os.close(handle)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.write(handle, MAGIC) != len(MAGIC):
+            raise OSError("there is no room for a new file")
+        hidden.rename(path)
+    except OSError:
+        os.close(handle)
+        hidden.unlink(missing_ok=True)
+        raise
+    return _File(path, handle)
 
 
-def _content(path: Path, offset: int, size: int) -> bytes:
-    """Return the name in a file's head, and what stands from `offset` on, up to some hundred hits."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-        file.seek(offset)
-        return head + file.read(min(size - offset, _MOST_READ_BYTES))
+def _synced(current: _File | None, retired: list[_File], folder: Path) -> int:
+    """Sync files and the folder that names them, close those that are retired, and return how much waits in all."""
+    if current or retired:
+        place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for one in [*retired, *([current] if current else [])]:
+                os.fdatasync(one.handle)
+            os.fsync(place)
+        finally:
+            for handle in (place, *(one.handle for one in retired)):
+                os.close(handle)
+    return _bytes_in(folder)
 
 
-def _hits(number: int, offset: int, content: bytes) -> Iterator[Spooled]:
-    """Yield whole hits, up to the first that is not."""
-    if not content.startswith(_MAGIC):
-        return
-    name = content[len(_MAGIC) : _HEAD_BYTES].hex()
-    at, shift = _HEAD_BYTES, offset - _HEAD_BYTES
-    while at + _FRAME.size <= len(content):
-        length, checksum = _FRAME.unpack_from(content, at)
-        end = at + _FRAME.size + length
-        frame = content[at + _FRAME.size : end]
-        if len(frame) != length or zlib.crc32(frame) != checksum:
-            return
-        yield Spooled(f"hit/{name}/{at + shift}", _read(frame), Place(number, end + shift))
-        at = end
+def _bytes_in(folder: Path) -> int:
+    total = 0
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):  # read to its end, and deleted
+                total += entry.stat().st_size
+    return total

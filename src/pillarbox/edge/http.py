@@ -1,8 +1,9 @@
-"""The HTTP face: bytes in within limits, bytes out, and who answers which path.
+"""The HTTP face: bytes in within limits, bytes out, and who answers which host and path.
 
 A bare ASGI application (docs/decisions/0002-http-server.md). Called by uvicorn,
-built by app.py. Pages are a mounted application; probes, metrics and the
-SNS certificate are answered here; everything else is for the gateway.
+built by app/doors.py. Pages are a mounted application; probes, metrics and the
+SNS certificate are answered here; everything else is for the gateway. A host to
+which only tracked links lead shows nothing else.
 """
 
 import hmac
@@ -10,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from pillarbox.edge.gateway import Gateway
+from pillarbox.edge.tracking import FAVICON, PATHS, Tracker, TrackingHosts
 from pillarbox.edge.verification import VerificationPages
 from pillarbox.kit import metrics
 from pillarbox.sending.verification_mail import PATH as VERIFICATION_PATH
@@ -36,6 +38,8 @@ class HttpEdge:
         pages: Application,
         certificates: Mapping[str, bytes],
         verification: VerificationPages,
+        tracker: Tracker,
+        tracking_hosts: TrackingHosts,
         *,
         body_limit_bytes: int,
         in_flight_bytes: int,
@@ -45,12 +49,17 @@ class HttpEdge:
         self._pages = pages
         self._certificates = certificates
         self._verification = verification
+        self._tracker = tracker
+        self._tracking_hosts = tracking_hosts
         self._body_limit_bytes = body_limit_bytes
         self._in_flight_bytes = in_flight_bytes
         self._metrics_token = metrics_token
         self._held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["raw_path"].startswith(PATHS) or scope["raw_path"] == FAVICON or self._tracking_hosts.has(scope):
+            await self._tracker(scope, receive, send)
+            return
         path: str = scope["path"]
         if path.startswith("/ui/") or path == "/ui":
             await self._pages(scope, receive, send)

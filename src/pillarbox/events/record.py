@@ -42,14 +42,15 @@ def record_once(event: Event, fact_key: str) -> Plan[bool]:
     return True
 
 
-def record_new(told: Sequence[tuple[Event, str]]) -> Plan[int]:
-    """Record those facts (each with its key) that are told for the first time; return how many."""
+def record_new(told: Sequence[tuple[Event, str]]) -> Plan[list[Event]]:
+    """Record those facts (each with its key) that are told for the first time, and return them."""
     if not told:
-        return 0
+        return []
     keys = {(event.scope.account, fact_key): event for event, fact_key in told}
     new = yield from log.first_seen_among(list(keys), told[0][0].recorded_at)
-    yield from record([event for key, event in keys.items() if key in new])
-    return len(new)
+    events = [event for key, event in keys.items() if key in new]
+    yield from record(events)
+    return events
 
 
 def _row(event: Event) -> log.EventRow:

@@ -29,6 +29,19 @@ CREATE TABLE captures (
     PRIMARY KEY (message_id, part)
 );
 
+CREATE TABLE contacts (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    list TEXT NOT NULL,
+    address TEXT NOT NULL,
+    unsubscribed BIGINT NOT NULL,
+    preferences TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (account, region, list, address)
+) WITHOUT ROWID;
+
 CREATE TABLE counters (
     account TEXT NOT NULL,
     region TEXT NOT NULL,

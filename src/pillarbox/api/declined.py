@@ -11,7 +11,6 @@ from pillarbox.wire.faults import Fault
 
 TRACKING = "Opens and clicks are not tracked yet."
 DELIVERY_OPTIONS = "TLS policies, pools and delivery times of a configuration set are not supported yet."
-CONTACTS = "Contact lists are not supported yet."
 DEDICATED_IPS = "Dedicated IP addresses and pools are not supported."
 INSIGHTS = "Metrics and message insights are not supported by this API yet; see the message pages and /metrics."
 JOBS = "Import and export jobs are not supported yet."
@@ -48,10 +47,6 @@ _BY_SERVICE: Mapping[str, Mapping[str, str]] = {
     "sesv2": {
         TRACKING: "PutConfigurationSetTrackingOptions",
         DELIVERY_OPTIONS: "PutConfigurationSetDeliveryOptions",
-        CONTACTS: """
-            CreateContact CreateContactList DeleteContact DeleteContactList GetContact GetContactList
-            ListContactLists ListContacts UpdateContact UpdateContactList
-        """,
         DEDICATED_IPS: """
             CreateDedicatedIpPool DeleteDedicatedIpPool GetDedicatedIp GetDedicatedIpPool GetDedicatedIps
             ListDedicatedIpPools PutAccountDedicatedIpWarmupAttributes PutDedicatedIpInPool

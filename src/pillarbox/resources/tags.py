@@ -24,6 +24,7 @@ _KINDS: Mapping[str, tuple[str, Callable[[str], str]]] = {
     "identity": ("identity", canonical),
     "configuration-set": ("configuration-set", str),
     "template": ("template", str),
+    "contact-list": ("contact-list", str),
     "custom-verification-email-template": ("custom-verification-email-template", str),
 }
 

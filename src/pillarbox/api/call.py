@@ -13,6 +13,7 @@ from pillarbox.kit.policy import Policy
 from pillarbox.kit.secrets import Keyring
 from pillarbox.resources.account import Quota
 from pillarbox.resources.audit import audited_store
+from pillarbox.resources.dedicated_ips import Pools
 from pillarbox.sending.accept import Sender
 from pillarbox.sending.draft import Invocation
 from pillarbox.sending.verification_mail import VerificationMail
@@ -34,6 +35,7 @@ class Services:
     public_url: str
     service_domain: str  # of our Message-IDs
     quota: Quota
+    pools: Pools
     verify_at_once: bool  # dev mode: an identity is verified when it is created
 
 

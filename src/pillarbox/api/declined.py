@@ -9,9 +9,7 @@ from collections.abc import Mapping
 
 from pillarbox.wire.faults import Fault
 
-TRACKING = "Opens and clicks are not tracked yet."
-DELIVERY_OPTIONS = "TLS policies, pools and delivery times of a configuration set are not supported yet."
-DEDICATED_IPS = "Dedicated IP addresses and pools are not supported."
+DEDICATED_IPS = "Dedicated IP pools are those of the setting [pools], and their addresses are not warmed up by calls."
 INSIGHTS = "Metrics and message insights are not supported by this API yet; see the message pages and /metrics."
 JOBS = "Import and export jobs are not supported yet."
 REPUTATION = "Reputation entities are not supported."
@@ -32,11 +30,6 @@ ROLES = "Temporary credentials are not supported: sign with an access key."
 
 _BY_SERVICE: Mapping[str, Mapping[str, str]] = {
     "ses": {
-        TRACKING: """
-            CreateConfigurationSetTrackingOptions DeleteConfigurationSetTrackingOptions
-            UpdateConfigurationSetTrackingOptions
-        """,
-        DELIVERY_OPTIONS: "PutConfigurationSetDeliveryOptions",
         INBOUND: """
             CloneReceiptRuleSet CreateReceiptFilter CreateReceiptRule CreateReceiptRuleSet DeleteReceiptFilter
             DeleteReceiptRule DeleteReceiptRuleSet DescribeActiveReceiptRuleSet DescribeReceiptRule
@@ -45,11 +38,8 @@ _BY_SERVICE: Mapping[str, Mapping[str, str]] = {
         """,
     },
     "sesv2": {
-        TRACKING: "PutConfigurationSetTrackingOptions",
-        DELIVERY_OPTIONS: "PutConfigurationSetDeliveryOptions",
         DEDICATED_IPS: """
-            CreateDedicatedIpPool DeleteDedicatedIpPool GetDedicatedIp GetDedicatedIpPool GetDedicatedIps
-            ListDedicatedIpPools PutAccountDedicatedIpWarmupAttributes PutDedicatedIpInPool
+            CreateDedicatedIpPool DeleteDedicatedIpPool PutAccountDedicatedIpWarmupAttributes PutDedicatedIpInPool
             PutDedicatedIpPoolScalingAttributes PutDedicatedIpWarmupAttributes
         """,
         INSIGHTS: "BatchGetMetricData GetEmailAddressInsights GetMessageInsights",

@@ -110,6 +110,7 @@ def services_of(listening: Listening, clock: Clock) -> Services:
         service_domain=settings.service_domain,
         verify_at_once=settings.dev,
         quota=quota,
+        pools=listening.pools,
     )
 
 
@@ -144,9 +145,9 @@ def _edge(
         pages,
         {signer.certificate_path: signer.certificate},
         VerificationPages(listening.store, listening.keyring, clock),
-        body_limit_bytes=settings.body_limit_bytes,
         tracker,
         _tracking_hosts(listening),
+        body_limit_bytes=settings.body_limit_bytes,
         in_flight_bytes=settings.bodies_in_flight_bytes,
         metrics_token=settings.metrics_token,
     )
@@ -197,8 +198,8 @@ async def _http(edge: HttpEdge, listener: socket.socket, proxies: Sequence[str])
             access_log=False,
             log_config=None,
             server_header=False,
-            timeout_keep_alive=75,
             forwarded_allow_ips=list(proxies),
+            timeout_keep_alive=75,
             timeout_graceful_shutdown=_STOPPING_SECONDS,
         )
     )

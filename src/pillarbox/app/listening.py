@@ -16,6 +16,7 @@ from pillarbox.delivery.route import RouteTable, Rule
 from pillarbox.kit.clock import Clock
 from pillarbox.kit.dns import Names
 from pillarbox.kit.secrets import Keyring
+from pillarbox.resources.dedicated_ips import Pools
 from pillarbox.settings import Settings
 from pillarbox.store.engine import Store
 
@@ -95,6 +96,17 @@ class Listening:
             names,
             ProviderBook(store, names, clock),
         )
+
+    @property
+    def tracking_url(self) -> str:
+        """Where tracked links lead when the configuration set names no domain of its own."""
+        return self.settings.tracking_url.rstrip("/") or self.public_url
+
+    @property
+    def pools(self) -> Pools:
+        """The addresses that mail may leave from, by the names that the settings give them."""
+        given = self.settings.pools.items()
+        return Pools({name: tuple(filter(None, (pool.source_ipv4, pool.source_ipv6))) for name, pool in given})
 
     def routes(self) -> RouteTable:
         """Return which transport serves which mail, as the settings say."""

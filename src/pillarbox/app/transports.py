@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from pillarbox.app.listening import Listening
+from pillarbox.delivery.route import through
 from pillarbox.delivery.transport.base import Transport
 from pillarbox.delivery.transport.capture import CaptureTransport
 from pillarbox.delivery.transport.mta_sts import Policies
@@ -21,7 +22,7 @@ from pillarbox.delivery.transport.smtp_pool import Upkeep
 from pillarbox.kit.clock import Clock
 from pillarbox.kit.dns import Names
 from pillarbox.kit.net import Outside, reason_to_refuse
-from pillarbox.settings import MxSetting, Settings, SmarthostSetting
+from pillarbox.settings import MxSetting, PoolSetting, Settings, SmarthostSetting
 from pillarbox.store.engine import Store
 
 T = TypeVar("T")
@@ -38,7 +39,9 @@ async def transports(
         running.push_async_callback(smtp.close)
         made.append(smtp)
     if any(route.transport == "mx" for route in settings.routes):
-        made.append(await running.enter_async_context(mx_transport(settings, listening.names, store, clock)))
+        for pool in ("", *settings.pools):
+            mx = mx_transport(settings, listening.names, store, clock, pool=pool)
+            made.append(await running.enter_async_context(mx))
     return {transport.name: transport for transport in made}
 
 
@@ -59,12 +62,16 @@ def smarthost_of(setting: SmarthostSetting, our_name: str) -> Smarthost:
 
 @asynccontextmanager
 async def mx_transport(
-    settings: Settings, names: Names, store: Store, clock: Clock, *, policy_port: int = 443
+    settings: Settings, names: Names, store: Store, clock: Clock, *, policy_port: int = 443, pool: str = ""
 ) -> AsyncIterator[MxTransport]:
-    """Lend the transport `mx`, which knows by what names and addresses it would meet itself."""
+    """Lend the transport `mx`, or that of a pool, which knows by what names and addresses it would meet itself."""
     setting = settings.mx or MxSetting()
+    if pool:
+        setting = _of_pool(setting, settings.pools[pool])
     helo = setting.helo or f"mta.{settings.service_domain}"
-    own = {helo.lower(), *map(str.lower, setting.own), setting.source_ipv4, setting.source_ipv6} - {""}
+    pools = settings.pools.values()
+    sources = {one for each in pools for one in (each.helo.lower(), each.source_ipv4, each.source_ipv6)}
+    own = {helo.lower(), *map(str.lower, setting.own), setting.source_ipv4, setting.source_ipv6, *sources} - {""}
     inside = setting.private_addresses
     refusing = partial(reason_to_refuse, allow_loopback=inside, allow_private=inside)
     direct = Direct(
@@ -80,12 +87,24 @@ async def mx_transport(
     security = Security(setting.ca_file, clock)
     outside = Outside(names, allow_loopback=inside, allow_private=inside, tls=security.by_name)
     policies = Policies(names, outside, store, clock, port=policy_port) if setting.mta_sts else None
-    transport = MxTransport(direct, names, policies, security)
+    transport = MxTransport(direct, names, policies, security, name=through("mx", pool))
     try:
         yield transport
     finally:
         await transport.close()
         await outside.close()
+
+
+def _of_pool(setting: MxSetting, pool: PoolSetting) -> MxSetting:
+    """Return how mail leaves from a pool: from its own addresses only, and by the versions of IP that it has."""
+    versions = [name for name, source in (("ipv4", pool.source_ipv4), ("ipv6", pool.source_ipv6)) if source]
+    return msgspec.structs.replace(
+        setting,
+        source_ipv4=pool.source_ipv4,
+        source_ipv6=pool.source_ipv6,
+        helo=pool.helo or setting.helo,
+        families="both" if len(versions) == 2 else versions[0],
+    )
 
 
 def _taken_from(setting: msgspec.Struct, kind: type[T], **changed: Any) -> T:

@@ -29,6 +29,11 @@ class Rule:
         )
 
 
+def through(transport: str, pool: str) -> str:
+    """Return the name of a transport as it leaves from the addresses of a pool (or, without one, from all's)."""
+    return f"{transport}:{pool}" if pool else transport
+
+
 class RouteTable:
     """The first rule that fits decides; mail that fits none is captured, so that nothing leaves by accident.
 
@@ -39,11 +44,16 @@ class RouteTable:
         self._rules = tuple(rules)
         self._provider_of = provider_of
 
-    def __call__(self, scope: Scope, configuration_set: str | None, domain: str) -> tuple[str, str]:
-        """Return the transport's name and the lane: account, region, egress source, destination provider."""
+    def __call__(self, scope: Scope, configuration_set: str | None, domain: str, pool: str = "") -> tuple[str, str]:
+        """Return the transport's name and the lane: account, region, egress source, destination provider.
+
+        `pool` names the addresses that mail leaves from where this machine sends it itself.
+        """
         transport = self._transport(scope, configuration_set, domain)
-        provider = self._provider_of(domain) if transport in SORTED_BY_PROVIDER else ""
-        return transport, lane_of(scope, transport, provider)
+        if transport not in SORTED_BY_PROVIDER:
+            return transport, lane_of(scope, transport)
+        transport = through(transport, pool)
+        return transport, lane_of(scope, transport, self._provider_of(domain))
 
     def _transport(self, scope: Scope, configuration_set: str | None, domain: str) -> str:
         if domain == DOMAIN:

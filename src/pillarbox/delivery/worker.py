@@ -22,6 +22,7 @@ from pillarbox.delivery.prepare import KeyNotOpened, Preparer
 from pillarbox.delivery.provider_book import ProviderBook
 from pillarbox.delivery.scan import Scanner
 from pillarbox.delivery.suppression import HeldBack, Key, held_back
+from pillarbox.delivery.terms import Terms, TermsBook
 from pillarbox.delivery.transform.headers import Undeliverable
 from pillarbox.delivery.transport.base import Attempt, Transport
 from pillarbox.kit import log, metrics
@@ -94,6 +95,7 @@ class Worker:
         self._preparer = preparer
         self._clock = clock
         self._book = book
+        self._terms = TermsBook(store, clock)
         self._lease = new_token()
         self._pacer = Pacer(store, clock, self._lease)
         self._turns = Turns(_AT_ONCE)
@@ -268,12 +270,13 @@ class Worker:
     async def _make(self, row: OutgoingRow, message: MessageRow, given: bytes, held: HeldBack) -> Closed:
         recipients = [address for address in _read_list(row.recipients) if address not in held]
         outcomes: Mapping[str, Outcome] = {}
+        terms = await self._terms.of(message.scope, message.configuration_set)
         try:
             if _is_to_be_scanned(row) and (reason := await self._scan(given)):
                 self._tell(row, dict.fromkeys((*recipients, *held), "rejected"), reason)
                 return reject(row, reason, self._clock.now())
             if recipients:
-                outcomes = await self._outcomes(row, message, given, recipients)
+                outcomes = await self._outcomes(row, message, given, recipients, terms)
         except _NotScanned as error:  # what nobody has looked at is not delivered
             self._log.exception("scan failed", message=row.message_id)
             outcomes = dict.fromkeys(recipients, Deferred(f"{_NOT_SCANNED} ({error})", ours=True))
@@ -281,12 +284,13 @@ class Worker:
             self._log.exception("attempt failed", message=row.message_id, transport=row.transport)
             outcomes = dict.fromkeys(recipients, Deferred(f"{type(error).__name__} in {row.transport}", ours=True))
         outcomes = {**outcomes, **held}
-        closed = close(row, outcomes, self._preparer.site.reporting_mta, self._clock.now())
+        site, now = self._preparer.site, self._clock.now()
+        closed = close(row, outcomes, site.reporting_mta, now, terms.give_up_after)
         self._tell(row, {address: _NAMES[type(outcome)] for address, outcome in outcomes.items()}, closed.closing.why)
         return closed
 
     async def _outcomes(
-        self, row: OutgoingRow, message: MessageRow, given: bytes, recipients: Sequence[str]
+        self, row: OutgoingRow, message: MessageRow, given: bytes, recipients: Sequence[str], terms: Terms
     ) -> Mapping[str, Outcome]:
         transport = self._transports.get(row.transport)
         if transport is None:
@@ -308,6 +312,7 @@ class Worker:
             tuple(recipients),
             prepared.data,
             self._clock.now(),
+            terms.tls_required,
         )
         outcomes = await transport.deliver(attempt)
         await self._pacer.learn(read_lane(row.lane).hop, outcomes, attempt.started_at)

@@ -176,7 +176,8 @@ class MailFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     before Date and Message-ID are set; `tags` are the sender's and SES's own.
     `return_path` is where feedback goes by mail: empty for mail of the service
     itself, which leaves with the null path. `source_arn` is the identity of another
-    account on whose authority it was sent, and `tenant` for whom, if there is one.
+    account on whose authority it was sent, and `tenant` for whom, if there is one;
+    `pool` names the addresses that it leaves from, where its sender chose some.
     """
 
     sender: str
@@ -193,6 +194,7 @@ class MailFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     source_arn: str = ""
     only_to: str = ""
     tenant: str = ""
+    pool: str = ""
 
 
 def kind_of(fact: Fact) -> Kind:

@@ -53,8 +53,9 @@ class ConfigurationSet(msgspec.Struct, frozen=True):
 
     `fresh_start_at` is when its sending was last switched on again.
     `suppressed_reasons` takes the place of the account's choice for the set's
-    mail; None leaves it to the account. `tracking` is None until somebody says
-    where tracked links are to lead.
+    mail, and `suppressed_for_tenant` whether the list of its tenant is asked or
+    the account's; None leaves it to the tenant, or else to the account. `tracking`
+    is None until somebody says where tracked links are to lead.
     """
 
     name: str
@@ -65,6 +66,7 @@ class ConfigurationSet(msgspec.Struct, frozen=True):
     suppressed_reasons: Reasons | None = None
     delivery: Delivery = Delivery()
     tracking: Tracking | None = None
+    suppressed_for_tenant: bool | None = None
 
     @property
     def splits(self) -> bool | None:
@@ -123,6 +125,7 @@ def create(
     sending_enabled: bool = True,
     reputation_metrics: bool = False,
     suppressed_reasons: Reasons | None = None,
+    suppressed_for_tenant: bool | None = None,
     delivery: Delivery = Delivery(),
     tracking: Tracking | None = None,
     pools: Collection[str] = (),
@@ -140,6 +143,7 @@ def create(
         reputation_metrics,
         tags=tags.checked(tag_pairs, KIND),
         suppressed_reasons=suppressed_reasons,
+        suppressed_for_tenant=suppressed_for_tenant,
         delivery=delivery.checked(pools),
         tracking=tracking,
     )
@@ -172,9 +176,15 @@ def set_reputation_metrics(scope: Scope, name: str, enabled: bool, now: Millis) 
     yield from change(scope, name, lambda one: msgspec.structs.replace(one, reputation_metrics=enabled), now)
 
 
-def set_suppressed_reasons(scope: Scope, name: str, reasons: Reasons | None, now: Millis) -> Plan[None]:
-    """Choose for which reasons the set's recipients are suppressed; None leaves it to the account."""
-    yield from change(scope, name, lambda one: msgspec.structs.replace(one, suppressed_reasons=reasons), now)
+def set_suppressed_reasons(
+    scope: Scope, name: str, reasons: Reasons | None, now: Millis, for_tenant: bool | None = None
+) -> Plan[None]:
+    """Choose for which reasons, and by whose list, the set's recipients are suppressed; None leaves it to others."""
+
+    def edit(one: ConfigurationSet) -> ConfigurationSet:
+        return msgspec.structs.replace(one, suppressed_reasons=reasons, suppressed_for_tenant=for_tenant)
+
+    yield from change(scope, name, edit, now)
 
 
 def set_delivery(scope: Scope, name: str, delivery: Delivery, pools: Collection[str], now: Millis) -> Plan[None]:

@@ -7,8 +7,8 @@ hide others. Called by the nouns.
 
 import base64
 import binascii
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Generic, NamedTuple, TypeVar
 
 from pillarbox.kit.errors import Invalid
 from pillarbox.kit.ids import Scope
@@ -21,8 +21,18 @@ LONGEST_PAGE = 1_000
 _BATCH = 500
 
 
+T = TypeVar("T")
+
+
 class Page(NamedTuple):
     rows: list[Noun]
+    next_token: str | None
+
+
+class Part(NamedTuple, Generic[T]):
+    """A page of what is at hand."""
+
+    rows: Sequence[T]
     next_token: str | None
 
 
@@ -47,6 +57,15 @@ def page_of(
         after = batch[-1].name
     more = len(found) > limit
     return Page(found[:limit], _write_token(found[limit - 1].name) if more else None)
+
+
+def part_of(everything: Sequence[T], key: Callable[[T], str], token: str | None, size: int | None) -> Part[T]:
+    """Return the next page of what is at hand, in the order of `key`."""
+    limit = checked_size(size)
+    after = _read_token(token) if token else ""
+    found = [one for one in everything if not after or key(one) > after]
+    more = len(found) > limit
+    return Part(found[:limit], _write_token(key(found[limit - 1])) if more else None)
 
 
 def checked_size(size: int | None) -> int:

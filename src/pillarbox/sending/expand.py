@@ -38,6 +38,7 @@ class _Open:
     row: LargeSendRow
     first: MessageRow
     recipients: Recipients
+    pool: str
 
 
 class Expander:
@@ -90,7 +91,7 @@ class Expander:
             except Exception:  # it comes due again; other sends must not wait for it
                 self._log.exception("cannot open a send", send=row.send_id, first=row.message_id)
                 continue
-            self._open.append(_Open(row, first, recipients))
+            self._open.append(_Open(row, first, recipients, split.pool_of(first)))
 
     async def _goes_on(self, one: _Open) -> bool:
         try:
@@ -109,7 +110,8 @@ class Expander:
         chunk = []
         for number, message in zip(numbers, split.parts(one.first, one.recipients, numbers), strict=True):
             address = one.recipients.addresses[number]
-            chunk.append((message, belongings_of(message, [address], one.recipients.failure, self._route, now)))
+            own = belongings_of(message, [address], one.recipients.failure, self._route, now, one.pool)
+            chunk.append((message, own))
         if not await self._store.write(write_chunk, row, chunk, now + LEASE):
             self._log.warning("lease lost", send=row.send_id, why="another process writes this send out")
             return False

@@ -19,9 +19,9 @@ _write_list = msgspec.json.Encoder().encode
 
 
 class Route(Protocol):
-    """Tells which transport serves a recipient domain, and in which lane it queues."""
+    """Tells which transport serves a recipient domain, from which pool of addresses, and in which lane it queues."""
 
-    def __call__(self, scope: Scope, configuration_set: str | None, domain: str) -> tuple[str, str]: ...
+    def __call__(self, scope: Scope, configuration_set: str | None, domain: str, pool: str = "") -> tuple[str, str]: ...
 
 
 class Belongings(NamedTuple):
@@ -33,24 +33,29 @@ class Belongings(NamedTuple):
 
 
 def belongings_of(
-    message: MessageRow, addresses: Sequence[str], failure: RenderingFailure | None, route: Route, now: Millis
+    message: MessageRow,
+    addresses: Sequence[str],
+    failure: RenderingFailure | None,
+    route: Route,
+    now: Millis,
+    pool: str = "",
 ) -> Belongings:
     """Return them for a message to `addresses`; one that could not be rendered (`failure`) is not delivered."""
     recipients = tuple(
         RecipientRow(message.message_id, number, *message.scope, address, message.accepted_at, "accepted", 0, now)
         for number, address in enumerate(addresses)
     )
-    outgoing = () if failure else _outgoing(message, addresses, route)
+    outgoing = () if failure else _outgoing(message, addresses, route, pool)
     return Belongings(recipients, outgoing, _events(message, failure, now))
 
 
-def _outgoing(message: MessageRow, addresses: Sequence[str], route: Route) -> tuple[OutgoingRow, ...]:
+def _outgoing(message: MessageRow, addresses: Sequence[str], route: Route, pool: str) -> tuple[OutgoingRow, ...]:
     """One row for each lane and domain: what one transaction with a next hop can carry."""
     scope, at = message.scope, message.accepted_at
     ways: dict[tuple[str, str, str], list[str]] = {}
     for address in addresses:
         domain = address.rpartition("@")[2].lower()
-        transport, lane = route(scope, message.configuration_set or None, domain)
+        transport, lane = route(scope, message.configuration_set or None, domain, pool)
         ways.setdefault((transport, lane, domain), []).append(address)
     return tuple(
         OutgoingRow(message.message_id, part, *scope, lane, transport, _write_list(group).decode(), at, at, 0, "", "")

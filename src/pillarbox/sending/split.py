@@ -59,6 +59,11 @@ def list_of(envelope: Envelope) -> bytes:
     return _write(Recipients(envelope.prepared.recipients, envelope.written, envelope.failure))
 
 
+def pool_of(first: MessageRow) -> str:
+    """Return from which pool of addresses the parts leave."""
+    return _read_mail(first.mail).pool
+
+
 def parts(first: MessageRow, recipients: Recipients, numbers: Sequence[int]) -> Iterator[MessageRow]:
     """Return the messages of the recipients with these numbers, made after that of number 0."""
     mail = _read_mail(first.mail)

@@ -75,6 +75,53 @@ def test_update_configuration_set_reputation_metrics_enabled_is_seen(ses) -> Non
     assert found["ReputationOptions"]["ReputationMetricsEnabled"] is True
 
 
+def described(ses, attribute: str) -> dict[str, object]:  # type: ignore[no-untyped-def]
+    asked = [f"{attribute}Options"]
+    found = ses.describe_configuration_set(ConfigurationSetName="news", ConfigurationSetAttributeNames=asked)
+    return found.get(f"{attribute.capitalize()}Options")
+
+
+def test_put_configuration_set_delivery_options_is_seen(ses) -> None:  # type: ignore[no-untyped-def]
+    ses.put_configuration_set_delivery_options(ConfigurationSetName="news", DeliveryOptions={"TlsPolicy": "Require"})
+    assert described(ses, "delivery") == {"TlsPolicy": "Require"}
+    ses.put_configuration_set_delivery_options(ConfigurationSetName="news")
+    assert described(ses, "delivery") == {"TlsPolicy": "Optional"}
+
+
+def test_tracking_options_are_created_once_updated_and_deleted(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    ses.verify_domain_identity(Domain="example.com")
+    asked = {"ConfigurationSetName": "news", "TrackingOptions": {"CustomRedirectDomain": "click.example.com"}}
+    ses.create_configuration_set_tracking_options(**asked)
+    assert described(ses, "tracking") == {"CustomRedirectDomain": "click.example.com"}
+    exist = "Tracking options for configuration set <news> already exist."
+    with refused("TrackingOptionsAlreadyExistsException", exist, ConfigurationSetName="news"):
+        ses.create_configuration_set_tracking_options(**asked)
+    server.client("sesv2").put_configuration_set_tracking_options(
+        ConfigurationSetName="news", CustomRedirectDomain="click.example.com", HttpsPolicy="REQUIRE"
+    )
+    asked["TrackingOptions"] = {"CustomRedirectDomain": "links.example.com"}
+    ses.update_configuration_set_tracking_options(**asked)
+    assert described(ses, "tracking") == {"CustomRedirectDomain": "links.example.com"}
+    found = server.client("sesv2").get_configuration_set(ConfigurationSetName="news")["TrackingOptions"]
+    assert found["HttpsPolicy"] == "REQUIRE"
+    ses.delete_configuration_set_tracking_options(ConfigurationSetName="news")
+    assert described(ses, "tracking") is None
+    for refusing, given in (
+        (ses.update_configuration_set_tracking_options, asked),
+        (ses.delete_configuration_set_tracking_options, {"ConfigurationSetName": "news"}),
+    ):
+        with refused("TrackingOptionsDoesNotExistException", ConfigurationSetName="news"):
+            refusing(**given)
+
+
+def test_create_configuration_set_tracking_options_refuses_the_domain_of_somebody_else(ses) -> None:  # type: ignore[no-untyped-def]
+    for domain in ("click.example.com", "no domain"):
+        with refused("InvalidTrackingOptions"):
+            ses.create_configuration_set_tracking_options(
+                ConfigurationSetName="news", TrackingOptions={"CustomRedirectDomain": domain}
+            )
+
+
 def test_delete_configuration_set_frees_the_name(ses) -> None:  # type: ignore[no-untyped-def]
     ses.delete_configuration_set(ConfigurationSetName="news")
     assert ses.list_configuration_sets()["ConfigurationSets"] == []
@@ -86,11 +133,15 @@ def test_delete_configuration_set_frees_the_name(ses) -> None:  # type: ignore[n
     [
         ("describe_configuration_set", {}),
         ("delete_configuration_set", {}),
+        ("put_configuration_set_delivery_options", {"DeliveryOptions": {"TlsPolicy": "Require"}}),
+        ("create_configuration_set_tracking_options", {"TrackingOptions": {"CustomRedirectDomain": "a.example"}}),
+        ("update_configuration_set_tracking_options", {"TrackingOptions": {"CustomRedirectDomain": "a.example"}}),
+        ("delete_configuration_set_tracking_options", {}),
         ("update_configuration_set_sending_enabled", {"Enabled": True}),
         ("update_configuration_set_reputation_metrics_enabled", {"Enabled": True}),
     ],
 )
-def test_a_set_that_is_not_there_is_named(ses, operation: str, params: dict[str, bool]) -> None:  # type: ignore[no-untyped-def]
+def test_a_set_that_is_not_there_is_named(ses, operation: str, params: dict[str, object]) -> None:  # type: ignore[no-untyped-def]
     with refused("ConfigurationSetDoesNotExist", MISSING, ConfigurationSetName="missing"):
         getattr(ses, operation)(ConfigurationSetName="missing", **params)
 

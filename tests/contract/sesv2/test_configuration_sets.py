@@ -27,19 +27,23 @@ def test_get_configuration_set_of_a_new_one(ses) -> None:  # type: ignore[no-unt
 
 
 def test_create_configuration_set_with_all_that_is_supported(ses) -> None:  # type: ignore[no-untyped-def]
+    ses.create_email_identity(EmailIdentity="example.com")
     ses.create_configuration_set(
         ConfigurationSetName="quiet",
         ReputationOptions={"ReputationMetricsEnabled": True},
         SendingOptions={"SendingEnabled": False},
         SuppressionOptions={"SuppressedReasons": ["COMPLAINT"], "SuppressionScope": "ACCOUNT"},
-        DeliveryOptions={"TlsPolicy": "OPTIONAL", "MaxDeliverySeconds": 50_400},
+        DeliveryOptions={"TlsPolicy": "REQUIRE", "MaxDeliverySeconds": 300},
+        TrackingOptions={"CustomRedirectDomain": "Click.Example.COM", "HttpsPolicy": "REQUIRE"},
         VdmOptions={"DashboardOptions": {"EngagementMetrics": "DISABLED"}},
         Tags=[{"Key": "team", "Value": "red"}],
     )
     found = ses.get_configuration_set(ConfigurationSetName="quiet")
     assert found["ReputationOptions"]["ReputationMetricsEnabled"] is True
     assert found["SendingOptions"]["SendingEnabled"] is False
-    assert found["SuppressionOptions"] == {"SuppressedReasons": ["COMPLAINT"]}
+    assert found["SuppressionOptions"] == {"SuppressedReasons": ["COMPLAINT"], "SuppressionScope": "ACCOUNT"}
+    assert found["DeliveryOptions"] == {"TlsPolicy": "REQUIRE", "MaxDeliverySeconds": 300}
+    assert found["TrackingOptions"] == {"CustomRedirectDomain": "click.example.com", "HttpsPolicy": "REQUIRE"}
     assert found["Tags"] == [{"Key": "team", "Value": "red"}]
 
 
@@ -47,10 +51,7 @@ def test_create_configuration_set_with_all_that_is_supported(ses) -> None:  # ty
     "options",
     [
         {"TrackingOptions": {"CustomRedirectDomain": "click.example.com"}},
-        {"DeliveryOptions": {"TlsPolicy": "REQUIRE"}},
-        {"DeliveryOptions": {"SendingPoolName": "pool"}},
-        {"DeliveryOptions": {"MaxDeliverySeconds": 300}},
-        {"SuppressionOptions": {"SuppressionScope": "TENANT"}},
+        {"DeliveryOptions": {"SendingPoolName": "there-is-none"}},
         {
             "SuppressionOptions": {
                 "ValidationOptions": {"ConditionThreshold": {"ConditionThresholdEnabled": "ENABLED"}},
@@ -62,7 +63,7 @@ def test_create_configuration_set_with_all_that_is_supported(ses) -> None:  # ty
         {"ReputationOptions": {"LastFreshStart": 1_700_000_000}},
     ],
 )
-def test_options_that_are_not_supported_are_refused_by_name(ses, options: dict[str, object]) -> None:  # type: ignore[no-untyped-def]
+def test_options_that_name_what_there_is_not_are_refused(ses, options: dict[str, object]) -> None:  # type: ignore[no-untyped-def]
     with refused("BadRequestException"):
         ses.create_configuration_set(ConfigurationSetName="other", **options)
     assert ses.list_configuration_sets()["ConfigurationSets"] == ["news"]
@@ -126,3 +127,35 @@ def test_v1_and_v2_see_one_set_of_one_account_in_one_region(server: Server, ses)
         assert other.list_configuration_sets()["ConfigurationSets"] == []
         with refused("NotFoundException", status=404):
             other.delete_configuration_set(ConfigurationSetName="news")
+
+
+def test_put_configuration_set_delivery_options_replaces_all_of_them(ses) -> None:  # type: ignore[no-untyped-def]
+    ses.put_configuration_set_delivery_options(ConfigurationSetName="news", TlsPolicy="REQUIRE", MaxDeliverySeconds=600)
+    told = {"TlsPolicy": "REQUIRE", "MaxDeliverySeconds": 600}
+    assert ses.get_configuration_set(ConfigurationSetName="news")["DeliveryOptions"] == told
+    ses.put_configuration_set_delivery_options(ConfigurationSetName="news")
+    assert ses.get_configuration_set(ConfigurationSetName="news")["DeliveryOptions"] == {"TlsPolicy": "OPTIONAL"}
+    with refused("BadRequestException", "Sending pool <gone> does not exist."):
+        ses.put_configuration_set_delivery_options(ConfigurationSetName="news", SendingPoolName="gone")
+    with refused("BadRequestException"):
+        ses.put_configuration_set_delivery_options(ConfigurationSetName="news", MaxDeliverySeconds=50_401)
+    with refused("NotFoundException", status=404):
+        ses.put_configuration_set_delivery_options(ConfigurationSetName="other")
+
+
+def test_put_configuration_set_tracking_options_wants_a_domain_of_the_account(ses) -> None:  # type: ignore[no-untyped-def]
+    put = ses.put_configuration_set_tracking_options
+    for domain in ("click.example.com", "no domain"):
+        with refused("BadRequestException"):
+            put(ConfigurationSetName="news", CustomRedirectDomain=domain)
+    ses.create_email_identity(EmailIdentity="example.com")
+    put(ConfigurationSetName="news", CustomRedirectDomain="click.example.com")
+    told = {"CustomRedirectDomain": "click.example.com", "HttpsPolicy": "OPTIONAL"}
+    assert ses.get_configuration_set(ConfigurationSetName="news")["TrackingOptions"] == told
+    put(ConfigurationSetName="news", HttpsPolicy="REQUIRE_OPEN_ONLY")
+    told = {"HttpsPolicy": "REQUIRE_OPEN_ONLY"}
+    assert ses.get_configuration_set(ConfigurationSetName="news")["TrackingOptions"] == told
+    put(ConfigurationSetName="news")
+    assert "TrackingOptions" not in ses.get_configuration_set(ConfigurationSetName="news")
+    with refused("NotFoundException", status=404):
+        put(ConfigurationSetName="other")

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from pillarbox.delivery.worker import LEASE, Worker
 from pillarbox.kit.clock import MINUTE
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import SERVICE_ACCOUNT, Scope
-from pillarbox.resources import suppression
+from pillarbox.resources import configuration_sets, suppression
+from pillarbox.resources.configuration_set_options import Delivery
 from pillarbox.sending.accept import keep_promises
 from pillarbox.sending.system_mail import SystemMail
 from pillarbox.sending.system_mail import promise as promise_system_mail
@@ -25,7 +27,7 @@ from pillarbox.store.engine import Store
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.clock import StandingClock
 from tests.support.preparer import preparer_of
-from tests.support.promises import draft, promise
+from tests.support.promises import SCOPE, draft, promise
 
 NOON = 1_790_000_000_000
 
@@ -77,6 +79,14 @@ async def promised(store: Store, *recipients: str, text: str = "Hello.") -> str:
     return made.message.message_id
 
 
+async def promised_in(store: Store, delivery: Delivery) -> str:
+    """Promise a message with a configuration set that says how it is delivered."""
+    await store.write(partial(configuration_sets.create, delivery=delivery), SCOPE, "set", NOON)
+    made = promise(draft("a@example.net", configuration_set="set"), NOON)
+    assert await store.commit(keep_promises, made) is None
+    return made.message.message_id
+
+
 async def kinds(store: Store, message_id: str) -> list[str]:
     return [event.kind for event in await store.read(events.of_message, message_id)]
 
@@ -98,6 +108,33 @@ async def test_due_mail_is_delivered_and_leaves_the_queue(
     (attempt,) = transport.attempts
     assert b"\r\nMessage-ID: <" + message_id.encode() + b"@email.mail.example.org>\r\n" in b"\r\n" + attempt.data
     assert b"\r\nDate: " in b"\r\n" + attempt.data
+
+
+async def test_a_configuration_set_says_whether_its_mail_needs_tls_also_while_it_waits(
+    kept: Store, transport: ToldTransport, clock: StandingClock
+) -> None:
+    await promised_in(kept, Delivery(tls_required=True))
+    transport.outcomes = [{"a@example.net": Deferred("busy", "451 4.3.2 busy")}]
+    worker = worker_of(kept, transport, clock)
+    await worker.step()
+    await kept.write(configuration_sets.set_tls_required, SCOPE, "set", False, NOON)
+    clock.at += 2 * MINUTE
+    await worker.step()
+    assert [attempt.tls_required for attempt in transport.attempts] == [True, False]
+
+
+async def test_a_configuration_set_says_for_how_long_its_mail_is_tried(
+    kept: Store, transport: ToldTransport, clock: StandingClock
+) -> None:
+    message_id = await promised_in(kept, Delivery(most_seconds=300))
+    transport.outcomes = [{"a@example.net": Deferred("busy", "451 4.3.2 busy")}] * 3
+    worker = worker_of(kept, transport, clock)
+    for _ in range(3):
+        await worker.step()
+        clock.at += 5 * MINUTE
+    assert await kinds(kept, message_id) == ["Send", "DeliveryDelay", "Bounce"]
+    *_, bounced = await kept.read(events.of_message, message_id)
+    assert "CustomTimeoutExceeded" in bounced.fact
 
 
 async def test_a_deferral_waits_its_time_and_keeps_only_those_left(

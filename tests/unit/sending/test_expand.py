@@ -131,7 +131,7 @@ async def test_a_send_that_cannot_be_written_out_keeps_no_other_waiting(store: S
     routes = RouteTable()
     broken = [True]
 
-    def route(scope: Scope, configuration_set: str | None, domain: str) -> tuple[str, str]:
+    def route(scope: Scope, configuration_set: str | None, domain: str, pool: str = "") -> tuple[str, str]:
         if broken:
             raise ValueError(broken.pop())
         return routes(scope, configuration_set, domain)

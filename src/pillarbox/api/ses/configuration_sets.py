@@ -10,7 +10,8 @@ from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
 from pillarbox.api.ses.event_destinations import spelled
 from pillarbox.kit.ids import Scope
-from pillarbox.resources import configuration_sets, event_destinations
+from pillarbox.resources import configuration_sets, event_destinations, tracking_options
+from pillarbox.resources.configuration_set_options import Tracking
 from pillarbox.resources.configuration_sets import ConfigurationSet
 from pillarbox.store.plan import Plan
 
@@ -55,6 +56,37 @@ async def update_configuration_set_reputation_metrics_enabled(call: Call, params
     return {}
 
 
+@operation("ses", "PutConfigurationSetDeliveryOptions")
+async def put_configuration_set_delivery_options(call: Call, params: Params) -> Result:
+    name, required = params["ConfigurationSetName"], params.get("DeliveryOptions", {}).get("TlsPolicy") == "Require"
+    await call.store.write(configuration_sets.set_tls_required, call.scope, name, required, call.now)
+    return {}
+
+
+@operation("ses", "CreateConfigurationSetTrackingOptions")
+async def create_configuration_set_tracking_options(call: Call, params: Params) -> Result:
+    name, tracking = params["ConfigurationSetName"], _tracking(params)
+    await call.store.write(tracking_options.create, call.scope, name, tracking, call.now)
+    return {}
+
+
+@operation("ses", "UpdateConfigurationSetTrackingOptions")
+async def update_configuration_set_tracking_options(call: Call, params: Params) -> Result:
+    name, tracking = params["ConfigurationSetName"], _tracking(params)
+    await call.store.write(tracking_options.update, call.scope, name, tracking, call.now)
+    return {}
+
+
+@operation("ses", "DeleteConfigurationSetTrackingOptions")
+async def delete_configuration_set_tracking_options(call: Call, params: Params) -> Result:
+    await call.store.write(tracking_options.delete, call.scope, params["ConfigurationSetName"], call.now)
+    return {}
+
+
+def _tracking(params: Params) -> Tracking:
+    return Tracking(params["TrackingOptions"].get("CustomRedirectDomain", ""))
+
+
 def _describe(scope: Scope, name: str, asked: Collection[str]) -> Plan[Result]:
     found = yield from configuration_sets.existing(scope, name)
     described: dict[str, object] = {"ConfigurationSet": {"Name": found.name}}
@@ -62,7 +94,9 @@ def _describe(scope: Scope, name: str, asked: Collection[str]) -> Plan[Result]:
         destinations = yield from event_destinations.of_set(scope, name)
         described["EventDestinations"] = [spelled(destination) for destination in destinations]
     if "deliveryOptions" in asked:
-        described["DeliveryOptions"] = {"TlsPolicy": "Optional"}
+        described["DeliveryOptions"] = {"TlsPolicy": "Require" if found.delivery.tls_required else "Optional"}
+    if "trackingOptions" in asked and found.tracking is not None:
+        described["TrackingOptions"] = {"CustomRedirectDomain": found.tracking.custom_redirect_domain or None}
     if "reputationOptions" in asked:
         described["ReputationOptions"] = _reputation(found)
     return described

@@ -7,7 +7,14 @@ https://docs.aws.amazon.com/ses/latest/APIReference/CommonErrors.html
 
 from pillarbox.api.faults import Shape
 from pillarbox.kit.errors import Denied, Duplicate, Invalid, LimitReached, NotFound
-from pillarbox.resources import account, configuration_sets, custom_verification, event_destinations, identity_policies
+from pillarbox.resources import (
+    account,
+    configuration_sets,
+    custom_verification,
+    event_destinations,
+    identity_policies,
+    tracking_options,
+)
 from pillarbox.resources.templates import TemplateMissing
 from pillarbox.sending import policy, templates
 
@@ -20,6 +27,9 @@ SHAPE_FOR: dict[type[BaseException], Shape] = {
     configuration_sets.ConfigurationSetExists: "ConfigurationSetAlreadyExistsException",
     configuration_sets.ConfigurationSetMissing: "ConfigurationSetDoesNotExistException",
     configuration_sets.InvalidConfigurationSet: "InvalidConfigurationSetException",
+    tracking_options.InvalidTracking: "InvalidTrackingOptionsException",
+    tracking_options.TrackingExists: "TrackingOptionsAlreadyExistsException",
+    tracking_options.TrackingMissing: "TrackingOptionsDoesNotExistException",
     event_destinations.EventDestinationExists: "EventDestinationAlreadyExistsException",
     event_destinations.EventDestinationMissing: "EventDestinationDoesNotExistException",
     event_destinations.InvalidSnsDestination: "InvalidSNSDestinationException",

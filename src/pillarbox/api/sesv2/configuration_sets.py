@@ -5,34 +5,30 @@ that this server does not act upon are refused by name.
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_CreateConfigurationSet.html
 """
 
-from functools import partial
+from collections.abc import Collection
 
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
 from pillarbox.api.sesv2 import suppression, tags
-from pillarbox.resources import configuration_sets
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.ids import Scope
+from pillarbox.resources import configuration_sets, tracking_options
+from pillarbox.resources.configuration_set_options import Delivery, Tracking
 from pillarbox.resources.configuration_sets import ConfigurationSet
 from pillarbox.resources.unsupported import refuse_members, refuse_unless
+from pillarbox.store.plan import Plan
 
 _UNSUPPORTED = {
-    "TrackingOptions": "opens and clicks are not tracked.",
     "ArchivingOptions": "mail is not archived.",
     "MessageSecurityOptions": "messages are not signed with S/MIME.",
 }
-_LONGEST_DELIVERY_SECONDS = 50_400
+_UNSUPPORTED_VDM = "there is no Virtual Deliverability Manager."
 
 
 @operation("sesv2", "CreateConfigurationSet")
 async def create_configuration_set(call: Call, params: Params) -> Result:
     _refuse_options(params)
-    plan = partial(
-        configuration_sets.create,
-        sending_enabled=params.get("SendingOptions", {}).get("SendingEnabled", True),
-        reputation_metrics=params.get("ReputationOptions", {}).get("ReputationMetricsEnabled", False),
-        suppressed_reasons=suppression.reasons_of_set(params.get("SuppressionOptions", {})),
-        tag_pairs=tags.pairs(params.get("Tags", ())),
-    )
-    await call.store.write(plan, call.scope, params["ConfigurationSetName"], call.now)
+    await call.store.write(_create, call.scope, params, call.services.pools.names, call.now)
     return {}
 
 
@@ -70,33 +66,76 @@ async def put_configuration_set_reputation_options(call: Call, params: Params) -
     return {}
 
 
+@operation("sesv2", "PutConfigurationSetDeliveryOptions")
+async def put_configuration_set_delivery_options(call: Call, params: Params) -> Result:
+    name, delivery = params["ConfigurationSetName"], _delivery(params)
+    await call.store.write(
+        configuration_sets.set_delivery, call.scope, name, delivery, call.services.pools.names, call.now
+    )
+    return {}
+
+
+@operation("sesv2", "PutConfigurationSetTrackingOptions")
+async def put_configuration_set_tracking_options(call: Call, params: Params) -> Result:
+    name, tracking = params["ConfigurationSetName"], _tracking(params)
+    await call.store.write(tracking_options.put, call.scope, name, tracking, call.now)
+    return {}
+
+
+def _create(scope: Scope, params: Params, pools: Collection[str], now: Millis) -> Plan[None]:
+    reasons, for_tenant = suppression.choice_of_set(params.get("SuppressionOptions", {}))
+    tracking = yield from tracking_options.checked(scope, _tracking(params.get("TrackingOptions", {})))
+    yield from configuration_sets.create(
+        scope,
+        params["ConfigurationSetName"],
+        now,
+        sending_enabled=params.get("SendingOptions", {}).get("SendingEnabled", True),
+        reputation_metrics=params.get("ReputationOptions", {}).get("ReputationMetricsEnabled", False),
+        suppressed_reasons=reasons,
+        suppressed_for_tenant=for_tenant,
+        delivery=_delivery(params.get("DeliveryOptions", {})),
+        tracking=tracking,
+        pools=pools,
+        tag_pairs=tags.pairs(params.get("Tags", ())),
+    )
+
+
+def _delivery(given: Params) -> Delivery:
+    return Delivery(
+        given.get("TlsPolicy") == "REQUIRE", given.get("SendingPoolName", ""), given.get("MaxDeliverySeconds")
+    )
+
+
+def _tracking(given: Params) -> Tracking:
+    return Tracking(given.get("CustomRedirectDomain", ""), given.get("HttpsPolicy", "OPTIONAL"))
+
+
 def _refuse_options(params: Params) -> None:
     refuse_members(params, _UNSUPPORTED)
-    delivery, vdm = params.get("DeliveryOptions", {}), params.get("VdmOptions", {})
-    refuse_members(delivery, {"SendingPoolName": "there are no dedicated IP pools."})
     refuse_members(params.get("ReputationOptions", {}), {"LastFreshStart": "the server sets it."})
-    refuse_unless("TlsPolicy", delivery.get("TlsPolicy"), "OPTIONAL", "delivery does not depend on TLS.")
-    refuse_unless(
-        "MaxDeliverySeconds",
-        delivery.get("MaxDeliverySeconds"),
-        _LONGEST_DELIVERY_SECONDS,
-        "every message is tried for 14 hours.",
-    )
+    vdm = params.get("VdmOptions", {})
     engagement = vdm.get("DashboardOptions", {}).get("EngagementMetrics")
-    refuse_unless("EngagementMetrics", engagement, "DISABLED", "opens and clicks are not tracked.")
+    refuse_unless("EngagementMetrics", engagement, "DISABLED", _UNSUPPORTED_VDM)
     shared = vdm.get("GuardianOptions", {}).get("OptimizedSharedDelivery")
-    refuse_unless("OptimizedSharedDelivery", shared, "DISABLED", "there is no shared delivery.")
+    refuse_unless("OptimizedSharedDelivery", shared, "DISABLED", _UNSUPPORTED_VDM)
 
 
 def _spelled(found: ConfigurationSet) -> Result:
+    delivery, tracking = found.delivery, found.tracking
     return {
         "ConfigurationSetName": found.name,
-        "DeliveryOptions": {"TlsPolicy": "OPTIONAL"},
+        "DeliveryOptions": {
+            "TlsPolicy": "REQUIRE" if delivery.tls_required else "OPTIONAL",
+            "SendingPoolName": delivery.pool or None,
+            "MaxDeliverySeconds": delivery.most_seconds,
+        },
         "ReputationOptions": {
             "ReputationMetricsEnabled": found.reputation_metrics,
             "LastFreshStart": found.fresh_start_at,
         },
         "SendingOptions": {"SendingEnabled": found.sending_enabled},
         "SuppressionOptions": suppression.options_of(found),
+        "TrackingOptions": tracking
+        and {"CustomRedirectDomain": tracking.custom_redirect_domain or None, "HttpsPolicy": tracking.https_policy},
         "Tags": tags.spelled(found.tags),
     }

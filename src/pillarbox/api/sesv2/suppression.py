@@ -68,22 +68,30 @@ async def put_account_suppression_attributes(call: Call, params: Params) -> Resu
 
 @operation("sesv2", "PutConfigurationSetSuppressionOptions")
 async def put_configuration_set_suppression_options(call: Call, params: Params) -> Result:
-    name, reasons = params["ConfigurationSetName"], reasons_of_set(params)
-    await call.store.write(configuration_sets.set_suppressed_reasons, call.scope, name, reasons, call.now)
+    name, (reasons, for_tenant) = params["ConfigurationSetName"], choice_of_set(params)
+    await call.store.write(configuration_sets.set_suppressed_reasons, call.scope, name, reasons, call.now, for_tenant)
     return {}
 
 
-def reasons_of_set(options: Params) -> Reasons | None:
-    """Return what a SuppressionOptions chooses, None when it leaves the choice to the account; refuse the rest."""
+def choice_of_set(options: Params) -> tuple[Reasons | None, bool | None]:
+    """Return what a SuppressionOptions chooses: reasons, and whether by the tenant's list; None for nothing said."""
     _refuse_validation(options.get("ValidationOptions", {}))
-    refuse_unless("SuppressionScope", options.get("SuppressionScope"), "ACCOUNT", "there are no lists of tenants.")
-    reasons = options.get("SuppressedReasons")
-    return None if reasons is None else chosen(reasons)
+    reasons, scope = options.get("SuppressedReasons"), options.get("SuppressionScope")
+    return None if reasons is None else chosen(reasons), None if scope is None else scope == "TENANT"
 
 
 def options_of(found: ConfigurationSet) -> Result | None:
     """Return the SuppressionOptions of a set that has any."""
-    return None if found.suppressed_reasons is None else {"SuppressedReasons": found.suppressed_reasons}
+    if found.suppressed_reasons is None and found.suppressed_for_tenant is None:
+        return None
+    return {
+        "SuppressedReasons": found.suppressed_reasons,
+        "SuppressionScope": scope_told(found.suppressed_for_tenant),
+    }
+
+
+def scope_told(for_tenant: bool | None) -> str | None:
+    return None if for_tenant is None else "TENANT" if for_tenant else "ACCOUNT"
 
 
 def _refuse_validation(options: Params) -> None:

@@ -51,9 +51,10 @@ class MxTransport:
     demands of the connection, which is never given up for a delivery.
     """
 
-    name = "mx"
-
-    def __init__(self, direct: Direct, names: Names, policies: Policies | None, security: Security) -> None:
+    def __init__(
+        self, direct: Direct, names: Names, policies: Policies | None, security: Security, *, name: str = "mx"
+    ) -> None:
+        self.name = name
         self._direct = direct
         self._names = names
         self._policies = policies

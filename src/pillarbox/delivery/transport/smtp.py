@@ -6,7 +6,8 @@ share a transaction and each has its own outcome.
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from pillarbox.delivery.outcome import Deferred, Outcome
 from pillarbox.delivery.transport.base import Attempt
@@ -59,22 +60,28 @@ class SmtpTransport:
             smarthost.login,
             chosen_by_us=True,
         )
-        self._way = Way(Pool(smarthost.upkeep), self._hop, self._opened)
+        self._pool = Pool(smarthost.upkeep)
+        # For mail that must not leave in the clear.
+        self._encrypted = self._hop
+        if smarthost.tls in ("none", "starttls"):
+            self._encrypted = replace(self._hop, tls="starttls-required")
 
     async def deliver(self, attempt: Attempt) -> Mapping[str, Outcome]:
         mail = await as_mail(attempt.sender, attempt.data)
         decided: dict[str, Outcome] = {}
         try:
-            await hand_over(self._way, mail, attempt.recipients, decided)
+            hop = self._encrypted if attempt.tls_required else self._hop
+            way = Way(self._pool, hop, partial(self._opened, hop))
+            await hand_over(way, mail, attempt.recipients, decided)
         except Broken as broken:
             rest = Deferred(broken.why, broken.reply, broken.remote_ip, broken.ours)
             decided = dict.fromkeys(attempt.recipients, rest) | decided
         return {address: decided[address] for address in attempt.recipients}
 
     async def close(self) -> None:
-        await self._way.pool.close()
+        await self._pool.close()
 
-    async def _opened(self) -> Connection:
+    async def _opened(self, hop: NextHop) -> Connection:
         smarthost = self._smarthost
         line = await dial_name(smarthost.host, smarthost.port, within_seconds=smarthost.manner.connect_seconds)
-        return await Connection.opened(self._hop, line)
+        return await Connection.opened(hop, line)

@@ -37,7 +37,7 @@ async def background(
 ) -> list[Coroutine[Any, Any, None]]:
     """Build what works in the background: delivery, the followers of the event log, and the posts that leave."""
     settings, store = listening.settings, listening.store
-    site = Site(settings.service_domain, f"mta.{settings.service_domain}")
+    site = Site(settings.service_domain, f"mta.{settings.service_domain}", listening.tracking_url)
     preparer = await Preparer.load(store, listening.keyring, clock, site, signs_twice=settings.sign_twice)
     by_name = await transports(listening, site.reporting_mta, clock, running)
     outside = Outside(

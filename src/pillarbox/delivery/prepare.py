@@ -1,7 +1,7 @@
 """Makes what an attempt hands over: the message as it leaves, and the sender of its envelope.
 
 Touches the store, with a memory of a second, for what senders have set up: DKIM
-keys and MAIL FROM domain. Long messages and slow signatures are made in
+keys, MAIL FROM domain and tracking. Long messages and slow signatures are made in
 threads. Called by the worker for each attempt.
 """
 
@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from pillarbox.delivery import tracking, tracking_keys
+from pillarbox.delivery.tracking import Tracker, Tracking
 from pillarbox.delivery.transform.dkim import SigningKey
 from pillarbox.delivery.transform.headers import TransformFacts
 from pillarbox.delivery.transform.pipeline import transform
@@ -30,6 +32,7 @@ from pillarbox.store.plan import Plan
 from pillarbox.store.remember import Remembering
 
 _LARGE = 128 * 1024
+_LARGE_TO_REWRITE = 48 * 1024
 _MOST_OPEN_KEYS = 10_000
 
 _read_mail = msgspec.json.Decoder(MailFacts).decode
@@ -37,10 +40,11 @@ _read_mail = msgspec.json.Decoder(MailFacts).decode
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the server is called in what it delivers."""
+    """What the server is called in what it delivers; `tracking_url` is where tracked links lead."""
 
     service_domain: str
     reporting_mta: str
+    tracking_url: str = ""
 
 
 class KeyNotOpened(Unavailable):
@@ -70,14 +74,19 @@ class Preparer:
         service_keys: Sequence[StoredKey] = (),
         *,
         signs_twice: bool = False,
+        tracker: Tracker | None = None,
     ) -> None:
-        """`service_keys` sign for the service: where the sender has no keys, and with `signs_twice` after theirs."""
+        """`service_keys` sign for the service: where the sender has no keys, and with `signs_twice` after theirs.
+
+        Without a `tracker` nothing is tracked.
+        """
         self._known = Remembering(store, clock, "nouns")
         self._keyring = keyring
         self.site = site
         self._return_paths = return_paths
         self._service_keys = tuple(service_keys)
         self._signs_twice = signs_twice
+        self._tracker = tracker
         self._opened: dict[bytes, asyncio.Task[SigningKey]] = {}
 
     @classmethod
@@ -87,7 +96,8 @@ class Preparer:
         paths = await ReturnPaths.load(store, keyring, now)
         zone = identity_dns.zone_of(site.service_domain)  # without one no key of ours can be found
         keys = [await service_key.load(store, keyring, zone, now)] if zone else []
-        return cls(store, keyring, clock, site, paths, keys, signs_twice=signs_twice)
+        tracker = Tracker(await tracking_keys.load(store, keyring, now), site.tracking_url)
+        return cls(store, keyring, clock, site, paths, keys, signs_twice=signs_twice, tracker=tracker)
 
     async def prepare(self, message: MessageRow, given: bytes, recipients: Sequence[str]) -> Prepared:
         """Return what leaves for these recipients of a message whose bytes are `given`."""
@@ -102,8 +112,10 @@ class Preparer:
             tags=mail.tags,
             keys=await self._keys(message.scope, stored),
             only_to=mail.only_to,
+            tracking=await self._tracking(message, mail, recipients),
         )
-        if len(given) > _LARGE or any(key.is_slow for key in facts.keys):
+        large = _LARGE_TO_REWRITE if facts.tracking else _LARGE
+        if len(given) > large or any(key.is_slow for key in facts.keys):
             data = await asyncio.to_thread(transform, given, facts)
         else:
             data = transform(given, facts)
@@ -112,11 +124,17 @@ class Preparer:
     def _sender(self, message_id: str, mail: MailFacts, recipients: Sequence[str], mail_from: MailFrom | None) -> str:
         if not mail.return_path:
             return ""
-        alone = len(recipients) == 1 and recipients[0] in mail.recipients
-        local_part = self._return_paths.make(message_id, mail.recipients.index(recipients[0]) if alone else EVERYONE)
+        local_part = self._return_paths.make(message_id, _only(recipients, mail))
         if mail_from is not None and mail_from.verification.status == verification.SUCCESS:
             return f"{local_part}@{mail_from.domain}"
         return f"{local_part}@{self.site.service_domain}"
+
+    async def _tracking(self, message: MessageRow, mail: MailFacts, recipients: Sequence[str]) -> Tracking | None:
+        """Mail of the service itself, which has no return path, is never tracked."""
+        if self._tracker is None or not message.configuration_set or not mail.return_path:
+            return None
+        wanted = await self._known.read(tracking.wanted, message.scope, message.configuration_set)
+        return self._tracker.tracking(wanted, _only(recipients, mail)) if wanted else None
 
     async def _keys(self, scope: Scope, stored: Sequence[StoredKey]) -> tuple[SigningKey, ...]:
         keys = [await self._open(scope, key) for key in stored]
@@ -137,6 +155,12 @@ class Preparer:
         except Unavailable as error:  # until the keyring is put right
             self._opened.pop(key.sealed, None)
             raise KeyNotOpened(f"the DKIM key {key.record_name} cannot be opened") from error
+
+
+def _only(recipients: Sequence[str], mail: MailFacts) -> int:
+    """Return the place of the one who alone gets a copy, or EVERYONE."""
+    alone = len(recipients) == 1 and recipients[0] in mail.recipients
+    return mail.recipients.index(recipients[0]) if alone else EVERYONE
 
 
 def _opened(scope: Scope, key: StoredKey, keyring: Keyring) -> SigningKey:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from pillarbox.delivery.tracking import Tracking
 from pillarbox.delivery.transform.dkim import SigningKey
 from pillarbox.kit.clock import SECOND, Millis
 from pillarbox.kit.headers import splice, split
@@ -40,7 +41,8 @@ class TransformFacts:
     """What the transforms need to know of a message.
 
     `host` is the name of this server, `tags` are those of the message's events, `keys` sign it.
-    `only_to` is the mailbox that a part of a split send names; empty for any other message.
+    `only_to` is the mailbox that a part of a split send names; empty for any other message. `tracking` is how this
+    copy is tracked, None for a message that stays as it is.
     """
 
     message_id: str
@@ -51,6 +53,7 @@ class TransformFacts:
     tags: Mapping[str, list[str]]
     keys: tuple[SigningKey, ...]
     only_to: str = ""
+    tracking: Tracking | None = None
 
 
 def with_trace(raw: bytes, facts: TransformFacts) -> bytes:

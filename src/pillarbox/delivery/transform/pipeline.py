@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pillarbox.delivery.transform.dkim import signed
 from pillarbox.delivery.transform.headers import TransformFacts, with_delivery_headers, with_trace
 from pillarbox.delivery.transform.recipient_headers import with_only_recipient
+from pillarbox.delivery.transform.tracking import with_tracking
 from pillarbox.kit.mime import in_crlf_lines
 
 Transform = Callable[[bytes, TransformFacts], bytes]
@@ -17,6 +18,7 @@ Transform = Callable[[bytes, TransformFacts], bytes]
 # stands on top of the message without being covered.
 TRANSFORMS: tuple[tuple[str, Transform], ...] = (
     ("line ends", lambda raw, _: in_crlf_lines(raw)),
+    ("tracking", lambda raw, facts: with_tracking(raw, facts.message_id, facts.tracking) if facts.tracking else raw),
     ("headers", with_delivery_headers),
     ("only recipient", with_only_recipient),
     ("trace", with_trace),

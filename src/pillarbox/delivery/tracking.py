@@ -1,0 +1,79 @@
+"""What of a message is told to its sender when it is opened or clicked, and where its links lead for that.
+
+Plans over the store, and pure decisions. Asked by prepare.py for each attempt;
+the rewriting itself is transform/tracking.py.
+https://docs.aws.amazon.com/ses/latest/dg/configure-custom-open-click-domains.html
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from pillarbox.events.types import Kind
+from pillarbox.kit.ids import Scope
+from pillarbox.kit.tracking_links import TrackingLinks
+from pillarbox.resources import configuration_sets, event_destinations
+from pillarbox.resources.configuration_set_options import Tracking as Options
+from pillarbox.store.plan import Plan
+
+
+class Wanted(NamedTuple):
+    """What the sender wants to be told of, and how the links are to look."""
+
+    opens: bool
+    clicks: bool
+    options: Options
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """How one copy of a message is tracked.
+
+    `recipient` is the place of its only recipient in the message's list, or EVERYONE. `pixels`, `http` and `https` are
+    the URLs that the pixel, and links to targets of either scheme, lead to.
+    """
+
+    links: TrackingLinks
+    recipient: int
+    opens: bool
+    clicks: bool
+    pixels: str
+    http: str
+    https: str
+
+
+class Tracker:
+    """Says how copies are tracked; `url` is where links lead when the configuration set names no domain."""
+
+    def __init__(self, links: TrackingLinks, url: str) -> None:
+        self._links = links
+        self._url = url.rstrip("/")
+
+    def tracking(self, wanted: Wanted, recipient: int) -> Tracking:
+        pixels, http, https = self._bases(wanted.options)
+        return Tracking(self._links, recipient, wanted.opens, wanted.clicks, pixels, http, https)
+
+    def _bases(self, options: Options) -> tuple[str, str, str]:
+        """Return what the pixel and links to http and to https begin with.
+
+        The server's own URL is used as the operator gave it: what it can speak is for them to say.
+        """
+        domain = options.custom_redirect_domain
+        if not domain:
+            return self._url, self._url, self._url
+        plain, safe = f"http://{domain}", f"https://{domain}"
+        if options.https_policy == "REQUIRE":
+            return safe, safe, safe
+        return (safe if options.https_policy == "REQUIRE_OPEN_ONLY" else plain), plain, safe
+
+
+def wanted(scope: Scope, set_name: str) -> Plan[Wanted | None]:
+    """Return what the destinations of a configuration set ask for, or None when mail stays as it is."""
+    if not set_name:
+        return None
+    destinations = yield from event_destinations.of_set(scope, set_name)
+    kinds = {kind for one in destinations if one.enabled for kind in one.event_types}
+    if not kinds & {Kind.OPEN.value, Kind.CLICK.value}:
+        return None
+    found = yield from configuration_sets.get(scope, set_name)
+    options = (found.tracking if found else None) or Options()
+    return Wanted(Kind.OPEN.value in kinds, Kind.CLICK.value in kinds, options)

@@ -1,0 +1,217 @@
+"""Rewrites the links of HTML parts and sets the pixel, so that opens and clicks are told; every other byte stays.
+
+Pure, but for a memory of what was found in documents seen lately. Called
+through the list in pipeline.py, before the message is signed. What SES does:
+https://docs.aws.amazon.com/ses/latest/dg/faqs-metrics.html
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from pillarbox.delivery.tracking import Tracking
+from pillarbox.kit.headers import codec_for, contains_ascii, read_parameters, splice, value_of
+from pillarbox.kit.html_links import Anchor, Scan, scan
+from pillarbox.kit.mime import (
+    Part,
+    TooManyParts,
+    base64_lines,
+    decoded,
+    has_long_line,
+    quoted_printable_binary,
+    quoted_printable_text,
+    walk,
+)
+from pillarbox.kit.tracking_links import LONGEST_TARGET, can_be_tracked
+
+MOST_LINKS = 250
+PLACEHOLDER = b"{{ses:openTracker}}"
+_PIXEL = '<img alt="" src="{url}" style="display: none; width: 1px; height: 1px;">'
+_TAG = re.compile(r"([A-Za-z0-9_-]+):([A-Za-z0-9_-]+)")
+# Their parts are covered by a signature, cannot be read, or belong to another message.
+_CLOSED = frozenset(("multipart/signed", "multipart/encrypted", "message/rfc822"))
+_PGP = b"-----BEGIN PGP "
+# Charsets in which a byte below 128 is not always the ASCII character.
+_SHIFTING = ("iso2022", "hz", "utf-7")
+_MOST_SCANS = 256
+_MOST_REMEMBERED_ANCHORS = 1_000
+
+Edit = tuple[int, int, bytes]
+
+
+class _Document(NamedTuple):
+    """A part that is shown as HTML; `codec` is what its content must be encoded in again, None for as it is."""
+
+    part: Part
+    content: bytes
+    codec: str | None
+
+
+def with_tracking(raw: bytes, message_id: str, tracking: Tracking) -> bytes:
+    """Return the message with the links and the pixel of one copy; signed and encrypted parts stay as they are."""
+    try:
+        documents = list(_documents(raw))
+    except TooManyParts:  # nobody shows all of such a message either
+        return raw
+    rewriting = _Rewriting(message_id, tracking)
+    shows_pixel = next((one for one in documents if PLACEHOLDER in one.content), documents[0] if documents else None)
+    edits: list[Edit] = []
+    for document in documents:
+        content = rewriting.rewritten(document.content, document is shows_pixel)
+        if content != document.content:
+            edits += _encoded(raw, document, content)
+    return splice(raw, edits) if edits else raw
+
+
+def _documents(raw: bytes) -> Iterator[_Document]:
+    closed_until = 0
+    for part in walk(raw):
+        if part.start < closed_until:
+            continue
+        if part.content_type in _CLOSED:
+            closed_until = part.end
+        elif part.content_type == "text/html" and _is_shown(raw, part):
+            document = _read(raw, part)
+            if document is not None and _PGP not in document.content:
+                yield document
+
+
+def _is_shown(raw: bytes, part: Part) -> bool:
+    """An attachment stays as it is; so does what is disposed of in a way that is not known, as RFC 2183 has it.
+
+    https://www.rfc-editor.org/rfc/rfc2183#section-2.8
+    """
+    for field in part.fields:
+        if field.name == "content-disposition":
+            return read_parameters(value_of(raw, field))[0] in ("", "inline")
+    return True
+
+
+def _read(raw: bytes, part: Part) -> _Document | None:
+    """Return what a part holds, or None when the same bytes could not be made of it again."""
+    if part.encoding not in ("7bit", "8bit", "binary", "quoted-printable", "base64"):
+        return None
+    content = decoded(raw, part)
+    if part.encoding == "base64":
+        body = raw[part.start : part.end].translate(None, b"\r\n\t =")
+        if base64_lines(content).translate(None, b"\r\n=") != body:
+            return None
+    charset = part.parameters.get("charset")
+    codec = codec_for(charset) if charset else None
+    if codec is None or (contains_ascii(charset) and not codec.startswith(_SHIFTING)):
+        return _Document(part, content, None)
+    try:
+        text = content.decode(codec)
+        return _Document(part, text.encode("utf-8"), codec) if text.encode(codec) == content else None
+    except UnicodeError:
+        return None
+
+
+def _encoded(raw: bytes, document: _Document, content: bytes) -> list[Edit]:
+    """Return the edits by which a part holds `content`; its encoding changes when a line has become too long."""
+    part = document.part
+    if document.codec is not None:
+        content = content.decode("utf-8").encode(document.codec)
+    if part.encoding == "base64":
+        line_end = 0 if raw.endswith(b"\n", part.start, part.end) else -2
+        return [(part.start, part.end, base64_lines(content)[: line_end or None])]
+    if part.encoding == "quoted-printable":
+        return [(part.start, part.end, _quoted_printable(content))]
+    if not has_long_line(content):
+        return [(part.start, part.end, content)]
+    return [_named_encoding(part), (part.start, part.end, _quoted_printable(content))]
+
+
+def _quoted_printable(content: bytes) -> bytes:
+    """Both writers add a line break that is not part of the content."""
+    count = content.count(b"\r\n")
+    in_lines = content.count(b"\n") == count == content.count(b"\r")
+    return (quoted_printable_text(content) if in_lines else quoted_printable_binary(content))[:-2]
+
+
+def _named_encoding(part: Part) -> Edit:
+    fields = {field.name: field for field in reversed(part.fields)}
+    line = b"Content-Transfer-Encoding: quoted-printable\r\n"
+    if field := fields.get("content-transfer-encoding"):
+        return field.start, field.end, line
+    place = fields["content-type"].end
+    return place, place, line
+
+
+class _Rewriting:
+    """Rewrites the documents of one message, whose links are counted together."""
+
+    def __init__(self, message_id: str, tracking: Tracking) -> None:
+        self._message_id = message_id
+        self._tracking = tracking
+        self._count = 0
+        self._same: Counter[str] = Counter()
+
+    def rewritten(self, content: bytes, shows_pixel: bool) -> bytes:
+        found = _scanned(content)
+        edits = [edit for anchor in found.anchors for edit in self._of_anchor(anchor)]
+        places = [place.start() for place in re.finditer(re.escape(PLACEHOLDER), content)]
+        pixel = self._pixel() if shows_pixel and self._tracking.opens else b""
+        if places:
+            edits += [(at, at + len(PLACEHOLDER), pixel if at == places[0] else b"") for at in places]
+        elif pixel:
+            edits.append((found.body_end, found.body_end, pixel))
+        return splice(content, _apart(edits)) if edits else content
+
+    def _of_anchor(self, anchor: Anchor) -> list[Edit]:
+        edits = [(start, end, b"") for start, end in anchor.removals]
+        if (link := self._link(anchor)) is not None:
+            edits.append((anchor.start, anchor.end, link.encode("ascii")))
+        return edits
+
+    def _link(self, anchor: Anchor) -> str | None:
+        """Return where the anchor leads from now on, or None when it stays; a link that is too long is not followed."""
+        tracking, url = self._tracking, anchor.href
+        if not (tracking.clicks and anchor.is_tracked and self._count < MOST_LINKS and can_be_tracked(url)):
+            return None
+        tags = "".join(f"{key}:{value};" for key, value in _tags(anchor.tags))
+        path = tracking.links.link(self._message_id, tracking.recipient, self._same[url] + 1, url, tags)
+        if len(path) > LONGEST_TARGET:
+            return None
+        self._same[url] += 1
+        self._count += 1
+        return (tracking.https if url[:5].lower() == "https" else tracking.http) + path
+
+    def _pixel(self) -> bytes:
+        tracking = self._tracking
+        url = tracking.pixels + tracking.links.pixel(self._message_id, tracking.recipient)
+        return _PIXEL.format(url=url).encode("ascii")
+
+
+def _tags(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the tags of a link that can be told: `key:value;key:value;`."""
+    for one in text.split(";"):
+        if found := _TAG.fullmatch(one.strip()):
+            yield found[1], found[2]
+
+
+def _apart(edits: Sequence[Edit]) -> list[Edit]:
+    """Return the edits in order without those that touch a place which another changes already."""
+    apart: list[Edit] = []
+    for edit in sorted(edits, key=lambda edit: edit[:2]):
+        if not apart or edit[0] >= apart[-1][1]:
+            apart.append(edit)
+    return apart
+
+
+def _scanned(content: bytes) -> Scan:
+    """Scan a document, or know it again: a mail to many is the same document many times."""
+    digest = hashlib.sha256(content).digest()
+    known = _SCANS.get(digest)
+    if known is None:
+        known = scan(content)
+        if len(known.anchors) <= _MOST_REMEMBERED_ANCHORS:
+            if len(_SCANS) >= _MOST_SCANS:
+                _SCANS.clear()
+            _SCANS[digest] = known
+    return known
+
+
+_SCANS: dict[bytes, Scan] = {}

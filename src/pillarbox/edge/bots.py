@@ -98,7 +98,7 @@ class Judge:
         if (who := self.network_of(hit.address)) is not None:
             return who
         if hit.is_click and links_together >= self.together.links:
-            return f"followed {links_together} links at once"
+            return "followed several links at once"
         soonest = self.speed.click_ms if hit.is_click else self.speed.open_ms
         if delivered_at is not None and hit.at - delivered_at < soonest:
             return f"sooner than {soonest} ms after the delivery"

@@ -9,11 +9,10 @@ judged, and recorded under the key that the spool gives them.
 import asyncio
 from collections import Counter, deque
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from prometheus_client import Counter as MetricCounter
 
-from pillarbox.edge.bots import LIKELY, Judge
+from pillarbox.edge.bots import LIKELY, Judge, Together
 from pillarbox.edge.hit_files import HitFiles, Spooled
 from pillarbox.edge.hit_spool import Hit
 from pillarbox.events.record import record_new
@@ -55,7 +54,7 @@ class HitDrain:
         self._clock = clock
         self._drops_query = drops_query
         self._held: deque[Spooled] = deque()
-        self._followed = Followed(judge.together.within_ms)
+        self._followed = Followed(judge.together)
         self._log = log.named("tracking")
 
     async def run(self) -> None:
@@ -135,35 +134,32 @@ class HitDrain:
 
 
 class Followed:
-    """Which links were followed about the same time, of one message by one recipient or from one address."""
+    """Which links were followed about the same time, of one message by one recipient or from one address.
 
-    def __init__(self, within_ms: int) -> None:
-        self._within_ms = within_ms
-        self._links: dict[tuple[str, int | str], deque[_Link]] = {}
-        self._order: deque[tuple[Millis, tuple[str, int | str]]] = deque()
+    Times are told apart by half of the span in which links count as together; no more links are kept than decide.
+    """
+
+    def __init__(self, together: Together) -> None:
+        self._most = together.links
+        self._span_ms = max(together.within_ms // 2, 1)
+        self._links: dict[int, dict[tuple[str, int | str], set[str]]] = {}
 
     def note(self, hit: Hit) -> None:
         if hit.is_click:
-            self._links.setdefault(_by(hit), deque()).append(_Link(hit.at, hit.link))
-            self._order.append((hit.at, _by(hit)))
+            links = self._links.setdefault(hit.at // self._span_ms, {}).setdefault(_by(hit), set())
+            if len(links) < self._most:
+                links.add(hit.link)
 
     def together(self, hit: Hit) -> int:
-        """Return how many different links were followed with this one, itself counted."""
-        return len({one.url for one in self._links.get(_by(hit), ()) if abs(one.at - hit.at) <= self._within_ms})
+        """Return how many different links were followed with this one, itself counted, up to as many as decide."""
+        span, by = hit.at // self._span_ms, _by(hit)
+        near = [self._links.get(one, {}).get(by, set()) for one in (span - 1, span, span + 1)]
+        return min(len(set().union(*near)), self._most)
 
     def forget(self, at: Millis) -> None:
         """Forget what is too old to have been together with anything since `at`."""
-        while self._order and self._order[0][0] < at - self._within_ms:
-            _, by = self._order.popleft()
-            links = self._links[by]
-            links.popleft()
-            if not links:
-                del self._links[by]
-
-
-class _Link(NamedTuple):
-    at: Millis
-    url: str
+        for span in [one for one in self._links if one < at // self._span_ms - 1]:
+            del self._links[span]
 
 
 def _by(hit: Hit) -> tuple[str, int | str]:

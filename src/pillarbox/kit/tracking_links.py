@@ -40,6 +40,9 @@ _URI = re.compile(
 )
 _MESSAGE_ID = r"[0-9a-f]{16}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9]{6}"
 _TAIL = re.compile(rf"/([0-9]{{1,6}})/({_MESSAGE_ID})(?:/([A-Za-z0-9_-]*)(=*)([0-9]{{0,6}}))?")
+_AS_MADE = re.compile(
+    rf"{LINK_PATH}([^/?]+)/([0-9]{{1,6}})/({_MESSAGE_ID})/([A-Za-z0-9_-]{{{_FIXED_LETTERS},}})=([0-9]{{1,6}})"
+)
 _PIXEL = re.compile(rf"({_MESSAGE_ID})(?:/([A-Za-z0-9_-]*)(=*)([0-9]{{0,6}}))?")
 _ONE_SLASH = re.compile(r"(https?):/+(?=[^/])", re.IGNORECASE)
 _TARGET = re.compile(r"https?://[!-~]+", re.IGNORECASE)
@@ -124,7 +127,21 @@ class TrackingLinks:
         text = target.decode("latin-1")
         if text.startswith(PIXEL_PATH):
             return self._read_pixel(text)
-        return self._read_link(text) if text.startswith(LINK_PATH) else None
+        if not text.startswith(LINK_PATH):
+            return None
+        return self._read_as_made(text) or self._read_link(text)
+
+    def _read_as_made(self, text: str) -> Link | None:
+        """Read a link that nobody has touched, as most are: faster than to look for what has happened to it."""
+        if not (found := _AS_MADE.fullmatch(text)):
+            return None
+        target, digits, message_id, letters, key_digits = found.groups()
+        url = unquote_to_bytes(target).decode("latin-1")
+        for key, recipient, mac, packed in self._signatures(letters, "=", key_digits):
+            made = self._mac(key, _link_content(message_id, recipient, int(digits), url, packed))
+            if hmac.compare_digest(mac, made) and _TARGET.fullmatch(url):
+                return Link(message_id, recipient, int(digits), url, _unpacked(packed))
+        return None
 
     def _read_pixel(self, text: str) -> Pixel | None:
         for level in _levels(text.removeprefix(PIXEL_PATH)):

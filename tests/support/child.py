@@ -1,11 +1,15 @@
-"""A server in a process of its own, to be killed: `python -m tests.support.child FOLDER`. Prints its ports."""
+"""A server in a process of its own, to be killed: `python -m tests.support.child SETTINGS`. Prints its ports."""
 
 import asyncio
+import contextlib
+import json
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import uvloop
 
@@ -17,11 +21,11 @@ from pillarbox.settings import Settings
 class Child:
     """Starts the server on a folder; leaving the block kills it without warning."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, **settings: Any) -> None:
+        self._settings = {"data": str(folder), **settings}
 
     def __enter__(self) -> "Child":
-        command = [sys.executable, "-m", "tests.support.child", str(self._folder)]
+        command = [sys.executable, "-m", "tests.support.child", json.dumps(self._settings)]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -31,6 +35,24 @@ class Child:
         self.smtp_port = smtp_port
         self.return_path_port = return_path_port
         return self
+
+    def workers(self) -> list[int]:
+        """Return the processes that this one has started and that still run."""
+        mine = str(self._process.pid)
+        found = []
+        for folder in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if folder.name.isdecimal() and (folder / "stat").read_text().rpartition(")")[2].split()[1] == mine:
+                    found.append(int(folder.name))
+        return found
+
+    def kill_worker(self, pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Ask it to end, as a service manager does, and return its exit code."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(30)
 
     def kill(self) -> None:
         self._process.send_signal(signal.SIGKILL)
@@ -48,15 +70,16 @@ def main() -> None:
     def announce(listening: Listening) -> None:
         print(listening.port, listening.smtp_port, listening.return_path_port, flush=True)
 
-    settings = Settings(
-        data=sys.argv[1], port=0, smtp_port=-1, smtps_port=0, return_path_port=-1, dev=True, log_level="error"
-    )
+    here = {"port": 0, "smtp_port": -1, "smtps_port": 0, "return_path_port": -1, "dev": True, "log_level": "error"}
+    settings = Settings(**here, **json.loads(sys.argv[1]))  # type: ignore[arg-type]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_killed(settings, announce))
 
 
 async def _until_killed(settings: Settings, announce: "type[None] | object") -> None:
-    await serve(settings, asyncio.Event(), announce)  # type: ignore[arg-type]
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await serve(settings, stop, announce)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 import socket
 import sys
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -26,12 +27,17 @@ from pillarbox.store.sqlite import SqliteStore
 READY = b"ready\n"
 _STOPPING_SECONDS = 15.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 5.0
+_STEADY_SECONDS = 30.0
 _STREAM_BUFFER_BYTES = 1 << 20
 
 _log = log.named("workers")
 STARTED = metrics.counter(
     "worker_processes_started_total", doc="Worker processes started; more than there are: some died."
 )
+
+
+class CannotStart(Exception):
+    """A worker process ended before it answered for the first time; what it printed says why."""
 
 
 class Orders(msgspec.Struct, frozen=True):
@@ -53,29 +59,44 @@ class Workers:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run them until the block is left; entered when every one answers."""
+        """Run them until the block is left; entered when every one answers, CannotStart when one never does."""
         answering = [asyncio.Event() for _ in range(self._count)]
         watching = [asyncio.create_task(self._keep_alive(one)) for one in answering]
+        all_answer = asyncio.create_task(_all_of(answering))
         try:
-            await asyncio.gather(*(one.wait() for one in answering))
+            await asyncio.wait([all_answer, *watching], return_when=asyncio.FIRST_COMPLETED)
+            for one in filter(asyncio.Task.done, watching):
+                one.result()
             yield
         finally:
-            for one in watching:
-                one.cancel()
-            await asyncio.gather(*watching, return_exceptions=True)
+            for task in (all_answer, *watching):
+                task.cancel()
+            await asyncio.gather(all_answer, *watching, return_exceptions=True)
 
     async def _keep_alive(self, answering: asyncio.Event) -> None:
         pause = _FIRST_PAUSE_SECONDS
         while True:
-            async with self._worker() as child:
-                if await _line(child) == READY:
-                    answering.set()
-                    pause = _FIRST_PAUSE_SECONDS
-                code = await child.wait()
-            metrics.forget_process(child.pid)
-            _log.error("a worker process ended and is started again", pid=child.pid, code=code, pause_seconds=pause)
+            started = time.monotonic()
+            try:
+                why = await self._life_of_one(answering)
+            except Exception as error:  # such as no memory for another process: later there may be
+                why = repr(error)
+            if not answering.is_set():
+                raise CannotStart(f"a worker process could not be started: {why}")
+            _log.error("a worker process ended and is started again", why=why, pause_seconds=pause)
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            lasted = time.monotonic() - started >= _STEADY_SECONDS
+            pause = _FIRST_PAUSE_SECONDS if lasted else min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+    async def _life_of_one(self, answering: asyncio.Event) -> str:
+        """Start one, wait for its end, and return how it ended."""
+        async with self._worker() as child:
+            assert child.stdout is not None
+            if await child.stdout.readline() == READY:
+                answering.set()
+            code = await child.wait()
+        metrics.forget_process(child.pid)
+        return f"process {child.pid} ended with {code}"
 
     @asynccontextmanager
     async def _worker(self) -> AsyncIterator[asyncio.subprocess.Process]:
@@ -119,9 +140,9 @@ class Workers:
             theirs.close()
 
 
-async def _line(child: asyncio.subprocess.Process) -> bytes:
-    assert child.stdout is not None
-    return await child.stdout.readline()
+async def _all_of(events: Sequence[asyncio.Event]) -> None:
+    for one in events:
+        await one.wait()
 
 
 async def _ended(child: asyncio.subprocess.Process) -> None:

@@ -1,0 +1,105 @@
+"""Worker processes die, one after the other, while programs send: the server goes on, and nothing promised is lost."""
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tests.faults.test_kill import client, missing, set_up
+from tests.support.child import Child
+from tests.support.subscriber import Subscriber
+
+KILLS = 6
+SENDERS = 4
+MESSAGE = {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "y"}}}
+
+
+@pytest.fixture
+def subscriber() -> Iterator[Subscriber]:
+    with Subscriber.listening() as listening:
+        yield listening
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def child(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Child]:
+    database = "sqlite:" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    with Child(tmp_path, database=database, workers=2) as started:
+        yield started
+
+
+class Load:
+    """Sends until it is told to stop, past every broken connection; knows what was acknowledged."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.acknowledged: list[str] = []
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._send, args=(client("ses", endpoint),)) for _ in range(SENDERS)]
+        for thread in self._threads:
+            thread.start()
+
+    def _send(self, ses: Any) -> None:
+        while not self._over.is_set():
+            try:
+                sent = ses.send_email(
+                    Source="a@example.com",
+                    Destination={"ToAddresses": ["someone@example.net"]},
+                    Message=MESSAGE,
+                    ConfigurationSetName="all",
+                )
+            except (BotoCoreError, ClientError):
+                continue
+            self.acknowledged.append(sent["MessageId"])
+
+    def stop(self) -> list[str]:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(60)
+        return self.acknowledged
+
+
+def other_workers(child: Child, gone: int) -> list[int]:
+    """Wait until two workers run, of which none is the one that is gone."""
+    until = time.monotonic() + 30
+    while gone in (there := child.workers()) or len(there) < 2:
+        assert time.monotonic() < until, f"workers {there}, without {gone}"
+        threading.Event().wait(0.02)
+    return there
+
+
+def test_workers_that_die_are_started_again_and_lose_nothing_that_was_promised(
+    child: Child, subscriber: Subscriber
+) -> None:
+    chance = random.Random(8025)
+    set_up(child.endpoint, subscriber)
+    load = Load(child.endpoint)
+    started = child.workers()
+    for _ in range(KILLS):
+        known = len(load.acknowledged)
+        victim = chance.choice(child.workers())
+        child.kill_worker(victim)
+        other_workers(child, victim)
+        subscriber.wait_for(lambda _, known=known: len(load.acknowledged) > known, 30)
+    promised = load.stop()
+    wanted = 2 * len(promised)  # a Send and a Delivery of each
+    subscriber.wait_for(lambda seen: len(seen.events) >= wanted and missing(promised, seen) == set(), 60)
+    assert not set(started) & set(child.workers())
+
+
+def test_workers_end_with_the_process_that_started_them(child: Child) -> None:
+    workers = child.workers()
+    assert len(workers) == 2
+    child.kill()
+    until = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in workers):
+        assert time.monotonic() < until, "workers outlived their server"
+        threading.Event().wait(0.02)
+
+
+def test_a_server_with_workers_ends_when_it_is_asked_to(child: Child, subscriber: Subscriber) -> None:
+    set_up(child.endpoint, subscriber)
+    assert child.stop() == 0

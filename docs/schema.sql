@@ -42,16 +42,28 @@ CREATE TABLE contacts (
     PRIMARY KEY (account, region, list, address)
 ) WITHOUT ROWID;
 
+CREATE TABLE counter_members (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    dimension TEXT NOT NULL,
+    day_at BIGINT NOT NULL,
+    member TEXT NOT NULL,
+    PRIMARY KEY (account, region, dimension, day_at, member)
+) WITHOUT ROWID;
+
 CREATE TABLE counters (
     account TEXT NOT NULL,
     region TEXT NOT NULL,
     dimension TEXT NOT NULL,
+    step BIGINT NOT NULL,
     member TEXT NOT NULL,
-    name TEXT NOT NULL,
     bucket_at BIGINT NOT NULL,
+    name TEXT NOT NULL,
     total BIGINT NOT NULL,
-    PRIMARY KEY (account, region, dimension, member, name, bucket_at)
+    PRIMARY KEY (account, region, dimension, step, member, bucket_at, name)
 ) WITHOUT ROWID;
+
+CREATE INDEX counters_by_minute ON counters (bucket_at) WHERE step = 60000;
 
 CREATE TABLE credentials (
     key_id TEXT PRIMARY KEY,
@@ -95,6 +107,15 @@ CREATE TABLE events (
 CREATE INDEX events_by_message ON events (message_id, seq);
 
 CREATE INDEX events_in_order ON events (tx, seq);
+
+CREATE TABLE first_hits (
+    account TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    recipient TEXT NOT NULL,
+    mark TEXT NOT NULL,
+    happened_at BIGINT NOT NULL,
+    PRIMARY KEY (message_id, recipient, mark)
+) WITHOUT ROWID;
 
 CREATE TABLE holds (
     kind TEXT NOT NULL,
@@ -241,7 +262,7 @@ CREATE TABLE paces (
     raised_at BIGINT NOT NULL,
     good BIGINT NOT NULL,
     next_at DOUBLE PRECISION NOT NULL,
-    why TEXT NOT NULL,
+    why TEXT NOT NULL, far_rate DOUBLE PRECISION NOT NULL DEFAULT 0, held_until BIGINT NOT NULL DEFAULT 0, held_why TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (egress, provider)
 ) WITHOUT ROWID;
 
@@ -322,18 +343,29 @@ CREATE TABLE seen (
     PRIMARY KEY (account, fact_key)
 ) WITHOUT ROWID;
 
-CREATE TABLE suppressed (
+CREATE INDEX seen_by_time ON seen (recorded_at);
+
+CREATE TABLE send_rates (
     account TEXT NOT NULL,
     region TEXT NOT NULL,
+    remaining DOUBLE PRECISION NOT NULL,
+    counted_at BIGINT NOT NULL,
+    PRIMARY KEY (account, region)
+) WITHOUT ROWID;
+
+CREATE TABLE suppression_lists (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    list_id TEXT NOT NULL,
     address TEXT NOT NULL,
     reason TEXT NOT NULL,
     message_id TEXT NOT NULL,
     feedback_id TEXT NOT NULL,
     updated_at BIGINT NOT NULL,
-    PRIMARY KEY (account, region, address)
+    PRIMARY KEY (account, region, list_id, address)
 ) WITHOUT ROWID;
 
-CREATE INDEX suppressed_by_time ON suppressed (account, region, updated_at, address);
+CREATE INDEX suppression_lists_by_time ON suppression_lists (account, region, list_id, updated_at, address);
 
 CREATE TABLE upstream_ids (
     upstream TEXT NOT NULL,

@@ -22,6 +22,7 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _STAYS_HERE = frozenset({"capture", "simulator"})
 
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
+Days = Annotated[int, msgspec.Meta(ge=0)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
@@ -106,6 +107,16 @@ class PoolSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     helo: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9.:\[\]-]*$")] = ""
 
 
+class EventsSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The table `[upstreams.events]`: how what an upstream tells of mail comes in, by HTTP posts or through a queue."""
+
+    topics: tuple[str, ...] = ()
+    certificate_hosts: tuple[str, ...] = ()
+    queue_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s]+)?$")] = ""
+    republish: bool = False
+    max_age_seconds: AtLeastOne = 14 * 24 * 3600
+
+
 class UpstreamSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One `[[upstreams]]` table: another SES, through which the transport `ses` delivers and whose events come back.
 
@@ -126,6 +137,7 @@ class UpstreamSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     configuration_sets: dict[str, str] = {}
     tracking: Literal["theirs", "ours"] = "theirs"
     suppression: bool = True
+    events: EventsSetting | None = None
     max_send_rate: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     max_connections: AtLeastOne = 50
     connect_seconds: Seconds = 10.0
@@ -174,6 +186,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sns_private_addresses: bool = False
     nameservers: tuple[str, ...] = ()
     dns_validates: bool = False
+    bodies_days: Days = 30
+    history_days: Days = 180
     metrics_token: str = ""
     sigv3: bool = False
     signature_window_seconds: int = 900

@@ -8,6 +8,7 @@ from typing import Any
 
 from pillarbox.app.listening import Listening
 from pillarbox.app.transports import transports
+from pillarbox.app.upstreams import Upstreams, tracked_there
 from pillarbox.delivery.depth import DepthGauge
 from pillarbox.delivery.prepare import Preparer, Site
 from pillarbox.delivery.scan import EicarScanner
@@ -27,19 +28,27 @@ from pillarbox.pubsub.signing import Signer
 from pillarbox.sending.expand import Expander
 from pillarbox.stats.follow import count
 from pillarbox.upkeep.identity_checks import IdentityChecks
+from pillarbox.upkeep.retention import Kept, Retention
 from pillarbox.upkeep.retry_keys import RetryKeySweep
 from pillarbox.upkeep.runner import Runner
 from pillarbox.upkeep.unconfirmed import Unconfirmed
+from pillarbox.upkeep.upstream_quotas import UpstreamQuotas
 
 
 async def background(
-    listening: Listening, signer: Signer, clock: Clock, running: AsyncExitStack
+    listening: Listening, signer: Signer, upstreams: Upstreams, clock: Clock, running: AsyncExitStack
 ) -> list[Coroutine[Any, Any, None]]:
     """Build what works in the background: delivery, the followers of the event log, and the posts that leave."""
     settings, store = listening.settings, listening.store
-    site = Site(settings.service_domain, f"mta.{settings.service_domain}", listening.tracking_url)
+    site = Site(
+        settings.service_domain,
+        f"mta.{settings.service_domain}",
+        listening.tracking_url,
+        public_url=listening.public_url,
+        tracked_there=tracked_there(settings),
+    )
     preparer = await Preparer.load(store, listening.keyring, clock, site, signs_twice=settings.sign_twice)
-    by_name = await transports(listening, site.reporting_mta, clock, running)
+    by_name = await transports(listening, site.reporting_mta, upstreams, clock, running)
     outside = Outside(
         allow_loopback=settings.dev or settings.sns_private_addresses,
         allow_private=settings.sns_private_addresses,
@@ -65,6 +74,8 @@ async def background(
         RetryKeySweep(store, clock).run(),
         Unconfirmed(store, clock).run(),
         Runner(store, checks, clock).run(),
+        Runner(store, Retention(store, Kept(settings.bodies_days, settings.history_days), clock), clock).run(),
+        Runner(store, UpstreamQuotas(store, upstreams), clock).run(),
     ]
 
 

@@ -112,6 +112,16 @@ class Segments:
                         found[reference] = _read(file, reference)
         return found
 
+    def drop(self, before: int, most: int) -> int:
+        """Unlink the files of days that ended before a time (milliseconds); return how many went."""
+        today = time.strftime("%Y-%m-%d", time.gmtime(before // 1000))
+        days = sorted(file.stem for file in self._folder.glob("*.seg") if file.stem < today)[:most]
+        for day in days:
+            if day in self._handles:
+                self._forget(day)
+            (self._folder / f"{day}.seg").unlink(missing_ok=True)
+        return len(days)
+
     def _open(self, day: str) -> FileIO:
         try:
             return FileIO(self._folder / f"{day}.seg")

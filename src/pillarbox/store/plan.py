@@ -42,13 +42,24 @@ class Keep:
 
 
 @dataclass(slots=True, frozen=True)
+class Drop:
+    """Keep bodies no longer that were kept before `before`, at most `most` pieces; how many went comes back.
+
+    A piece is what an engine drops at once: a day's file, or a row. What a plan drops stays dropped when it raises.
+    """
+
+    before: int
+    most: int
+
+
+@dataclass(slots=True, frozen=True)
 class Touch:
     """Wake whoever listens to `topic`, once this transaction is on disk."""
 
     topic: str
 
 
-Statement = Rows | Many | Keep | Touch
+Statement = Rows | Many | Keep | Drop | Touch
 Plan = Generator[Statement, Any, T]
 
 

@@ -17,7 +17,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from pillarbox.kit.errors import Unavailable
 from pillarbox.store.migrate import migrate_postgres
-from pillarbox.store.plan import Keep, Many, Plan, Rows, Touch
+from pillarbox.store.plan import Drop, Keep, Many, Plan, Rows, Touch
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -174,6 +174,8 @@ async def _run(connection: Any, plan: Plan[T], touched: set[str]) -> T:
                 await connection.executemany(in_dialect(statement.sql), statement.each)
             elif isinstance(statement, Keep):
                 answer = await _keep(connection, statement)
+            elif isinstance(statement, Drop):
+                answer = await _drop(connection, statement)
             elif isinstance(statement, Touch):
                 touched.add(statement.topic)
     except StopIteration as done:
@@ -190,6 +192,17 @@ async def _keep(connection: Any, keep: Keep) -> list[str]:
         list(keep.bodies),
     )
     return [f"pg:{row[0]}" for row in sorted(rows)]
+
+
+async def _drop(connection: Any, drop: Drop) -> int:
+    """Delete the oldest rows; they are numbered in the order of their times, but for those written side by side."""
+    rows = await connection.fetch(
+        "DELETE FROM bodies WHERE kept_at < $1 AND body_id IN (SELECT body_id FROM bodies ORDER BY body_id LIMIT $2)"
+        " RETURNING body_id",
+        drop.before,
+        drop.most,
+    )
+    return len(rows)
 
 
 @functools.lru_cache(maxsize=1024)

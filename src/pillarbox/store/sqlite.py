@@ -24,7 +24,7 @@ import apsw
 from pillarbox.kit.errors import Unavailable
 from pillarbox.store.bodies import Disk, Segments
 from pillarbox.store.migrate import migrate_sqlite
-from pillarbox.store.plan import Keep, Many, Plan, Rows, Touch
+from pillarbox.store.plan import Drop, Keep, Many, Plan, Rows, Touch
 from pillarbox.store.reading import BODIES, Reading, connect
 
 T = TypeVar("T")
@@ -222,6 +222,8 @@ class SqliteStore:
                     _execute_many(connection, statement.sql, statement.each)
                 elif isinstance(statement, Keep):
                     answer = self._segments.append(statement.bodies, statement.at)
+                elif isinstance(statement, Drop):
+                    answer = self._segments.drop(statement.before, statement.most)
                 elif isinstance(statement, Touch):
                     self._touched.add(statement.topic)
         except StopIteration as done:

@@ -1,0 +1,114 @@
+"""What is kept no longer: old bodies, messages, events and notifications, a piece at a time.
+
+Plans only, each short enough that others who write wait some milliseconds.
+Called by upkeep/retention.py. Nothing goes that is still owed: a message that
+waits for an attempt, an event that a follower has not passed, a notification
+that is not delivered.
+"""
+
+from collections.abc import Sequence
+
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.ids import Scope
+from pillarbox.store.plan import Drop, Many, Plan, Rows
+
+_NEXT_ACCOUNT = "SELECT account FROM notifications WHERE account > ? ORDER BY account LIMIT 1"
+
+
+def scopes() -> Plan[list[Scope]]:
+    """Return every account and region that has messages, by stepping from one to the next."""
+    found: list[Scope] = []
+    after = ("", "")
+    while True:
+        rows = yield Rows(
+            "SELECT account, region FROM messages WHERE (account, region) > (?, ?) ORDER BY account, region LIMIT 1",
+            after,
+        )
+        if not rows:
+            return found
+        after = rows[0]
+        found.append(Scope(*after))
+
+
+def drop_bodies(before: Millis, most: int) -> Plan[int]:
+    """Drop bodies kept before a time; those of mail that still waits, and all after them, stay."""
+    rows = yield Rows(
+        "SELECT min(accepted_at) FROM (SELECT min(accepted_at) AS accepted_at FROM outgoing"
+        " UNION ALL SELECT min(accepted_at) FROM large_sends) AS waiting"
+    )
+    oldest = rows[0][0]
+    return int((yield Drop(before if oldest is None else min(before, oldest), most)))
+
+
+def drop_messages(scope: Scope, before: Millis, most: int) -> Plan[int]:
+    """Drop messages accepted before a time, with their recipients, captures and what upstreams call them."""
+    rows = yield Rows(
+        "SELECT message_id FROM messages m WHERE account = ? AND region = ? AND accepted_at < ?"
+        " AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.message_id = m.message_id)"
+        " AND NOT EXISTS (SELECT 1 FROM large_sends l WHERE l.message_id = m.message_id)"
+        " ORDER BY accepted_at, message_id LIMIT ?",
+        (*scope, before, most),
+    )
+    ids = [row[0] for row in rows]
+    for table in ("recipients", "captures", "upstream_ids", "first_hits", "messages"):
+        yield from _delete(table, "message_id", ids)
+    return len(ids)
+
+
+def drop_events(before: Millis, most: int) -> Plan[int]:
+    """Drop the oldest events, recorded before a time, that every follower has passed."""
+    cursors = yield Rows("SELECT shard, tx, seq FROM cursors")
+    passed: dict[int, tuple[int, int]] = {}
+    for shard, tx, seq in cursors:
+        passed[shard] = min(passed.get(shard, (tx, seq)), (tx, seq))
+    rows = yield Rows("SELECT seq, tx, shard, recorded_at FROM events ORDER BY seq LIMIT ?", (most,))
+    gone = [seq for seq, tx, shard, at in rows if at < before and (tx, seq) <= passed.get(shard, (0, 0))]
+    yield from _delete("events", "seq", gone)
+    return len(gone)
+
+
+def drop_notifications(before: Millis, most: int) -> Plan[int]:
+    """Drop notifications published before a time, dead letters among them, once none of their deliveries is due."""
+    account, ids = "", list[str]()
+    while len(ids) < most:
+        following = yield Rows(
+            "SELECT account FROM notifications WHERE account > ? ORDER BY account LIMIT 1", (account,)
+        )
+        if not following:
+            break
+        (account,) = following[0]
+        rows = yield Rows(
+            "SELECT notification_id FROM notifications n WHERE account = ? AND published_at < ? AND NOT EXISTS"
+            " (SELECT 1 FROM notification_deliveries d WHERE d.notification_id = n.notification_id AND d.state = 'due')"
+            " ORDER BY published_at LIMIT ?",
+            (account, before, most - len(ids)),
+        )
+        ids += [row[0] for row in rows]
+    for table in ("notification_deliveries", "notifications"):
+        yield from _delete(table, "notification_id", ids)
+    return len(ids)
+
+
+def drop_seen(before: Millis, most: int) -> Plan[int]:
+    """Forget the keys of facts that were told before a time."""
+    rows = yield Rows(
+        "SELECT account, fact_key FROM seen WHERE recorded_at < ? ORDER BY recorded_at LIMIT ?", (before, most)
+    )
+    yield Many("DELETE FROM seen WHERE account = ? AND fact_key = ?", rows)
+    return len(rows)
+
+
+def drop_quota_use(scope: Scope, before: Millis, most: int) -> Plan[int]:
+    """Forget how many recipients were addressed before a time that no quota looks back to."""
+    rows = yield Rows(
+        "SELECT account, region, bucket_at FROM quota_use WHERE account = ? AND region = ? AND bucket_at < ?"
+        " ORDER BY bucket_at LIMIT ?",
+        (*scope, before, most),
+    )
+    yield Many("DELETE FROM quota_use WHERE account = ? AND region = ? AND bucket_at = ?", rows)
+    return len(rows)
+
+
+def _delete(table: str, key: str, values: Sequence[object]) -> Plan[None]:
+    if values:
+        yield Rows(f"DELETE FROM {table} WHERE {key} IN ({', '.join('?' * len(values))})", tuple(values))

@@ -1,0 +1,159 @@
+"""What is old enough goes, and nothing that is still owed."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from pillarbox.events.follow import Follower
+from pillarbox.events.types import Event
+from pillarbox.kit.clock import DAY, HOUR, Millis
+from pillarbox.kit.errors import Unavailable
+from pillarbox.kit.ids import Scope
+from pillarbox.sending.accept import Promise, keep_promises
+from pillarbox.store import events, messages, notifications, outgoing
+from pillarbox.store.engine import Store
+from pillarbox.store.notifications import DeliveryRow, NotificationRow
+from pillarbox.store.outgoing import Closing
+from pillarbox.store.plan import Plan, Rows
+from pillarbox.upkeep.retention import Kept, Retention
+from tests.support.clock import NOON, StandingClock
+from tests.support.promises import SCOPE, draft, promise
+
+KEPT = Kept(bodies_days=30, history_days=180)
+
+
+async def accepted(store: Store, at: Millis, scope: Scope = SCOPE) -> Promise:
+    """Accept a message that still has to be delivered."""
+    promised = promise(draft(scope=scope), at)
+    assert await store.commit(keep_promises, promised) is None
+    return promised
+
+
+async def delivered(store: Store, at: Millis, scope: Scope = SCOPE) -> Promise:
+    """Accept a message and take it out of the queue."""
+    promised = await accepted(store, at, scope)
+    for row in promised.outgoing:
+        await store.write(outgoing.close, Closing(row.message_id, row.part, "", None, 0, ""))
+    return promised
+
+
+async def everything_followed(store: Store) -> None:
+    def nothing(_events: Sequence[Event]) -> Plan[None]:
+        yield from ()
+
+    follower = Follower("destinations", store, nothing, StandingClock())
+    while await follower.step():
+        pass
+
+
+async def round_at(store: Store, now: Millis, kept: Kept = KEPT) -> None:
+    clock = StandingClock(now)
+    duty = Retention(store, kept, clock)
+    while await duty.due_at() <= now:
+        await duty.work(now)
+
+
+async def body_of(store: Store, promised: Promise) -> bytes:
+    row = await store.read(messages.get, promised.message.message_id)
+    assert row is not None
+    return await store.body(row.body)
+
+
+async def test_bodies_go_before_the_history_of_their_messages(store: Store) -> None:
+    old, young = await delivered(store, NOON), await delivered(store, NOON + 2 * DAY)
+    await everything_followed(store)
+
+    await round_at(store, NOON + 31 * DAY)
+
+    with pytest.raises(Unavailable, match="no longer kept"):
+        await body_of(store, old)
+    assert await body_of(store, young) == young.body
+    assert await store.read(events.of_message, old.message.message_id)
+
+
+async def test_mail_that_still_waits_keeps_its_body_and_its_history(store: Store) -> None:
+    waiting = await accepted(store, NOON)
+    await everything_followed(store)
+
+    await round_at(store, NOON + 400 * DAY)
+
+    assert await body_of(store, waiting) == waiting.body
+    assert await store.read(messages.recipients_of, waiting.message.message_id)
+
+
+async def test_messages_go_with_their_recipients_and_events_in_every_account(store: Store) -> None:
+    others = Scope("999999999999", "eu-west-1")
+    gone = [await delivered(store, NOON), await delivered(store, NOON, others)]
+    stays = await delivered(store, NOON + DAY)
+    await everything_followed(store)
+
+    await round_at(store, NOON + 180 * DAY + 1)
+
+    for promised in gone:
+        message_id = promised.message.message_id
+        assert await store.read(messages.get, message_id) is None
+        assert await store.read(messages.recipients_of, message_id) == []
+        assert await store.read(events.of_message, message_id) == []
+    assert await store.read(messages.get, stays.message.message_id) is not None
+    assert await store.read(events.of_message, stays.message.message_id)
+
+
+async def test_an_event_stays_until_every_follower_has_passed_it(store: Store) -> None:
+    old = await delivered(store, NOON)
+    now = NOON + 181 * DAY
+    await round_at(store, now)
+    assert await store.read(events.of_message, old.message.message_id)
+
+    await everything_followed(store)
+    await round_at(store, now + HOUR)
+    assert await store.read(events.of_message, old.message.message_id) == []
+
+
+async def test_a_round_takes_all_that_is_old_and_the_next_one_is_an_hour_later(store: Store) -> None:
+    for number in range(3):
+        await delivered(store, NOON + number)
+    clock = StandingClock(NOON + 200 * DAY)
+    duty = Retention(store, KEPT, clock)
+    await everything_followed(store)
+
+    await duty.work(clock.now())
+
+    assert await duty.due_at() == clock.now() + HOUR
+    assert await store.read(left_in, "messages") == 0
+
+
+async def test_what_is_kept_for_ever_stays(store: Store) -> None:
+    old = await delivered(store, NOON)
+    await everything_followed(store)
+
+    await round_at(store, NOON + 4_000 * DAY, Kept(bodies_days=0, history_days=0))
+
+    assert await body_of(store, old) == old.body
+    assert await store.read(events.of_message, old.message.message_id)
+
+
+async def test_notifications_go_unless_one_is_still_to_be_delivered(store: Store) -> None:
+    for name, state in (("done", "done"), ("dead", "dead"), ("due", "due")):
+        told = NotificationRow(name, *SCOPE, "topic", "Notification", None, "{}", "{}", None, NOON)
+        delivery = DeliveryRow(name, "sub", *SCOPE, "topic", "http", "http://x", state, NOON, NOON, 0, "", "", None)
+        await store.write(notifications.add, [told], [delivery])
+
+    await round_at(store, NOON + 31 * DAY)
+
+    assert set(await store.read(notifications.told, ["done", "dead", "due"])) == {"due"}
+    assert await store.read(left_in, "notification_deliveries") == 1
+
+
+async def test_keys_of_facts_and_quotas_of_the_past_are_forgotten(store: Store) -> None:
+    await store.write(events.first_seen, SCOPE.account, "told", NOON)
+    await delivered(store, NOON)
+
+    await round_at(store, NOON + 181 * DAY)
+
+    assert await store.write(events.first_seen, SCOPE.account, "told", NOON)
+    assert await store.read(left_in, "quota_use") == 0
+
+
+def left_in(table: str) -> Plan[int]:
+    rows = yield Rows(f"SELECT count(*) FROM {table}")
+    return int(rows[0][0])

@@ -15,6 +15,7 @@ from pillarbox.api.call import Services
 from pillarbox.app.listening import Listening, Sockets
 from pillarbox.dashboard.app import build
 from pillarbox.delivery import tracking_keys
+from pillarbox.delivery.unsubscribe_links import UnsubscribeLinks
 from pillarbox.delivery.verp import ReturnPaths
 from pillarbox.edge.authenticate import AnySecret, Authenticator, SignedOnly, Window
 from pillarbox.edge.connection import Connection
@@ -29,6 +30,7 @@ from pillarbox.edge.smtp_door import Limits, SmtpDoor
 from pillarbox.edge.smtp_login import AnyPassword, DerivedPasswords
 from pillarbox.edge.smtp_tls import load as load_tls
 from pillarbox.edge.tracking import Tracker, TrackingHosts
+from pillarbox.edge.unsubscribe import UnsubscribePages
 from pillarbox.edge.verification import VerificationPages
 from pillarbox.edge.watched import WatchedAuthenticator, WatchedLogins
 from pillarbox.kit.clock import Clock
@@ -53,7 +55,9 @@ async def open_doors(
     spool = HitSpool(listening.settings.hits_folder, listening.settings.hits_limit_bytes)
     await running.enter_async_context(spool.running())
     tracker = await _tracker(listening, spool, clock)
-    edge = _edge(listening, services, signer, tracker, failures, clock)
+    links = await UnsubscribeLinks.load(listening.store, listening.keyring, clock.now())
+    unsubscribe = UnsubscribePages(listening.store, links, clock)
+    edge = _edge(listening, services, signer, tracker, unsubscribe, failures, clock)
     await running.enter_async_context(_http(edge, sockets.http, listening.settings.trusted_proxies))
     door = await _smtp_door(listening, services.sender, failures, clock)
     await running.enter_async_context(door.serving(sockets.smtp, sockets.smtps))
@@ -127,7 +131,13 @@ def _tracking_hosts(listening: Listening) -> TrackingHosts:
 
 
 def _edge(
-    listening: Listening, services: Services, signer: Signer, tracker: Tracker, failures: Failures, clock: Clock
+    listening: Listening,
+    services: Services,
+    signer: Signer,
+    tracker: Tracker,
+    unsubscribe: UnsubscribePages,
+    failures: Failures,
+    clock: Clock,
 ) -> HttpEdge:
     settings = listening.settings
     gateway = Gateway(services, registry.load(), _authenticator(listening, failures, clock), clock)
@@ -145,6 +155,7 @@ def _edge(
         pages,
         {signer.certificate_path: signer.certificate},
         VerificationPages(listening.store, listening.keyring, clock),
+        unsubscribe,
         tracker,
         _tracking_hosts(listening),
         body_limit_bytes=settings.body_limit_bytes,

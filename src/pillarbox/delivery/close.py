@@ -16,6 +16,7 @@ from pillarbox.delivery.suppression import suppress
 from pillarbox.events.record import record, record_once
 from pillarbox.events.types import (
     ON_ACCOUNT_LIST,
+    UNSUBSCRIBED,
     Bounce,
     BouncedRecipient,
     Complaint,
@@ -36,6 +37,7 @@ from pillarbox.store.plan import Plan
 _ON_THE_LIST = (
     "Amazon SES did not send the message to this address because it is on the suppression list for your account."
 )
+_NOT_WANTED = "Amazon SES did not send the message to this address because the contact has unsubscribed from it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,8 @@ def _bounced(address: str, outcome: Deferred | Refused) -> BouncedRecipient:
     if outcome.reply is None:
         if isinstance(outcome, Deferred):
             return BouncedRecipient(address, "failed", "4.4.7", f"smtp; {outcome.why}")
+        if outcome.subtype == UNSUBSCRIBED:
+            return BouncedRecipient(address, "failed", "5.7.1", _NOT_WANTED)
         return BouncedRecipient(
             address,
             "failed",

@@ -17,6 +17,7 @@ from pillarbox.delivery.tracking import Tracker, Tracking
 from pillarbox.delivery.transform.dkim import SigningKey
 from pillarbox.delivery.transform.headers import TransformFacts
 from pillarbox.delivery.transform.pipeline import transform
+from pillarbox.delivery.unsubscribe_links import UnsubscribeLinks
 from pillarbox.delivery.verp import EVERYONE, ReturnPaths
 from pillarbox.events.types import MailFacts
 from pillarbox.kit.clock import Clock
@@ -40,11 +41,12 @@ _read_mail = msgspec.json.Decoder(MailFacts).decode
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the server is called in what it delivers; `tracking_url` is where tracked links lead."""
+    """What the server is called in what it delivers; `tracking_url` is where tracked links lead, `public_url` others."""
 
     service_domain: str
     reporting_mta: str
     tracking_url: str = ""
+    public_url: str = ""
 
 
 class KeyNotOpened(Unavailable):
@@ -75,10 +77,11 @@ class Preparer:
         *,
         signs_twice: bool = False,
         tracker: Tracker | None = None,
+        unsubscribe: UnsubscribeLinks | None = None,
     ) -> None:
         """`service_keys` sign for the service: where the sender has no keys, and with `signs_twice` after theirs.
 
-        Without a `tracker` nothing is tracked.
+        Without a `tracker` nothing is tracked, and without `unsubscribe` nobody is offered to leave a list.
         """
         self._known = Remembering(store, clock, "nouns")
         self._keyring = keyring
@@ -87,6 +90,7 @@ class Preparer:
         self._service_keys = tuple(service_keys)
         self._signs_twice = signs_twice
         self._tracker = tracker
+        self._unsubscribe = unsubscribe
         self._opened: dict[bytes, asyncio.Task[SigningKey]] = {}
 
     @classmethod
@@ -97,7 +101,10 @@ class Preparer:
         zone = identity_dns.zone_of(site.service_domain)  # without one no key of ours can be found
         keys = [await service_key.load(store, keyring, zone, now)] if zone else []
         tracker = Tracker(await tracking_keys.load(store, keyring, now), site.tracking_url)
-        return cls(store, keyring, clock, site, paths, keys, signs_twice=signs_twice, tracker=tracker)
+        leaving = await UnsubscribeLinks.load(store, keyring, now)
+        return cls(
+            store, keyring, clock, site, paths, keys, signs_twice=signs_twice, tracker=tracker, unsubscribe=leaving
+        )
 
     async def prepare(self, message: MessageRow, given: bytes, recipients: Sequence[str]) -> Prepared:
         """Return what leaves for these recipients of a message whose bytes are `given`."""
@@ -112,6 +119,7 @@ class Preparer:
             tags=mail.tags,
             keys=await self._keys(message.scope, stored),
             only_to=mail.only_to,
+            unsubscribe_url=self._unsubscribe_url(message.message_id, mail),
             tracking=await self._tracking(message, mail, recipients),
         )
         large = _LARGE_TO_REWRITE if facts.tracking else _LARGE
@@ -120,6 +128,15 @@ class Preparer:
         else:
             data = transform(given, facts)
         return Prepared(self._sender(message.message_id, mail, recipients, mail_from), data)
+
+    def _unsubscribe_url(self, message_id: str, mail: MailFacts) -> str:
+        """Whoever else reads a message that several get could unsubscribe them all: then nobody is offered to.
+
+        https://docs.aws.amazon.com/ses/latest/dg/sending-email-subscription-management.html
+        """
+        if self._unsubscribe is None or not mail.contact_list or len(mail.recipients) != 1:
+            return ""
+        return self.site.public_url + self._unsubscribe.path(message_id)
 
     def _sender(self, message_id: str, mail: MailFacts, recipients: Sequence[str], mail_from: MailFrom | None) -> str:
         if not mail.return_path:

@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from pillarbox.delivery.classify import blames_the_address
-from pillarbox.delivery.outcome import Suppressed
-from pillarbox.events.types import ON_ACCOUNT_LIST, ON_GLOBAL_LIST, Bounce, Complaint, Event, Fact
+from pillarbox.delivery.outcome import Refused, Suppressed
+from pillarbox.delivery.subscriptions import unwilling
+from pillarbox.events.types import ON_ACCOUNT_LIST, ON_GLOBAL_LIST, UNSUBSCRIBED, Bounce, Complaint, Event, Fact
 from pillarbox.kit.ids import SERVICE_ACCOUNT
 from pillarbox.resources import suppression
 from pillarbox.resources.suppression import Feedback, Recipient
@@ -22,9 +23,9 @@ from pillarbox.store.outgoing import OutgoingRow
 from pillarbox.store.plan import Plan
 
 Key = tuple[str, int]  # of an outgoing row
-HeldBack = Mapping[str, Suppressed]
+HeldBack = Mapping[str, Suppressed | Refused]
 
-_OURS = frozenset({ON_GLOBAL_LIST, ON_ACCOUNT_LIST})
+_OURS = frozenset({ON_GLOBAL_LIST, ON_ACCOUNT_LIST, UNSUBSCRIBED})
 # Reports in the form of complaints in which nobody has called the mail unwanted.
 # https://www.rfc-editor.org/rfc/rfc5965#section-7.3 https://www.rfc-editor.org/rfc/rfc6591
 _NO_COMPLAINTS = frozenset({"not-spam", "auth-failure"})
@@ -43,7 +44,10 @@ def held_back(rows: Sequence[OutgoingRow], known: Mapping[str, MessageRow]) -> P
             recipient = Recipient(row.scope, configuration_set, address)
             places.setdefault(recipient, []).append((row.message_id, row.part))
     reasons = yield from suppression.held_back(places.keys())
-    found: dict[Key, dict[str, Suppressed]] = {}
+    found: dict[Key, dict[str, Suppressed | Refused]] = {}
+    first = [row for row in rows if not row.attempts]
+    for key, addresses in (yield from unwilling(first, known)).items():
+        found[key] = dict.fromkeys(addresses, Refused(subtype=UNSUBSCRIBED))
     for recipient, reason in reasons.items():
         for key in places[recipient]:
             found.setdefault(key, {})[recipient.address] = Suppressed(reason)

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from pillarbox.kit.clock import DAY, Millis
-from pillarbox.kit.ids import read_message_id
+from pillarbox.kit.ids import packed_message_id, unpacked_message_id
 from pillarbox.kit.secrets import Keyring
 from pillarbox.store import secrets
 from pillarbox.store.engine import Store
@@ -57,7 +57,7 @@ class ReturnPaths:
 
     def make(self, message_id: str, recipient: int) -> str:
         """Return the local part for one recipient, or for EVERYONE who shares an envelope."""
-        return self._signed(_packed(message_id), recipient, self._newest)
+        return self._signed(packed_message_id(message_id), recipient, self._newest)
 
     def read(self, local_part: str) -> Returned | None:
         """Return what a local part says, in capitals or not, or None when it was not made here."""
@@ -70,7 +70,7 @@ class ReturnPaths:
         message, recipient, number = octets[:_ID_BYTES], octets[_ID_BYTES : _ID_BYTES + 2], octets[_ID_BYTES + 2]
         if number not in self._keys:
             return None
-        returned = Returned(_unpacked(message), int.from_bytes(recipient))
+        returned = Returned(unpacked_message_id(message), int.from_bytes(recipient))
         made = self._signed(message, returned.recipient, number)
         return returned if hmac.compare_digest(made, local_part.lower()) else None
 
@@ -87,16 +87,3 @@ async def _key(store: Store, keyring: Keyring, number: int, now: Millis) -> byte
         sealed = await store.write(secrets.put_if_absent, row, keyring.seal(os.urandom(_KEY_BYTES), row), now)
     return keyring.open(sealed, row)
 
-
-def _packed(message_id: str) -> bytes:
-    """Return a MessageId in 27 octets: region, time and uuid as they are, and the six digits."""
-    if read_message_id(message_id) is None:
-        raise ValueError(f"{message_id!r} is no MessageId of ours")
-    digits, _, number = message_id.rpartition("-")
-    return bytes.fromhex(digits.replace("-", "")) + int(number).to_bytes(3)
-
-
-def _unpacked(octets: bytes) -> str:
-    digits, number = octets[:-3].hex(), int.from_bytes(octets[-3:])
-    uuid = f"{digits[16:24]}-{digits[24:28]}-{digits[28:32]}-{digits[32:36]}-{digits[36:]}"
-    return f"{digits[:16]}-{uuid}-{number:06d}"

@@ -10,8 +10,10 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
+from pillarbox.delivery.unsubscribe_links import PATH as UNSUBSCRIBE_PATH
 from pillarbox.edge.gateway import Gateway
 from pillarbox.edge.tracking import FAVICON, PATHS, Tracker, TrackingHosts
+from pillarbox.edge.unsubscribe import UnsubscribePages
 from pillarbox.edge.verification import VerificationPages
 from pillarbox.kit import metrics
 from pillarbox.sending.verification_mail import PATH as VERIFICATION_PATH
@@ -38,6 +40,7 @@ class HttpEdge:
         pages: Application,
         certificates: Mapping[str, bytes],
         verification: VerificationPages,
+        unsubscribe: UnsubscribePages,
         tracker: Tracker,
         tracking_hosts: TrackingHosts,
         *,
@@ -49,6 +52,7 @@ class HttpEdge:
         self._pages = pages
         self._certificates = certificates
         self._verification = verification
+        self._unsubscribe = unsubscribe
         self._tracker = tracker
         self._tracking_hosts = tracking_hosts
         self._body_limit_bytes = body_limit_bytes
@@ -67,6 +71,8 @@ class HttpEdge:
         response = self._plain(path, scope)
         if response is None and path.startswith(VERIFICATION_PATH):
             response = await self._verification.answer(scope["method"], path, (scope.get("client") or ("",))[0])
+        if response is None and path.startswith(UNSUBSCRIBE_PATH):
+            response = await self._unsubscribe.answer(scope, receive)
         if response is None:
             body = _Body(self, scope, receive)
             try:

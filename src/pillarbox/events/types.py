@@ -17,6 +17,7 @@ from pillarbox.kit.ids import Scope
 # The subtype of a bounce or complaint for which nothing was sent, by a rule of the sending side.
 ON_GLOBAL_LIST = "Suppressed"
 ON_ACCOUNT_LIST = "OnAccountSuppressionList"
+UNSUBSCRIBED = "UnsubscribedRecipient"
 
 
 class Kind(StrEnum):
@@ -194,7 +195,27 @@ class MailFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     source_arn: str = ""
     only_to: str = ""
     tenant: str = ""
+    contact_list: str = ""
+    topic: str = ""
     pool: str = ""
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """The contact list that a message was sent to, and the topic that it is about, if it names one."""
+
+    contact_list: str = ""
+    topic: str = ""
+
+
+_read_listed = msgspec.json.Decoder(Listed).decode
+
+
+def listed_in(mail: str) -> Listed | None:
+    """Return what MailFacts, as they are stored, say of a contact list; None when the message goes to none."""
+    if '"contact_list"' not in mail:
+        return None
+    listed = _read_listed(mail)
+    return listed if listed.contact_list else None
 
 
 def kind_of(fact: Fact) -> Kind:

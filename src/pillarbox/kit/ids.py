@@ -98,6 +98,20 @@ def read_message_id(message_id: str) -> MessageIdParts | None:
     return MessageIdParts(_REGIONS.get(int(code, 16)), int(at, 16), int(shard, 16))
 
 
+def packed_message_id(message_id: str) -> bytes:
+    """Return a MessageId in 27 octets: region, time and uuid as they are, and the six digits."""
+    if read_message_id(message_id) is None:
+        raise ValueError(f"{message_id!r} is no MessageId of ours")
+    digits, _, number = message_id.rpartition("-")
+    return bytes.fromhex(digits.replace("-", "")) + int(number).to_bytes(3)
+
+
+def unpacked_message_id(octets: bytes) -> str:
+    digits, number = octets[:-3].hex(), int.from_bytes(octets[-3:])
+    uuid = f"{digits[16:24]}-{digits[24:28]}-{digits[28:32]}-{digits[32:36]}-{digits[36:]}"
+    return f"{digits[:16]}-{uuid}-{number:06d}"
+
+
 def region_code(region: str) -> int:
     """Return the 16 bits that stand for a region; names of the owner's own get a stable one."""
     return _REGION_CODES.get(region) or 0x4000 | (zlib.crc32(region.encode()) & 0x3FFF)

@@ -11,6 +11,7 @@ import msgspec
 from pillarbox.events.types import (
     ON_ACCOUNT_LIST,
     ON_GLOBAL_LIST,
+    UNSUBSCRIBED,
     Bounce,
     BouncedRecipient,
     Click,
@@ -45,6 +46,7 @@ _BOUNCES: Mapping[tuple[str, str], str] = {
         ON_GLOBAL_LIST,
     ): "Not sent to {who}: the global suppression list holds the address as one that bounces",
     ("Permanent", ON_ACCOUNT_LIST): "Not sent to {who}: the account's suppression list holds the address for a bounce",
+    ("Permanent", UNSUBSCRIBED): "Not sent to {who}: they have unsubscribed from this mail",
     ("Transient", "General"): "Gave up on {who}: the mail could not be delivered in time",
     ("Transient", "MailboxFull"): "{who} bounced: the mailbox is full",
     ("Transient", "MessageTooLarge"): "{who} bounced: the message is too large for the far side",

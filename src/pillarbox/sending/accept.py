@@ -18,11 +18,14 @@ from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.ids import Scope, new_message_id
 from pillarbox.kit.simulated import is_simulated
+from pillarbox.resources import contacts
+from pillarbox.resources.contacts import Addressed
 from pillarbox.sending import idempotency, split
 from pillarbox.sending.admission import Admission
 from pillarbox.sending.draft import Draft, weight
 from pillarbox.sending.envelope import Envelope, read_envelope
 from pillarbox.sending.idempotency import Once, once_of
+from pillarbox.sending.list_management import addressed
 from pillarbox.sending.policy import (
     CHECKS,
     CHECKS_OF_THE_SENDER,
@@ -76,6 +79,7 @@ class Promise:
     daily_limit: int | None
     once: Once | None
     everybody: bytes
+    contacts: Sequence[Addressed] = ()
 
 
 def accept(
@@ -104,12 +108,14 @@ def accept(
         daily_limit=daily_limit,
         once=once_of(draft, envelope.key),
         everybody=listed,
+        contacts=addressed([(message, addresses)]),
     )
 
 
 def _message(draft: Draft, envelope: Envelope, standing: Standing, now: Millis, *, is_part: bool) -> MessageRow:
     scope, addresses = draft.scope, envelope.prepared.recipients
     message_id = new_message_id(scope, now)
+    listed = envelope.prepared.list_management
     mail = MailFacts(
         sender=envelope.sender,
         sender_address=envelope.sender_address,
@@ -124,6 +130,8 @@ def _message(draft: Draft, envelope: Envelope, standing: Standing, now: Millis, 
         return_path=envelope.return_path,
         templated=envelope.templated,
         only_to=envelope.only_to,
+        contact_list=listed.contact_list if listed else "",
+        topic=listed.topic if listed else "",
     )
     return MessageRow(
         message_id,
@@ -178,6 +186,8 @@ def keep_promises(promises: Sequence[Promise]) -> Plan[list[Refusal | str | None
         )
         yield from record([event for promise in kept for event in promise.events])
         yield from messages.use_quota(_quota_uses(kept))
+        if listed := [contact for promise in kept for contact in promise.contacts]:
+            yield from contacts.add_unknown(listed, first.accepted_at)
     return verdicts
 
 

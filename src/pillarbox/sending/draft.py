@@ -13,6 +13,7 @@ from pillarbox.kit import addresses
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.policy import Policy
 from pillarbox.resources.sending_authorization import OnBehalf
+from pillarbox.sending.list_management import ListManagement
 
 V1_SIZE_LIMIT = 10 * 1024 * 1024
 V2_SIZE_LIMIT = 40 * 1024 * 1024
@@ -121,6 +122,7 @@ class Draft:
     on_behalf: OnBehalf = OnBehalf()
     invocation: Invocation | None = None
     place: int = 0
+    list_management: ListManagement | None = None
 
 
 def in_ascii(draft: Draft) -> Draft:

@@ -15,6 +15,8 @@ from pillarbox.resources.sending_authorization import OnBehalf, from_headers
 from pillarbox.sending.authorization import AUTHOR, RETURN_PATH, SOURCE, Spoken, asking
 from pillarbox.sending.compose import compose
 from pillarbox.sending.draft import Draft, Raw, Simple, Templated, Text, in_ascii
+from pillarbox.sending.list_management import HEADER as LIST_HEADER
+from pillarbox.sending.list_management import ListManagement, from_header
 from pillarbox.sending.policy import InvalidMessage, Prepared
 from pillarbox.sending.raw import KEY_HEADER, RawFacts, read_raw
 from pillarbox.sending.render import Rendered, TemplateParts, render
@@ -159,6 +161,7 @@ def _read_raw(draft: Draft, content: Raw) -> Envelope:
             _raw_names(draft, facts),
             draft.configuration_set or facts.control.get("x-ses-configuration-set"),
             tags,
+            from_header(facts.control.get(LIST_HEADER, "")),
         ),
         sender=str(author) if author and not draft.sender else draft.sender or spoken_for.address,
         sender_address=(author or spoken_for).address,
@@ -219,6 +222,7 @@ def _prepared(
     spoken: list[Spoken],
     configuration_set: str | None,
     tags: tuple[tuple[str, str], ...],
+    in_header: ListManagement | None = None,
 ) -> Prepared:
     addresses = tuple(recipients)
     return Prepared(
@@ -230,6 +234,7 @@ def _prepared(
         asking=asking(draft, on_behalf, spoken, addresses),
         configuration_set=configuration_set or None,
         tags=tags,
+        list_management=draft.list_management or in_header,
     )
 
 

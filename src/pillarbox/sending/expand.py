@@ -14,7 +14,9 @@ from pillarbox.kit import log
 from pillarbox.kit.clock import SECOND, Clock, Millis
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import new_token
+from pillarbox.resources.contacts import add_unknown
 from pillarbox.sending import split
+from pillarbox.sending.list_management import addressed
 from pillarbox.sending.rows import Belongings, Route, belongings_of
 from pillarbox.sending.split import Recipients
 from pillarbox.store import large_sends, messages, outgoing
@@ -137,4 +139,6 @@ def write_chunk(row: LargeSendRow, chunk: list[tuple[MessageRow, Belongings]], u
     )
     yield from outgoing.add([one for _, own in chunk for one in own.outgoing])
     yield from record([event for _, own in chunk for event in own.events])
+    if contacts := addressed([(message, [one.address for one in own.recipients]) for message, own in chunk]):
+        yield from add_unknown(contacts, row.accepted_at)
     return True

@@ -16,10 +16,12 @@ from pillarbox.kit.ids import Scope
 from pillarbox.kit.policy import Decision, Policy
 from pillarbox.kit.simulated import is_simulated
 from pillarbox.resources.configuration_sets import ConfigurationSetMissing
+from pillarbox.resources.contact_lists import ContactList
 from pillarbox.resources.identities import IdentityMissing
 from pillarbox.resources.identity_names import identity_arn
 from pillarbox.resources.sending_authorization import Claim, Owner
 from pillarbox.sending.authorization import Asking
+from pillarbox.sending.list_management import ListManagement, reason_against
 
 MOST_RECIPIENTS = 50
 MOST_TAGS = 50
@@ -78,6 +80,7 @@ class Prepared:
     asking: Asking
     configuration_set: str | None
     tags: tuple[tuple[str, str], ...]
+    list_management: ListManagement | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -103,6 +106,7 @@ class Standing:
     now: Millis = 0
     most_recipients: int = MOST_RECIPIENTS
     splits: bool = False
+    contact_list: ContactList | None = None
 
 
 Check = Callable[[Prepared, Standing], Refusal | None]
@@ -137,6 +141,11 @@ def the_configuration_set_exists(prepared: Prepared, standing: Standing) -> Refu
     if prepared.configuration_set and not standing.configuration_set_exists:
         return ConfigurationSetMissing(prepared.configuration_set)
     return None
+
+
+def the_contact_list_exists(prepared: Prepared, standing: Standing) -> Refusal | None:
+    asked = prepared.list_management
+    return reason_against(asked, standing.contact_list) if asked else None
 
 
 def sending_is_on(prepared: Prepared, standing: Standing) -> Refusal | None:
@@ -222,6 +231,7 @@ CHECKS: tuple[Check, ...] = (
     it_is_not_too_long,
     tags_are_well_formed,
     the_configuration_set_exists,
+    the_contact_list_exists,
     sending_is_on,
     the_key_may_send,
     identities_permit_it,
@@ -232,6 +242,7 @@ CHECKS: tuple[Check, ...] = (
 CHECKS_OF_THE_SENDER: tuple[Check, ...] = (
     tags_are_well_formed,
     the_configuration_set_exists,
+    the_contact_list_exists,
     sending_is_on,
     the_key_may_send,
     identities_permit_it,

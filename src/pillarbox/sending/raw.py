@@ -17,7 +17,6 @@ from pillarbox.sending.policy import InvalidMessage
 _SHOWN = 50
 # What the call's members of the same meaning are refused for too: better than to leave them without effect.
 _NOT_DONE = {
-    "x-ses-list-management-options": "there are no contact lists.",
     "x-ses-tenant": "there are no tenants.",
 }
 # By this header, which is stripped, a caller says that a message is the same one when it comes again.

@@ -9,7 +9,14 @@ from typing import NamedTuple
 from pillarbox.kit.clock import Clock
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.policy import Policy
-from pillarbox.resources import account, configuration_sets, identities, identity_policies, sending_authorization
+from pillarbox.resources import (
+    account,
+    configuration_sets,
+    contact_lists,
+    identities,
+    identity_policies,
+    sending_authorization,
+)
 from pillarbox.resources.identity_names import covering_names
 from pillarbox.resources.identity_regions import verified_elsewhere
 from pillarbox.sending.envelope import Envelope
@@ -60,6 +67,9 @@ class Standings:
         owners = await self._remembered.read(sending_authorization.owners, frozenset(claims)) if claims else {}
         if known.configuration_set and not prepared.configuration_set:
             envelope = envelope.in_configuration_set(known.configuration_set)
+        listed = None
+        if prepared.list_management:
+            listed = await self._remembered.read(contact_lists.find, scope, prepared.list_management.contact_list)
         splits = self._splits if known.splits is None else known.splits
         return envelope, Standing(
             verified=known.verified,
@@ -75,6 +85,7 @@ class Standings:
             now=self._clock.now(),
             most_recipients=self._split_limit if splits else MOST_RECIPIENTS,
             splits=splits,
+            contact_list=listed,
         )
 
     async def most_recipients(self, scope: Scope) -> int:

@@ -171,7 +171,6 @@ def test_content_is_one_thing_that_a_message_can_be_made_of(  # type: ignore[no-
     "members",
     [
         {"TenantName": "t"},
-        {"ListManagementOptions": {"ContactListName": "l"}},
         {"ConfigurationOverrides": {"Tracking": {"OpenTrackingEnabled": "ENABLED"}}},
     ],
 )

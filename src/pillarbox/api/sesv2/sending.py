@@ -13,13 +13,13 @@ from pillarbox.resources.sending_authorization import OnBehalf, given
 from pillarbox.resources.templates import Template
 from pillarbox.resources.unsupported import refuse_members
 from pillarbox.sending.draft import V2_SIZE_LIMIT, Attachment, Draft, Raw, Simple, Templated, Text
+from pillarbox.sending.list_management import ListManagement
 from pillarbox.sending.policy import InvalidMessage
 from pillarbox.sending.templates import templated
 
 UNSUPPORTED = {
     "EndpointId": "there are no multi-region endpoints.",
     "TenantName": "there are no tenants.",
-    "ListManagementOptions": "there are no contact lists.",
     "ConfigurationOverrides": "opens and clicks are not tracked.",
 }
 
@@ -57,7 +57,12 @@ def _draft(call: Call, params: Params, content: Simple | Raw | Templated) -> Dra
         tags=tag_pairs(params.get("EmailTags")),
         grants=call.grants,
         on_behalf=on_behalf(params),
+        list_management=_list_management(params.get("ListManagementOptions")),
     )
+
+
+def _list_management(given: Params | None) -> ListManagement | None:
+    return ListManagement(given["ContactListName"], given.get("TopicName", "")) if given else None
 
 
 async def _content(call: Call, content: Params) -> Simple | Raw | Templated:

@@ -42,7 +42,8 @@ class TransformFacts:
 
     `host` is the name of this server, `tags` are those of the message's events, `keys` sign it.
     `only_to` is the mailbox that a part of a split send names; empty for any other message. `tracking` is how this
-    copy is tracked, None for a message that stays as it is.
+    copy is tracked, None for a message that stays as it is. By `unsubscribe_url` its only recipient, a contact of a
+    list, can leave it.
     """
 
     message_id: str
@@ -54,6 +55,7 @@ class TransformFacts:
     keys: tuple[SigningKey, ...]
     only_to: str = ""
     tracking: Tracking | None = None
+    unsubscribe_url: str = ""
 
 
 def with_trace(raw: bytes, facts: TransformFacts) -> bytes:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from pillarbox.delivery.transform.dkim import signed
 from pillarbox.delivery.transform.headers import TransformFacts, with_delivery_headers, with_trace
+from pillarbox.delivery.transform.list_headers import with_list_headers
 from pillarbox.delivery.transform.recipient_headers import with_only_recipient
 from pillarbox.delivery.transform.tracking import with_tracking
 from pillarbox.kit.mime import in_crlf_lines
@@ -21,6 +22,7 @@ TRANSFORMS: tuple[tuple[str, Transform], ...] = (
     ("tracking", lambda raw, facts: with_tracking(raw, facts.message_id, facts.tracking) if facts.tracking else raw),
     ("headers", with_delivery_headers),
     ("only recipient", with_only_recipient),
+    ("list", lambda raw, facts: with_list_headers(raw, facts.unsubscribe_url) if facts.unsubscribe_url else raw),
     ("trace", with_trace),
     ("dkim", lambda raw, facts: signed(raw, facts.keys, facts.accepted_at)),
 )

@@ -111,7 +111,10 @@ class Listening:
     def routes(self) -> RouteTable:
         """Return which transport serves which mail, as the settings say."""
         given = self.settings.routes
-        rules = [Rule(route.transport, route.account, route.configuration_set, route.domain) for route in given]
+        rules = [
+            Rule(route.transport, route.account, route.configuration_set, route.domain, route.upstream)
+            for route in given
+        ]
         return RouteTable(rules, self.book.known)
 
 

@@ -12,6 +12,7 @@ from pillarbox.app.background import background, kept_running
 from pillarbox.app.doors import open_doors
 from pillarbox.app.listening import Listening, Sockets, open_folder
 from pillarbox.app.processes import Workers
+from pillarbox.app.upstreams import open_upstreams
 from pillarbox.kit import log
 from pillarbox.kit.clock import Clock, SystemClock
 from pillarbox.operate.desk import Desk
@@ -42,7 +43,8 @@ async def serve(
             await store.write(leases.end_all, clock.now())
         signer = await Signer.load(store, keyring, settings.sns_cert_url or listening.public_url, clock.now())
         running.callback(signer.close)
-        for work in await background(listening, signer, clock, running):
+        upstreams = await open_upstreams(settings, store, running)
+        for work in await background(listening, signer, upstreams, clock, running):
             await running.enter_async_context(kept_running(work, stop))
         if settings.workers:
             await running.enter_async_context(Workers(settings, sockets, store, settings.workers).running())

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from pillarbox.app.listening import Listening
+from pillarbox.app.upstreams import Upstreams
 from pillarbox.delivery.route import through
 from pillarbox.delivery.transport.base import Transport
 from pillarbox.delivery.transport.capture import CaptureTransport
@@ -15,6 +16,7 @@ from pillarbox.delivery.transport.mta_sts import Policies
 from pillarbox.delivery.transport.mx import Direct, MxTransport
 from pillarbox.delivery.transport.mx_hosts import Bounds
 from pillarbox.delivery.transport.mx_tls import Security
+from pillarbox.delivery.transport.ses import SesTransport
 from pillarbox.delivery.transport.simulator import SimulatorTransport
 from pillarbox.delivery.transport.smtp import Smarthost, SmtpTransport
 from pillarbox.delivery.transport.smtp_connection import Login, Manner
@@ -29,7 +31,7 @@ T = TypeVar("T")
 
 
 async def transports(
-    listening: Listening, our_name: str, clock: Clock, running: AsyncExitStack
+    listening: Listening, our_name: str, upstreams: Upstreams, clock: Clock, running: AsyncExitStack
 ) -> dict[str, Transport]:
     """Return every transport that the settings know, by its name; they are closed with `running`."""
     settings, store = listening.settings, listening.store
@@ -42,6 +44,8 @@ async def transports(
         for pool in ("", *settings.pools):
             mx = mx_transport(settings, listening.names, store, clock, pool=pool)
             made.append(await running.enter_async_context(mx))
+    if upstreams:
+        made.append(SesTransport(upstreams))
     return {transport.name: transport for transport in made}
 
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 import msgspec
 
 from pillarbox.delivery.classify import BounceClass, bounce_class, delay_type, enhanced_status
-from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused, Suppressed
+from pillarbox.delivery.lanes import lane_of
+from pillarbox.delivery.outcome import Accepted, Deferred, Delivered, Outcome, Postponed, Refused, Suppressed
 from pillarbox.delivery.retry import GIVE_UP_AFTER, expires_at, next_attempt_at
 from pillarbox.delivery.suppression import suppress
 from pillarbox.events.record import record, record_once
 from pillarbox.events.types import (
     ON_ACCOUNT_LIST,
+    ON_TENANT_LIST,
     UNSUBSCRIBED,
     Bounce,
     BouncedRecipient,
@@ -27,15 +29,16 @@ from pillarbox.events.types import (
     Kind,
     Reject,
 )
-from pillarbox.kit.clock import Millis
+from pillarbox.kit.clock import SECOND, Millis
 from pillarbox.kit.ids import new_message_id
 from pillarbox.resources.suppression_reasons import Reason
-from pillarbox.store import outgoing
+from pillarbox.store import outgoing, upstream_ids
 from pillarbox.store.outgoing import Closing, OutgoingRow
 from pillarbox.store.plan import Plan
+from pillarbox.store.upstream_ids import UpstreamId
 
 _ON_THE_LIST = (
-    "Amazon SES did not send the message to this address because it is on the suppression list for your account."
+    "Amazon SES did not send the message to this address because it is on the suppression list for your {owner}."
 )
 _NOT_WANTED = "Amazon SES did not send the message to this address because the contact has unsubscribed from it."
 
@@ -46,6 +49,7 @@ class Closed:
 
     closing: Closing
     events: tuple[Event, ...]
+    links: tuple[UpstreamId, ...] = ()
 
 
 def close(
@@ -63,8 +67,13 @@ def close(
     delivered: dict[tuple[str, str | None], list[str]] = {}
     complained: dict[str, list[str]] = {}
     bounced: dict[tuple[BounceClass, str | None], list[BouncedRecipient]] = {}
-    held_back: dict[Reason, list[str]] = {}
-    again: dict[str, Deferred] = {}
+    held_back: dict[Suppressed, list[str]] = {}
+    again: dict[str, Deferred | Postponed] = {}
+    links = {
+        UpstreamId(outcome.upstream, outcome.their_id, row.message_id, now)
+        for outcome in outcomes.values()
+        if isinstance(outcome, Accepted)
+    }
     due_at = next_attempt_at(f"{row.message_id}/{row.part}", row.accepted_at, row.attempts + 1, now, give_up_after)
     for address in _recipients(row):
         outcome = outcomes.get(address, Deferred("the transport gave no answer", ours=True))
@@ -73,10 +82,10 @@ def close(
             if outcome.complaint:
                 complained.setdefault(outcome.complaint, []).append(address)
         elif isinstance(outcome, Suppressed):
-            held_back.setdefault(outcome.reason, []).append(address)
-        elif isinstance(outcome, Deferred) and due_at is not None:
+            held_back.setdefault(outcome, []).append(address)
+        elif isinstance(outcome, Postponed) or (isinstance(outcome, Deferred) and due_at is not None):
             again[address] = outcome
-        else:
+        elif not isinstance(outcome, Accepted):
             kind = _bounce_class(outcome, give_up_after)
             bounced.setdefault((kind, outcome.remote_ip), []).append(_bounced(address, outcome))
     facts: list[Fact] = [
@@ -91,11 +100,15 @@ def close(
         Complaint(to, new_message_id(row.scope, now), feedback_type=kind, arrived_at=now)
         for kind, to in complained.items()
     ]
-    facts += [_held_back(row, reason, to, reporting_mta, now) for reason, to in held_back.items()]
+    facts += [_held_back(row, why, to, reporting_mta, now) for why, to in held_back.items()]
+    deferred = {address: outcome for address, outcome in again.items() if isinstance(outcome, Deferred)}
     why = _reasons(again)
-    if again and why != row.why:  # the first deferral, or one for another reason
-        facts += _delays(row, again, reporting_mta, give_up_after)
-    return Closed(_closing(row, list(again), due_at, why), _events(row, facts, now))
+    if deferred and why != row.why:  # the first deferral, or one for another reason
+        facts += _delays(row, deferred, reporting_mta, give_up_after)
+    closing = _closing(row, list(again), due_at, why)
+    if postponed := [outcome for outcome in again.values() if isinstance(outcome, Postponed)]:
+        closing = _postponed(row, closing, postponed[0], now, is_attempt=bool(deferred or facts))
+    return Closed(closing, _events(row, facts, now), tuple(links))
 
 
 def reject(row: OutgoingRow, reason: str, now: Millis) -> Closed:
@@ -116,12 +129,26 @@ def close_attempts(group: Sequence[Closed]) -> Plan[list[bool]]:
     if attempted := [event for event in events if event.kind is not Kind.REJECT]:
         yield from record(attempted)
         yield from suppress(attempted)
+    if links := sorted({link for closed in group for link in closed.links}):
+        yield from upstream_ids.link(links)
     return held
 
 
 def _closing(row: OutgoingRow, again: list[str], due_at: Millis | None, why: str) -> Closing:
-    left = msgspec.json.encode(again).decode() if again and due_at else None
+    left = msgspec.json.encode(again).decode() if again else None
     return Closing(row.message_id, row.part, row.lease, left, due_at or 0, why)
+
+
+def _postponed(row: OutgoingRow, closing: Closing, outcome: Postponed, now: Millis, *, is_attempt: bool) -> Closing:
+    """Wait for the far side to take mail again, or go to another at once.
+
+    It counts as an attempt only beside what does: events of an attempt are known by its number.
+    """
+    due_at = now if outcome.provider else now + round(outcome.seconds * SECOND)
+    if is_attempt:
+        due_at = max(due_at, closing.due_at)
+    lane = lane_of(row.scope, row.transport, outcome.provider) if outcome.provider else ""
+    return closing._replace(due_at=due_at, lane=lane, tries=int(is_attempt))
 
 
 def _recipients(row: OutgoingRow) -> list[str]:
@@ -154,13 +181,15 @@ def _bounced(address: str, outcome: Deferred | Refused) -> BouncedRecipient:
     return BouncedRecipient(address, "failed", enhanced_status(outcome.reply), f"smtp; {outcome.reply}")
 
 
-def _held_back(row: OutgoingRow, reason: Reason, to: list[str], reporting_mta: str, now: Millis) -> Fact:
+def _held_back(row: OutgoingRow, why: Suppressed, to: list[str], reporting_mta: str, now: Millis) -> Fact:
     """Tell of recipients on the suppression list as SES does: as of the feedback that brought them there."""
     feedback_id = new_message_id(row.scope, now)
-    if reason is Reason.COMPLAINT:
-        return Complaint(to, feedback_id, subtype=ON_ACCOUNT_LIST)
-    bounced = [BouncedRecipient(address, "failed", "5.1.1", _ON_THE_LIST) for address in to]
-    return Bounce("Permanent", ON_ACCOUNT_LIST, bounced, feedback_id, f"dsn; {reporting_mta}")
+    subtype = ON_TENANT_LIST if why.of_tenant else ON_ACCOUNT_LIST
+    if why.reason is Reason.COMPLAINT:
+        return Complaint(to, feedback_id, subtype=subtype)
+    said = _ON_THE_LIST.format(owner="tenant" if why.of_tenant else "account")
+    bounced = [BouncedRecipient(address, "failed", "5.1.1", said) for address in to]
+    return Bounce("Permanent", subtype, bounced, feedback_id, f"dsn; {reporting_mta}")
 
 
 def _delays(row: OutgoingRow, again: Mapping[str, Deferred], reporting_mta: str, give_up_after: Millis) -> list[Fact]:
@@ -174,9 +203,12 @@ def _delays(row: OutgoingRow, again: Mapping[str, Deferred], reporting_mta: str,
     return [DeliveryDelay(kind, until, to, reporting_mta) for kind, to in by_type.items()]
 
 
-def _reasons(again: Mapping[str, Deferred]) -> str:
+def _reasons(again: Mapping[str, Deferred | Postponed]) -> str:
     reasons = {
-        f"{delay_type(outcome.reply, ours=outcome.ours)}: {outcome.reply or outcome.why}" for outcome in again.values()
+        outcome.why
+        if isinstance(outcome, Postponed)
+        else f"{delay_type(outcome.reply, ours=outcome.ours)}: {outcome.reply or outcome.why}"
+        for outcome in again.values()
     }
     return "; ".join(sorted(reasons))
 

@@ -16,6 +16,9 @@ UNSORTED = "?"
 _ASIDE = "!"
 # Transports that meet many providers; the others have one next hop, which is their provider.
 SORTED_BY_PROVIDER = frozenset({"mx"})
+# Egress to another SES: it counts recipients, not messages, says itself how many it takes, and signs mail.
+# https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas.html
+OTHER_SES = "ses"
 # A lane may hold this many times what its account has left, and an account as much as all have left.
 _LANE_SHARE = 3
 _NO_LIMIT = 1 << 30

@@ -33,6 +33,30 @@ class Deferred:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """Another SES took the mail, under an id of its own, and will tell what becomes of it: nothing is delivered yet."""
+
+    reply: str
+    upstream: str
+    their_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """The far side takes no mail now, whatever mail it is: this was no attempt, and time for trying is not used up.
+
+    It is asked again in `seconds`. `throttled` says that mail came too fast, `closed` that nothing of the lane will be
+    taken before that; `provider` names another far side to go to at once instead.
+    """
+
+    why: str
+    seconds: float = 0.0
+    throttled: bool = False
+    closed: bool = False
+    provider: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Never: the far side said so, or a rule of ours did (then `subtype` names it and `reply` is None)."""
 
@@ -43,9 +67,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Suppressed:
-    """No attempt was made: the account's suppression list holds the recipient for this reason."""
+    """No attempt was made: the suppression list of the account, or of a tenant, holds the recipient for this reason."""
 
     reason: Reason
+    of_tenant: bool = False
 
 
-Outcome = Delivered | Deferred | Refused | Suppressed
+Outcome = Delivered | Accepted | Deferred | Postponed | Refused | Suppressed

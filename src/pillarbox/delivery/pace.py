@@ -15,7 +15,7 @@ from pillarbox.store.pace import Limits
 
 AHEAD: Millis = SECOND // 4  # so long before it begins, time can be leased
 RAISE_EVERY: Millis = 10 * SECOND
-_FIRST_REST: Millis = 30 * SECOND
+FIRST_REST: Millis = 30 * SECOND
 _LONGEST_REST: Millis = 15 * MINUTE
 _REMEMBERED_FOR: Millis = DAY
 _SLOWEST = 0.05
@@ -35,7 +35,7 @@ class Use(NamedTuple):
 
 def rate_of(limits: Limits) -> float:
     """Return the messages a second that may begin; 0 when nothing limits them."""
-    return _lower(limits.rate, limits.most_rate)
+    return _lower(_lower(limits.rate, limits.most_rate), limits.far_rate)
 
 
 def connections_of(limits: Limits) -> int:
@@ -43,8 +43,12 @@ def connections_of(limits: Limits) -> int:
     return int(_lower(limits.connections, limits.most_connections))
 
 
-def slowed(limits: Limits, use: Use, reply: str, now: Millis) -> Limits:
-    """Return the limits after the far side said that this was too fast.
+def opens_at(limits: Limits) -> Millis:
+    return max(limits.not_before, limits.held_until)
+
+
+def slowed(limits: Limits, use: Use, reply: str, now: Millis, first_rest: Millis = FIRST_REST) -> Limits:
+    """Return the limits after the far side said that this was too fast; it rests for `first_rest` the first time.
 
     Attempts that began before the last slowing were answered to the old pace: they say nothing of the new one.
     """
@@ -52,7 +56,7 @@ def slowed(limits: Limits, use: Use, reply: str, now: Millis) -> Limits:
         return limits
     rate = rate_of(limits) or max(use.rate, _LEAST_KNOWN_RATE)
     connections = connections_of(limits) or use.connections
-    rest = min(_FIRST_REST * 2**limits.throttles, _LONGEST_REST)
+    rest = min(first_rest * 2**limits.throttles, _LONGEST_REST)
     return limits._replace(
         rate=max(rate / 2, _SLOWEST),
         connections=max(connections // 2, 1),
@@ -97,16 +101,31 @@ def set_by_hand(limits: Limits, rate: float | None, connections: int | None) -> 
     )
 
 
+def set_by_far_side(limits: Limits, rate: float) -> Limits:
+    """Return the limits under what the far side says that it allows (0: anything), which lifts what held them."""
+    return limits._replace(far_rate=rate, held_until=0, held_why="")
+
+
+def held(limits: Limits, until: Millis, why: str) -> Limits:
+    """Return the limits while the far side takes nothing; who finds out first says until when."""
+    return limits._replace(held_until=max(until, limits.held_until), held_why=why[:_LONGEST_WHY])
+
+
 def forgotten(limits: Limits) -> Limits:
-    """Return the limits as if the far side had never complained; what was set by hand stays."""
+    """Return the limits as if the far side had never complained of the pace; all else stays."""
     return Limits(limits.egress, limits.provider)._replace(
-        most_rate=limits.most_rate, most_connections=limits.most_connections, next_at=limits.next_at
+        most_rate=limits.most_rate,
+        most_connections=limits.most_connections,
+        next_at=limits.next_at,
+        far_rate=limits.far_rate,
+        held_until=limits.held_until,
+        held_why=limits.held_why,
     )
 
 
 def is_idle(limits: Limits) -> bool:
     """Whether a row says nothing, so that it need not be kept."""
-    return not (rate_of(limits) or connections_of(limits) or limits.not_before)
+    return not (rate_of(limits) or connections_of(limits) or opens_at(limits))
 
 
 class Budget:
@@ -114,7 +133,8 @@ class Budget:
     and the first one of whoever has the time after `end`. What is not used when it ends is lost, also when its
     process dies.
 
-    In any window of T seconds of the clock, no more than rate·T + 1 messages begin.
+    In any window of T seconds of the clock, no more than rate·T + 1 messages begin. One that counts as several, for
+    its recipients, takes the time of as many after it has begun.
     """
 
     def __init__(self, start: float, end: float, interval_ms: float) -> None:
@@ -126,23 +146,23 @@ class Budget:
         """Return how many may begin from now on."""
         return max(0, math.floor((self.end - max(self.next, now)) / self._interval + _TINY))
 
-    def begin(self, now: Millis) -> bool:
-        """Use one now, if one may begin now."""
-        if now < self.next or not self.left(now):
+    def begin(self, now: Millis, count: int = 1) -> bool:
+        """Use one now (or as many as `count`), if it may begin now."""
+        if now < self.next or self.left(now) < count:
             return False
-        self.next = now + self._interval
+        self.next = now + count * self._interval
         return True
 
-    def is_over(self, now: Millis) -> bool:
+    def is_over(self, now: Millis, count: int = 1) -> bool:
         """Whether the time has come for another lease."""
-        return now >= self.next and not self.left(now)
+        return now >= self.next and self.left(now) < count
 
 
-def leased(limits: Limits, before: Budget | None, now: Millis) -> tuple[Limits, Budget | None]:
+def leased(limits: Limits, before: Budget | None, now: Millis, least: int = 1) -> tuple[Limits, Budget | None]:
     """Return the limits after a process took a second of time, or as long as one message needs, and the budget.
 
-    `before` is what it had last: the end of that is given back where nobody else has time yet. None when other
-    processes have taken the coming time.
+    `least` is what the message counts as that needs most. `before` is what the process had last: the end of that is
+    given back where nobody else has time yet. None when other processes have taken the coming time.
     """
     taken_until = limits.next_at
     if before is not None and before.end == taken_until:
@@ -152,7 +172,7 @@ def leased(limits: Limits, before: Budget | None, now: Millis) -> tuple[Limits, 
         return limits, None
     interval = SECOND / rate_of(limits)
     # The single message of a slow pace begins a little late, always: it must not miss its time.
-    end = start + max(1, math.floor(SECOND / interval + _TINY)) * interval + min(interval, SECOND) / 4
+    end = start + max(least, math.floor(SECOND / interval + _TINY)) * interval + min(least * interval, SECOND) / 4
     return limits._replace(next_at=end), Budget(start, end, interval)
 
 

@@ -11,9 +11,22 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pillarbox.delivery.classify import asks_for_less
-from pillarbox.delivery.lanes import Hop, Lane
-from pillarbox.delivery.outcome import Deferred, Outcome
-from pillarbox.delivery.pace import AHEAD, Budget, Use, connections_of, is_idle, leased, raised, rate_of, slowed
+from pillarbox.delivery.lanes import OTHER_SES, Hop, Lane
+from pillarbox.delivery.outcome import Deferred, Outcome, Postponed
+from pillarbox.delivery.pace import (
+    AHEAD,
+    FIRST_REST,
+    Budget,
+    Use,
+    connections_of,
+    held,
+    is_idle,
+    leased,
+    opens_at,
+    raised,
+    rate_of,
+    slowed,
+)
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import SECOND, Clock, Millis
 from pillarbox.kit.errors import Unavailable
@@ -27,6 +40,7 @@ _STALE_AFTER: Millis = SECOND // 2
 _LOOK_SECONDS = 0.25
 _SEEN_FOR: Millis = 10 * SECOND
 _HELD_FOR: Millis = 10 * SECOND  # a worker with nothing else to do looks every five
+_TYPICAL = 0.1  # how much the next attempt says of what attempts at a hop count as
 
 THROTTLED = metrics.counter(
     "delivery_throttled_total",
@@ -48,8 +62,8 @@ class _Lease(NamedTuple):
     connections: int | None
     until: Millis
 
-    def is_over(self, now: Millis) -> bool:
-        return self.budget.is_over(now) if self.budget else now >= self.until
+    def is_over(self, now: Millis, wanted: int) -> bool:
+        return self.budget.is_over(now, wanted) if self.budget else now >= self.until
 
     def ends_at(self) -> float:
         return self.budget.next if self.budget else self.until
@@ -70,6 +84,8 @@ class Pacer:
         self._in_hand: Counter[Hop] = Counter()
         self._waiting: Counter[Hop] = Counter()
         self._good: Counter[Hop] = Counter()
+        self._costs: dict[Hop, float] = {}
+        self._wanted: dict[Hop, int] = {}
         self._seen: dict[Hop, tuple[Millis, int]] = {}
         self._stopped = False
         self._log = log.named("pace")
@@ -104,7 +120,7 @@ class Pacer:
         if self._stopped or lane.aside or self.held(lane):
             return None
         limits = self._limits.get(lane.hop)
-        return max(limits.not_before, now) if limits else now
+        return max(opens_at(limits), now) if limits else now
 
     async def room(self, hops: Iterable[Hop]) -> Mapping[Hop, int]:
         """Return how many attempts more may be taken in hand at each hop whose pace is limited."""
@@ -114,7 +130,7 @@ class Pacer:
             lease = await self._lease_of(hop, now)
             if lease is None:
                 continue
-            by_time = lease.budget.left(now) - self._waiting[hop] if lease.budget else None
+            by_time = self._attempts_in(hop, lease.budget.left(now) - self._waiting[hop]) if lease.budget else None
             by_connections = lease.connections - self._in_hand[hop] if lease.connections is not None else None
             if self._has_rate(hop) and lease.budget is None:
                 by_time = 0
@@ -134,33 +150,39 @@ class Pacer:
         if not self._in_hand[hop]:
             del self._in_hand[hop]
 
-    async def turn(self, lane: Lane) -> bool:
+    async def turn(self, lane: Lane, recipients: int = 1) -> bool:
         """Wait until an attempt may begin; False when it no longer may, and its row is to be given back."""
         hop = lane.hop
+        cost = max(1, recipients) if hop.egress == OTHER_SES else 1
         if hop in self._limits:
-            self._waiting[hop] += 1
+            self._costs[hop] = (1 - _TYPICAL) * self._costs.get(hop, cost) + _TYPICAL * cost
+            self._waiting[hop] += cost
             try:
                 async with self._gates[hop]:
-                    allowed = await self._wait_for_turn(lane)
+                    allowed = await self._wait_for_turn(lane, cost)
             finally:
-                self._waiting[hop] -= 1
+                self._waiting[hop] -= cost
                 if not self._waiting[hop]:
                     del self._waiting[hop], self._gates[hop]
         else:
             allowed = self.opens_at(lane, 0) is not None
         if allowed:
-            self._see(hop)
+            self._see(hop, cost)
         return allowed
 
     async def learn(self, hop: Hop, outcomes: Mapping[str, Outcome], began_at: Millis) -> None:
         """Take to heart how an attempt ended. Whatever becomes of that, the attempt did end so."""
         reply = next((one for one in map(_throttling_reply, outcomes.values()) if one), None)
-        if reply is None:
+        closed = next((one for one in outcomes.values() if isinstance(one, Postponed) and one.closed), None)
+        if reply is None and closed is None:
             if hop in self._limits:
-                self._good[hop] += 1
+                self._good[hop] += len(outcomes) if hop.egress == OTHER_SES else 1
             return
         try:
-            await self._slow(hop, reply, began_at)
+            if reply is not None:
+                await self._slow(hop, reply, began_at)
+            if closed is not None:
+                await self._hold(hop, closed)
         except Unavailable as error:
             self._log.error("pace not slowed", egress=hop.egress, provider=hop.provider, why=str(error))
 
@@ -174,7 +196,11 @@ class Pacer:
     def _has_rate(self, hop: Hop) -> bool:
         return hop in self._limits and rate_of(self._limits[hop]) > 0
 
-    async def _wait_for_turn(self, lane: Lane) -> bool:
+    def _attempts_in(self, hop: Hop, left: int) -> int:
+        """Return how many attempts like the last ones a budget is enough for; one that is large may try its luck."""
+        return -int(-left // self._costs.get(hop, 1.0)) if left > 0 else 0
+
+    async def _wait_for_turn(self, lane: Lane, cost: int) -> bool:
         while True:
             now = self._clock.now()
             opens_at = self.opens_at(lane, now)
@@ -184,16 +210,19 @@ class Pacer:
                 return True
             lease = self._leases.get(lane.hop)
             budget = lease.budget if lease else None
-            if budget is None or not budget.left(now):
+            if budget is None or budget.left(now) < cost:
+                self._wanted[lane.hop] = max(cost, self._wanted.get(lane.hop, 1))
                 return False
-            if budget.begin(now):
+            if budget.begin(now, cost):
+                if cost >= self._wanted.get(lane.hop, 1):
+                    self._wanted.pop(lane.hop, None)
                 return True
             await asyncio.sleep(min((budget.next - now) / SECOND, _LOOK_SECONDS))
 
     async def _lease_of(self, hop: Hop, now: Millis) -> _Lease | None:
         """Return what this process may do at a hop, leased anew when the last lease has ended; None: anything."""
         lease = self._leases.get(hop)
-        if self._is_limited(hop) and (lease is None or lease.is_over(now)):
+        if self._is_limited(hop) and (lease is None or lease.is_over(now, self._wanted.get(hop, 1))):
             lease = self._leases[hop] = await self._lease(hop, now)
         if not self._is_limited(hop):  # never was, or was forgotten just now
             self._leases.pop(hop, None)
@@ -209,7 +238,7 @@ class Pacer:
         before = self._limits[hop]
         last = self._leases[hop].budget if hop in self._leases else None
         limits, (budget, connections) = await self._store.write(
-            _lease, hop, good, last, self._holder, self._in_hand[hop], now
+            _lease, hop, good, last, self._wanted.get(hop, 1), self._holder, self._in_hand[hop], now
         )
         self._limits[hop] = limits
         if rate_of(before) and not rate_of(limits):
@@ -221,7 +250,11 @@ class Pacer:
         THROTTLED.labels(*hop).inc()
         since, count = self._seen.get(hop, (now, 0))
         use = Use(count * SECOND / max(now - since, SECOND), self._in_hand[hop], began_at)
-        after, _ = await self._store.write(pace.change, *hop, lambda limits: (slowed(limits, use, reply, now), None))
+        # Another SES tells its rate beforehand: when that was too fast after all, a moment mends it.
+        rest = SECOND if hop.egress == OTHER_SES else FIRST_REST
+        after, _ = await self._store.write(
+            pace.change, *hop, lambda limits: (slowed(limits, use, reply, now, rest), None)
+        )
         self._limits[hop] = after
         self._leases.pop(hop, None)
         self._log.info(
@@ -234,10 +267,17 @@ class Pacer:
             why=reply,
         )
 
-    def _see(self, hop: Hop) -> None:
+    async def _hold(self, hop: Hop, closed: Postponed) -> None:
+        until = self._clock.now() + round(closed.seconds * SECOND)
+        self._limits[hop], _ = await self._store.write(
+            pace.change, *hop, lambda limits: (held(limits, until, closed.why), None)
+        )
+        self._log.info("held", egress=hop.egress, provider=hop.provider, until=until, why=closed.why)
+
+    def _see(self, hop: Hop, cost: int) -> None:
         now = self._clock.now()
         since, count = self._seen.get(hop, (now, 0))
-        self._seen[hop] = (now, 1) if now - since > _SEEN_FOR else (since, count + 1)
+        self._seen[hop] = (now, cost) if now - since > _SEEN_FOR else (since, count + cost)
 
 
 def closes(hold: Hold, lane: Lane) -> bool:
@@ -255,6 +295,8 @@ def keeps(hold: Hold, account: str, message_id: str, configuration_set: str) -> 
 
 def _throttling_reply(outcome: Outcome) -> str | None:
     """Return the reply by which a deferral asks for a slower pace."""
+    if isinstance(outcome, Postponed) and outcome.throttled:
+        return outcome.why
     if isinstance(outcome, Deferred) and not outcome.ours and asks_for_less(outcome.reply):
         return outcome.reply
     return None
@@ -266,13 +308,13 @@ def _limits_and_holds() -> Plan[tuple[list[Limits], list[Hold]]]:
 
 
 def _lease(
-    hop: Hop, good: int, last: Budget | None, holder: str, open_now: int, now: Millis
+    hop: Hop, good: int, last: Budget | None, least: int, holder: str, open_now: int, now: Millis
 ) -> Plan[tuple[Limits, tuple[Budget | None, int | None]]]:
     """Report what went well, and take time and connections for the coming second."""
 
     def decide(limits: Limits) -> tuple[Limits, Budget | None]:
         limits = raised(limits, good, now)
-        return leased(limits, last, now) if rate_of(limits) else (limits, None)
+        return leased(limits, last, now, least) if rate_of(limits) else (limits, None)
 
     limits, budget = yield from pace.change(*hop, decide)
     if is_idle(limits):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from pillarbox.delivery import tracking, tracking_keys
+from pillarbox.delivery.lanes import OTHER_SES, Hop
 from pillarbox.delivery.tracking import Tracker, Tracking
 from pillarbox.delivery.transform.dkim import SigningKey
 from pillarbox.delivery.transform.headers import TransformFacts
@@ -33,7 +34,6 @@ from pillarbox.store.plan import Plan
 from pillarbox.store.remember import Remembering
 
 _LARGE = 128 * 1024
-_LARGE_TO_REWRITE = 48 * 1024
 _MOST_OPEN_KEYS = 10_000
 
 _read_mail = msgspec.json.Decoder(MailFacts).decode
@@ -41,11 +41,15 @@ _read_mail = msgspec.json.Decoder(MailFacts).decode
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What the server is called in what it delivers; `tracking_url` is where tracked links lead, `public_url` others."""
+    """What the server is called in what it delivers; `tracking_url` is where tracked links lead, `public_url` others.
+
+    Mail to a hop of `tracked_there` is tracked by the far side, not by us.
+    """
 
     service_domain: str
     reporting_mta: str
     tracking_url: str = ""
+    tracked_there: frozenset[Hop] = frozenset()
     public_url: str = ""
 
 
@@ -58,6 +62,7 @@ class Prepared(NamedTuple):
 
     sender: str
     data: bytes
+    mail: MailFacts
 
 
 class Preparer:
@@ -106,8 +111,10 @@ class Preparer:
             store, keyring, clock, site, paths, keys, signs_twice=signs_twice, tracker=tracker, unsubscribe=leaving
         )
 
-    async def prepare(self, message: MessageRow, given: bytes, recipients: Sequence[str]) -> Prepared:
-        """Return what leaves for these recipients of a message whose bytes are `given`."""
+    async def prepare(
+        self, message: MessageRow, given: bytes, recipients: Sequence[str], hop: Hop = Hop("", "")
+    ) -> Prepared:
+        """Return what leaves by `hop` for these recipients of a message whose bytes are `given`."""
         mail = _read_mail(message.mail)
         stored, mail_from = await self._known.read(_set_up, message.scope, mail.sender_address)
         facts = TransformFacts(
@@ -117,17 +124,18 @@ class Preparer:
             host=self.site.reporting_mta,
             accepted_at=message.accepted_at,
             tags=mail.tags,
-            keys=await self._keys(message.scope, stored),
+            # Another SES signs itself, and its Message-ID and Date would break what we sign.
+            keys=() if hop.egress == OTHER_SES else await self._keys(message.scope, stored),
             only_to=mail.only_to,
             unsubscribe_url=self._unsubscribe_url(message.message_id, mail),
-            tracking=await self._tracking(message, mail, recipients),
+            tracking=None if hop in self.site.tracked_there else await self._tracking(message, mail, recipients),
         )
-        large = _LARGE_TO_REWRITE if facts.tracking else _LARGE
-        if len(given) > large or any(key.is_slow for key in facts.keys):
+        # A short document can hold links enough to keep others waiting.
+        if facts.tracking or len(given) > _LARGE or any(key.is_slow for key in facts.keys):
             data = await asyncio.to_thread(transform, given, facts)
         else:
             data = transform(given, facts)
-        return Prepared(self._sender(message.message_id, mail, recipients, mail_from), data)
+        return Prepared(self._sender(message.message_id, mail, recipients, mail_from), data, mail)
 
     def _unsubscribe_url(self, message_id: str, mail: MailFacts) -> str:
         """Whoever else reads a message that several get could unsubscribe them all: then nobody is offered to.

@@ -14,12 +14,13 @@ from pillarbox.kit.simulated import DOMAIN
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Mail that fits every given field goes by `transport`; an empty field fits all."""
+    """Mail that fits every given field goes by `transport` (to `upstream`, another SES); an empty field fits all."""
 
     transport: str
     account: str = ""
     configuration_set: str = ""
     domain: str = ""
+    upstream: str = ""
 
     def fits(self, scope: Scope, configuration_set: str | None, domain: str) -> bool:
         return (
@@ -49,13 +50,14 @@ class RouteTable:
 
         `pool` names the addresses that mail leaves from where this machine sends it itself.
         """
-        transport = self._transport(scope, configuration_set, domain)
+        transport, upstream = self._transport(scope, configuration_set, domain)
         if transport not in SORTED_BY_PROVIDER:
-            return transport, lane_of(scope, transport)
+            return transport, lane_of(scope, transport, upstream)
         transport = through(transport, pool)
         return transport, lane_of(scope, transport, self._provider_of(domain))
 
-    def _transport(self, scope: Scope, configuration_set: str | None, domain: str) -> str:
+    def _transport(self, scope: Scope, configuration_set: str | None, domain: str) -> tuple[str, str]:
         if domain == DOMAIN:
-            return "simulator"
-        return next((rule.transport for rule in self._rules if rule.fits(scope, configuration_set, domain)), "capture")
+            return "simulator", ""
+        rule = next((rule for rule in self._rules if rule.fits(scope, configuration_set, domain)), Rule("capture"))
+        return rule.transport, rule.upstream

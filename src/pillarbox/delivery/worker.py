@@ -16,7 +16,7 @@ import msgspec
 
 from pillarbox.delivery.close import Closed, close, close_attempts, reject
 from pillarbox.delivery.lanes import Lane, Turns, lane_of, read_lane, set_aside
-from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused, Suppressed
+from pillarbox.delivery.outcome import Accepted, Deferred, Delivered, Outcome, Postponed, Refused, Suppressed
 from pillarbox.delivery.pacer import Pacer
 from pillarbox.delivery.prepare import KeyNotOpened, Preparer
 from pillarbox.delivery.provider_book import ProviderBook
@@ -51,7 +51,8 @@ _NOT_SCANNED = "the scanner could not look at the message"
 OUTCOMES = metrics.counter(
     "delivery_outcomes_total",
     labels=("account", "transport", "outcome"),
-    doc="Recipients by what became of them: delivered, deferred, refused, rejected or suppressed.",
+    doc="Recipients by what became of them: delivered, accepted (by another SES), deferred, postponed (no attempt),"
+    " refused, rejected or suppressed.",
 )
 IN_FLIGHT = metrics.gauge("delivery_attempts_in_flight", doc="Attempts that are being made at this moment.")
 
@@ -243,10 +244,10 @@ class Worker:
         try:
             if lane.is_unsorted and self._book is not None:
                 await self._sort(row, self._book)
-            elif await self._pacer.turn(lane):
+            elif await self._pacer.turn(lane, len(_read_list(row.recipients)) - len(claimed.held)):
                 await self._attempt(*claimed)
-            else:
-                await self._store.commit(_give_back, row._replace(due_at=self._clock.now()))
+            else:  # as old as it is, it comes first when there is room again, also for one that needs much
+                await self._store.commit(_give_back, row._replace(due_at=row.accepted_at))
         except Unavailable as error:  # the row comes due again when its lease ends
             self._log.error("attempt not made", message=row.message_id, why=str(error))
 
@@ -296,8 +297,9 @@ class Worker:
         if transport is None:
             why = f"no transport named {row.transport!r} is configured"
             return dict.fromkeys(recipients, Deferred(why, ours=True))
+        hop = read_lane(row.lane).hop
         try:
-            prepared = await self._preparer.prepare(message, given, recipients)
+            prepared = await self._preparer.prepare(message, given, recipients, hop)
         except Undeliverable as error:
             return dict.fromkeys(recipients, Refused(error.reply))
         except KeyNotOpened as error:
@@ -313,9 +315,12 @@ class Worker:
             prepared.data,
             self._clock.now(),
             terms.tls_required,
+            upstream=hop.provider,
+            configuration_set=message.configuration_set,
+            mail=prepared.mail,
         )
         outcomes = await transport.deliver(attempt)
-        await self._pacer.learn(read_lane(row.lane).hop, outcomes, attempt.started_at)
+        await self._pacer.learn(hop, outcomes, attempt.started_at)
         return outcomes
 
     async def _scan(self, given: bytes) -> str | None:
@@ -330,7 +335,8 @@ class Worker:
         for outcome in outcomes.values():
             OUTCOMES.labels(row.account, row.transport, outcome).inc()
         summary = sorted(set(outcomes.values()))
-        if summary == ["delivered"]:  # told by the history and the counters; the log is for what may need somebody
+        # These are told by the history and the counters; the log is for what may need somebody.
+        if summary in (["delivered"], ["accepted"]):
             return
         self._log.info(
             "attempt",
@@ -378,4 +384,11 @@ def _look_up(rows: Sequence[OutgoingRow]) -> Plan[tuple[dict[str, MessageRow], M
     return known, (yield from held_back(rows, known))
 
 
-_NAMES = {Delivered: "delivered", Deferred: "deferred", Refused: "refused", Suppressed: "suppressed"}
+_NAMES = {
+    Delivered: "delivered",
+    Accepted: "accepted",
+    Deferred: "deferred",
+    Postponed: "postponed",
+    Refused: "refused",
+    Suppressed: "suppressed",
+}

@@ -108,7 +108,7 @@ def why_waiting(row: OutgoingRow, now: Millis, closed: str = "") -> str:
     if row.lease:
         return f"Attempt {row.attempts + 1} is being made; it is made again in {span(left)} if no answer comes.{last}"
     if not row.attempts:
-        return "Not tried yet: it is due now." if not left else f"Not tried yet: due in {span(left)}."
+        return f"Not tried yet: due in {span(left)}.{last}" if left else f"Not tried yet: it is due now.{last}"
     tries = "once" if row.attempts == 1 else f"{row.attempts} times"
     when = f"in {span(left)}" if left else "now"
     return f"Tried {tries}; the next attempt is due {when}.{last}"

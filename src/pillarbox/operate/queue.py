@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pillarbox.delivery.lanes import Hop, Lane, brought_back, read_lane, set_aside
-from pillarbox.delivery.pace import connections_of, forgotten, is_idle, rate_of, set_by_hand
+from pillarbox.delivery.pace import connections_of, forgotten, is_idle, opens_at, rate_of, set_by_hand
 from pillarbox.delivery.pacer import closes, keeps
 from pillarbox.kit.clock import Millis, iso
 from pillarbox.kit.errors import Invalid, NotFound
@@ -125,6 +125,8 @@ def why_closed(hold: Hold | None, limits: Limits | None, now: Millis) -> str:
     """Say why nothing goes out of a lane: empty when something does."""
     if hold is not None:
         return f"paused at {iso(hold.held_at)}" + (f": {hold.why}" if hold.why else "")
+    if limits is not None and limits.held_until > now:
+        return f"until {iso(limits.held_until)} at least: {limits.held_why}"
     if limits is not None and limits.not_before > now:
         return f"until {iso(limits.not_before)}, because the provider said: {limits.why}"
     return ""
@@ -163,7 +165,7 @@ def _waiting(
 ) -> Waiting:
     hold = next((hold for hold in every_hold if closes(hold, lane)), None)
     closed = "paused by message or configuration set" if lane.aside and not hold else why_closed(hold, limits, now)
-    next_at = max(depth.due_at, limits.not_before) if limits else depth.due_at
+    next_at = max(depth.due_at, opens_at(limits)) if limits else depth.due_at
     return Waiting(
         lane.account,
         lane.region,
@@ -222,7 +224,7 @@ def _retry(what: What, now: Millis) -> Plan[int]:
 
 
 def _without_rest(limits: Limits) -> tuple[Limits, None]:
-    return limits._replace(not_before=0), None
+    return limits._replace(not_before=0, held_until=0, held_why=""), None
 
 
 def _set_pace(egress: str, provider: str, rate: float | None, connections: int | None, forget: bool) -> Plan[Pace]:
@@ -244,8 +246,8 @@ def _pace(limits: Limits) -> Pace:
         connections_of(limits),
         limits.most_rate,
         limits.most_connections,
-        limits.not_before,
-        limits.why,
+        opens_at(limits),
+        limits.held_why or limits.why,
     )
 
 

@@ -15,6 +15,9 @@ from pillarbox.kit.ids import Scope
 from pillarbox.store.messages import MessageRow, RecipientRow
 from pillarbox.store.outgoing import OutgoingRow
 
+# Transports whose next hop takes recipients of all domains at once: to another SES they are one message.
+_ALL_DOMAINS = frozenset({"ses"})
+
 _write_list = msgspec.json.Encoder().encode
 
 
@@ -56,7 +59,8 @@ def _outgoing(message: MessageRow, addresses: Sequence[str], route: Route, pool:
     for address in addresses:
         domain = address.rpartition("@")[2].lower()
         transport, lane = route(scope, message.configuration_set or None, domain, pool)
-        ways.setdefault((transport, lane, domain), []).append(address)
+        part_of = "" if transport in _ALL_DOMAINS else domain
+        ways.setdefault((transport, lane, part_of), []).append(address)
     return tuple(
         OutgoingRow(message.message_id, part, *scope, lane, transport, _write_list(group).decode(), at, at, 0, "", "")
         for part, ((transport, lane, _), group) in enumerate(ways.items())

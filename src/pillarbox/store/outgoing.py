@@ -38,7 +38,10 @@ class OutgoingRow(NamedTuple):
 
 
 class Closing(NamedTuple):
-    """How an attempt ended for its row: `recipients` are those to try again at `due_at`, if any."""
+    """How an attempt ended for its row: `recipients` are those to try again at `due_at`, if any.
+
+    `lane` is another lane to wait in, if they go another way; `tries` is 0 for what was no attempt after all.
+    """
 
     message_id: str
     part: int
@@ -46,6 +49,8 @@ class Closing(NamedTuple):
     recipients: str | None
     due_at: Millis
     why: str
+    lane: str = ""
+    tries: int = 1
 
 
 class CaptureRow(NamedTuple):
@@ -104,11 +109,15 @@ def close(closing: Closing) -> Plan[bool]:
             key,
         )
     else:
+        other_lane = ", lane = ?" if closing.lane else ""
+        values = [closing.recipients, closing.due_at, closing.tries, closing.why]
         rows = yield Rows(
-            "UPDATE outgoing SET recipients = ?, due_at = ?, attempts = attempts + 1, lease = '', why = ?"
+            f"UPDATE outgoing SET recipients = ?, due_at = ?, attempts = attempts + ?, lease = '', why = ?{other_lane}"
             " WHERE message_id = ? AND part = ? AND lease = ? RETURNING part",
-            (closing.recipients, closing.due_at, closing.why, *key),
+            (*values, *filter(None, [closing.lane]), *key),
         )
+        if closing.lane:
+            yield Touch("outgoing")
     return bool(rows)
 
 

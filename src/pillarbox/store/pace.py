@@ -15,14 +15,16 @@ T = TypeVar("T")
 
 _COLUMNS = (
     "egress, provider, rate, connections, most_rate, most_connections, step, not_before, throttles, slowed_at,"
-    " raised_at, good, next_at, why"
+    " raised_at, good, next_at, why, far_rate, held_until, held_why"
 )
 
 
 class Limits(NamedTuple):
     """The pace of one provider as one egress source meets it; 0 is no limit.
 
-    `rate` is in messages a second. `most_…` were set by hand: what is learned never goes beyond them.
+    `rate` is in messages a second (recipients, where the far side counts those). `most_…` were set by hand, and
+    `far_rate` is what the far side says that it allows: what is learned never goes beyond them. Nothing goes out
+    before `not_before`, after a throttling, nor before `held_until`, while a quota of the far side is used up.
     """
 
     egress: str
@@ -39,6 +41,9 @@ class Limits(NamedTuple):
     good: int = 0
     next_at: float = 0.0
     why: str = ""
+    far_rate: float = 0.0
+    held_until: Millis = 0
+    held_why: str = ""
 
 
 def every() -> Plan[list[Limits]]:
@@ -49,7 +54,7 @@ def every() -> Plan[list[Limits]]:
 def change(egress: str, provider: str, decide: Callable[[Limits], tuple[Limits, T]]) -> Plan[tuple[Limits, T]]:
     """Replace the limits by what `decide` makes of them; nobody comes between."""
     yield Rows(
-        f"INSERT INTO paces ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        f"INSERT INTO paces ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (egress, provider) DO NOTHING",
         Limits(egress, provider),
     )
@@ -61,7 +66,8 @@ def change(egress: str, provider: str, decide: Callable[[Limits], tuple[Limits, 
     if after != before:
         yield Rows(
             "UPDATE paces SET rate = ?, connections = ?, most_rate = ?, most_connections = ?, step = ?, not_before = ?,"
-            " throttles = ?, slowed_at = ?, raised_at = ?, good = ?, next_at = ?, why = ?"
+            " throttles = ?, slowed_at = ?, raised_at = ?, good = ?, next_at = ?, why = ?, far_rate = ?,"
+            " held_until = ?, held_why = ?"
             " WHERE egress = ? AND provider = ?",
             (*after[2:], egress, provider),
         )

@@ -5,13 +5,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pillarbox.delivery.outcome import Outcome
+from pillarbox.events.types import MailFacts
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try: these bytes, from this envelope sender, to these recipients; encrypted or not at all when so asked."""
+    """One try: these bytes, from this envelope sender, to these recipients; encrypted or not at all when so asked.
+
+    For a transport that hands it to another SES, there is which `upstream`, and what the sender said beside the message.
+    """
 
     message_id: str
     part: int
@@ -22,6 +26,9 @@ class Attempt:
     data: bytes
     started_at: Millis
     tls_required: bool = False
+    upstream: str = ""
+    configuration_set: str = ""
+    mail: MailFacts | None = None
 
 
 class Transport(Protocol):

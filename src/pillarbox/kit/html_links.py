@@ -20,15 +20,16 @@ _ATTRIBUTE = rb"""[^_/>][^_/>=]*+(?:[_]*+=[_]*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z
 _TO_TAG_END = (rb"(?:[_/]*+" + _ATTRIBUTE + rb")*+[_/]*+>").replace(b"_", _SPACE)
 _OF_INTEREST = rb"(?:a|area|script|style|title|textarea|xmp|iframe|noembed|noframes|plaintext)(?=[_/>])"
 # Runs over everything up to the next tag of interest, in one go: text, comments (the conditional ones of Outlook too),
-# what a browser takes for a comment, and other tags. What stands in a script and its like is left to the code below.
+# what a browser takes for a comment, and other tags. It stops also at a tag or comment that is never closed. What
+# stands in a script and its like is left to the code below.
 _NEXT = re.compile(
     rb"(?i:(?:[^<]++"
-    rb"|<!--(?:-?>|(?s:.*?)(?:--!?>|\Z))"
+    rb"|<!--(?:-?>|(?s:.*?)--!?>)"
     rb"|<(?:!(?!--)|\?)[^>]*+(?:>|\Z)"
     rb"|</(?:>|[^a-z>][^>]*+(?:>|\Z)|\Z)"
     rb"|<(?:/(?!body[_/>])|(?!%b))[a-z][^_/>]*+%b"
     rb"|<(?![a-z!/?])"
-    rb")*+<(/?[a-z]++)(?=[_/>]))".replace(b"_", _SPACE)
+    rb")*+<(!--|/?[a-z][^_/>]*+))".replace(b"_", _SPACE)
     % (_OF_INTEREST.replace(b"_", _SPACE), _TO_TAG_END)
 )
 _TAG_END = re.compile(_TO_TAG_END)
@@ -61,7 +62,7 @@ class Anchor(NamedTuple):
 
 
 class Scan(NamedTuple):
-    """The anchors in their order, and where the body ends."""
+    """The anchors in their order, and where the body ends: what is shown, at least, of a document that is broken."""
 
     anchors: tuple[Anchor, ...]
     body_end: int
@@ -69,26 +70,30 @@ class Scan(NamedTuple):
 
 def scan(document: bytes) -> Scan:
     """Find what tracking needs to know of a document; no document is too odd."""
-    anchors = []
-    at, body_end = 0, len(document)
-    while found := _NEXT.match(document, at):
-        name = found[1].lower()
-        tag_end = _TAG_END.match(document, found.end())
-        if tag_end is None:  # the document ends within the tag, which then is none
-            break
-        at = tag_end.end()
-        if name in _LINKS:
-            if (anchor := _anchor(document, found.end(), at - 1)) is not None:
-                anchors.append(anchor)
-        elif name == b"/body":
-            body_end = found.start(1) - 1
-        else:
+    anchors: list[Anchor] = []
+    body_end = None
+    at: int | None = 0
+    start = len(document)
+    while at is not None and (found := _NEXT.match(document, at)):
+        name, start = found[1].lower(), found.start(1) - 1
+        at = _tag_end(document, name, found.end())
+        if at is not None and name in _LINKS:
+            anchors += _anchor(document, found.end(), at - 1)
+        elif at is not None and name == b"/body":
+            body_end = start
+        elif at is not None:
             at = _text_end(document, name, at)
-    return Scan(tuple(anchors), body_end)
+    shown = len(document) if at is not None else start
+    return Scan(tuple(anchors), shown if body_end is None else body_end)
 
 
-def _anchor(document: bytes, start: int, end: int) -> Anchor | None:
-    """Read the attributes of a tag; of two with one name the first counts."""
+def _tag_end(document: bytes, name: bytes, at: int) -> int | None:
+    found = _TAG_END.match(document, at) if name != b"!--" else None
+    return found.end() if found else None
+
+
+def _anchor(document: bytes, start: int, end: int) -> list[Anchor]:
+    """Read the attributes of a tag, if any matter; of two with one name the first counts."""
     href: tuple[int, int] | None = None
     is_tracked, tags = True, None
     removals = []
@@ -102,9 +107,9 @@ def _anchor(document: bytes, start: int, end: int) -> Anchor | None:
             if name == TAGS and tags is None:
                 tags = _text(document, _value(found))
     if href is None and not removals:
-        return None
+        return []
     place = href or (end, end)
-    return Anchor(*place, _text(document, place), is_tracked, tags or "", tuple(removals))
+    return [Anchor(*place, _text(document, place), is_tracked, tags or "", tuple(removals))]
 
 
 def _value(found: re.Match[bytes]) -> tuple[int, int]:
@@ -117,15 +122,15 @@ def _removal(document: bytes, found: re.Match[bytes]) -> tuple[int, int]:
     return (found.start() if alone else found.start(2)), found.end()
 
 
-def _text_end(document: bytes, name: bytes, at: int) -> int:
-    """Return where an element ends that holds nothing but text: at its end tag, or with the document."""
+def _text_end(document: bytes, name: bytes, at: int) -> int | None:
+    """Return where an element ends that holds nothing but text: at its end tag, or None for never."""
     if name == b"script":
         return _script_end(document, at)
     found = _TEXT_END[name].search(document, at) if name in _TEXT_END else None
-    return found.start() if found else len(document)
+    return found.start() if found else None
 
 
-def _script_end(document: bytes, at: int) -> int:
+def _script_end(document: bytes, at: int) -> int | None:
     """The end tag of a script does not count in a comment in which another script has begun.
 
     https://html.spec.whatwg.org/multipage/parsing.html#script-data-double-escaped-state
@@ -141,7 +146,7 @@ def _script_end(document: bytes, at: int) -> int:
             in_comment = in_inner = False
         elif step in (b"<script", b"</script"):
             in_inner = in_comment and step == b"<script"
-    return len(document)
+    return None
 
 
 def _text(document: bytes, place: tuple[int, int]) -> str:

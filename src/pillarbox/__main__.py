@@ -21,7 +21,10 @@ _FAMILIES = {
         {"list": "list_", "vouch": "vouch", "check": "check", "ed25519": "ed25519"},
     ),
     "dns": ("The records of the service domain.", {"zone": "zone"}),
-    "account": ("Accounts in and out of the sandbox.", {"reviews": "reviews", "production": "production"}),
+    "account": (
+        "Accounts in and out of the sandbox, and how much they may send.",
+        {"reviews": "reviews", "production": "production", "quota": "quota"},
+    ),
     "dead_letters": ("Notifications that could not be delivered.", {"list": "list_", "replay": "replay"}),
 }
 _ALSO = {"identities": ("identity",)}
@@ -36,6 +39,8 @@ _COMMANDS = {
     "retry": ("queue:retry", "Try now what waits for another try."),
     "audit": ("audit:audit", "List who changed keys, identities, policies and settings."),
     "tail": ("messages:tail", "Print events as they happen."),
+    "backup": ("backup:backup", "Back the store up into a folder while the server goes on."),
+    "restore": ("backup:restore", "Restore a backup into an empty data folder or database."),
     "where": ("where:where", "Show where in the source an AWS operation is done."),
     "demo": ("demo:demo", "Play the stories that Pillarbox is made for against a server in dev mode."),
 }

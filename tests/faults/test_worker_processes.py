@@ -55,6 +55,13 @@ class Load:
                 continue
             self.acknowledged.append(sent["MessageId"])
 
+    def wait_for(self, count: int) -> None:
+        """Wait until so many were acknowledged."""
+        until = time.monotonic() + 30
+        while len(self.acknowledged) < count:
+            assert time.monotonic() < until, f"{len(self.acknowledged)} of {count} were acknowledged"
+            threading.Event().wait(0.01)
+
     def stop(self) -> list[str]:
         self._over.set()
         for thread in self._threads:
@@ -79,11 +86,10 @@ def test_workers_that_die_are_started_again_and_lose_nothing_that_was_promised(
     load = Load(child.endpoint)
     started = child.workers()
     for _ in range(KILLS):
-        known = len(load.acknowledged)
         victim = chance.choice(child.workers())
         child.kill_worker(victim)
         other_workers(child, victim)
-        subscriber.wait_for(lambda _, known=known: len(load.acknowledged) > known, 30)
+        load.wait_for(len(load.acknowledged) + 1)
     promised = load.stop()
     wanted = 2 * len(promised)  # a Send and a Delivery of each
     subscriber.wait_for(lambda seen: len(seen.events) >= wanted and missing(promised, seen) == set(), 60)

@@ -1,6 +1,6 @@
-"""Serves Pillarbox for a benchmark: whole, or only as far as the parsed request.
+"""Serves Pillarbox for a benchmark: whole, with its doors in a worker, or only as far as the parsed request.
 
-Run as a process of its own: `python -m bench.support.serve full|parsed FOLDER`. Everything is set as it is by
+Run as a process of its own: `python -m bench.support.serve full|worker|parsed FOLDER`. Everything is set as it is by
 default, outside dev mode, but that subscribers may be on this machine. Prints one line of JSON when it answers:
 ports, key and secret.
 """
@@ -61,7 +61,13 @@ def serving(kind: str, folder: Path) -> Iterator[Served]:
 
 async def run(kind: str, folder: Path) -> None:
     settings = Settings(
-        data=str(folder), port=0, smtp_port=0, smtps_port=-1, return_path_port=0, sns_private_addresses=True
+        data=str(folder),
+        port=0,
+        smtp_port=0,
+        smtps_port=-1,
+        return_path_port=0,
+        sns_private_addresses=True,
+        workers=1 if kind == "worker" else 0,
     )
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

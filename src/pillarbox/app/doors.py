@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -57,8 +58,9 @@ async def open_doors(
     tracker = await _tracker(listening, spool, clock)
     links = await UnsubscribeLinks.load(listening.store, listening.keyring, clock.now())
     unsubscribe = UnsubscribePages(listening.store, links, clock)
-    edge = _edge(listening, services, signer, tracker, unsubscribe, failures, clock)
-    await running.enter_async_context(_http(edge, sockets.http, listening.settings.trusted_proxies))
+    posts = events_in(listening, clock, running)
+    edge = _edge(listening, services, signer, tracker, unsubscribe, posts, failures, clock)
+    await running.enter_async_context(_http(edge, tracker, sockets.http, listening.settings.trusted_proxies))
     door = await _smtp_door(listening, services.sender, failures, clock)
     await running.enter_async_context(door.serving(sockets.smtp, sockets.smtps))
     returns = await _return_path(listening, door.tls, clock)
@@ -197,13 +199,15 @@ class _HttpServer(uvicorn.Server):
 
 
 @asynccontextmanager
-async def _http(edge: HttpEdge, listener: socket.socket, proxies: Sequence[str]) -> AsyncIterator[None]:
+async def _http(
+    edge: HttpEdge, tracker: Tracker, listener: socket.socket, proxies: Sequence[str]
+) -> AsyncIterator[None]:
     """Serve until the block is left; requests in hand are finished."""
     server = _HttpServer(
         uvicorn.Config(
             edge,
             loop="none",
-            http=Connection,
+            http=partial(Connection, tracker=tracker),  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             access_log=False,

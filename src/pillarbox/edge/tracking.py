@@ -9,7 +9,7 @@ did. Called by edge/http.py; hits go to edge/hit_spool.py and from there on.
 import base64
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pillarbox.edge.hit_spool import HITS, Hit, HitSpool
 from pillarbox.edge.lost_links import LostLinks
@@ -36,7 +36,7 @@ FAVICON = b"/favicon.ico"
 _MOST_HEAD_BYTES = 8192
 _LONGEST_AGENT = 1024
 _LONGEST_ADDRESS = 64
-_GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
+GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
 # Whoever keeps the picture or the answer would not ask again, and each open and click is one.
 _FRESH: Headers = [
     (b"cache-control", b"no-store, no-cache, must-revalidate, private, max-age=0"),
@@ -56,11 +56,13 @@ _PAGE_HEADERS: Headers = [
 ]
 _PIXEL_HEADERS: Headers = [
     (b"content-type", b"image/gif"),
-    (b"content-length", str(len(_GIF)).encode()),
+    (b"content-length", str(len(GIF)).encode()),
     (b"x-content-type-options", b"nosniff"),
     *_FRESH,
 ]
 _ENDING = [(b"content-length", b"0"), *_FRESH]
+_ENDING_HEAD = b"".join(b"%s: %s\r\n" % header for header in _ENDING)
+_PIXEL_HEAD = b"HTTP/1.1 200 OK\r\n" + b"".join(b"%s: %s\r\n" % header for header in _PIXEL_HEADERS)
 _OPENS, _CLICKS = HITS.labels("open"), HITS.labels("click")
 _AHEAD = frozenset({b"purpose", b"sec-purpose", b"x-moz", b"x-purpose"})
 
@@ -79,6 +81,12 @@ _BAD_LINK = _page(
     " as a whole.",
 )
 _NOTHING_HERE = _page("There is nothing here", "This address only leads from messages to the places they speak of.")
+
+
+class _Asked(NamedTuple):
+    headers: Headers
+    client: str
+    method: str = "GET"
 
 
 class Tracker:
@@ -103,43 +111,62 @@ class Tracker:
         else:
             await self._follow(scope, raw_path, send)
 
-    async def _follow(self, scope: Scope, raw_path: bytes, send: Send) -> None:
-        method, headers = scope["method"], scope["headers"]
-        found = None
-        if sum([len(name) + len(value) for name, value in headers]) <= _MOST_HEAD_BYTES:
-            query: bytes = scope["query_string"]
-            found = self._links.read(b"%s?%s" % (raw_path, query) if query else raw_path)
+    def at_once(self, target: bytes, headers: Headers, client: str) -> bytes | None:
+        """Return the answer to a GET, but for the end of its head and a pixel's body; None leaves it to a call.
+
+        That is for links that are signed and whole, which are nearly all; edge/connection.py asks before it makes
+        an application's request of what it has read.
+        """
+        if _is_long(headers):
+            return None
+        found = self._links.read(target)
         if type(found) is Link:
-            self._click(scope, found.message_id, found.url, found.recipient, found.tags)
+            self._click(_Asked(headers, client), found.message_id, found.url, found.recipient, found.tags)
+            return b"HTTP/1.1 302 Found\r\nlocation: %s\r\n%s" % (found.url.encode("latin-1"), _ENDING_HEAD)
+        if type(found) is Pixel:
+            self._open(_Asked(headers, client), found)
+            return _PIXEL_HEAD
+        return None
+
+    async def _follow(self, scope: Scope, raw_path: bytes, send: Send) -> None:
+        client = scope.get("client")
+        asked = _Asked(scope["headers"], client[0] if client else "", scope["method"])
+        query: bytes = scope["query_string"]
+        target = b"%s?%s" % (raw_path, query) if query else raw_path
+        found = None if _is_long(asked.headers) else self._links.read(target)
+        if type(found) is Link:
+            self._click(asked, found.message_id, found.url, found.recipient, found.tags)
             await _answer(send, 302, [(b"location", found.url.encode("latin-1")), *_ENDING])
         elif type(found) is Pixel:
-            _OPENS.inc()
-            self._spool.record(self._hit(scope, found.message_id, found.recipient))
-            await _answer(send, 200, _PIXEL_HEADERS, _GIF, method)
+            self._open(asked, found)
+            await _answer(send, 200, _PIXEL_HEADERS, GIF, asked.method)
         elif type(found) is SignatureLost and (url := await self._lost.target(found)) is not None:
-            self._click(scope, found.message_id, url, EVERYONE, "")
+            self._click(asked, found.message_id, url, EVERYONE, "")
             await _answer(send, 302, [(b"location", url.encode("latin-1")), *_ENDING])
         else:
-            await _answer(send, 400, _PAGE_HEADERS, _BAD_LINK, method)
+            await _answer(send, 400, _PAGE_HEADERS, _BAD_LINK, asked.method)
 
-    def _click(self, scope: Scope, message_id: str, url: str, recipient: int, tags: str) -> None:
+    def _open(self, asked: "_Asked", pixel: Pixel) -> None:
+        _OPENS.inc()
+        self._spool.record(self._hit(asked, pixel.message_id, pixel.recipient))
+
+    def _click(self, asked: "_Asked", message_id: str, url: str, recipient: int, tags: str) -> None:
         _CLICKS.inc()
-        self._spool.record(self._hit(scope, message_id, recipient, url, _tags(tags) if tags else None))
+        self._spool.record(self._hit(asked, message_id, recipient, url, _tags(tags) if tags else None))
 
     def _hit(
-        self, scope: Scope, message_id: str, recipient: int, url: str = "", tags: dict[str, list[str]] | None = None
+        self, asked: "_Asked", message_id: str, recipient: int, url: str = "", tags: dict[str, list[str]] | None = None
     ) -> Hit:
-        agent, manner = b"", scope["method"]
-        for name, value in scope["headers"]:
+        agent, manner = b"", asked.method
+        for name, value in asked.headers:
             if name == b"user-agent":
                 agent = value
             elif name in _AHEAD and b"prefetch" in value:
                 manner = "PREFETCH"
-        client = scope.get("client")
         return Hit(
             self._clock.now(),
             message_id,
-            client[0][:_LONGEST_ADDRESS] if client else "",
+            asked.client[:_LONGEST_ADDRESS],
             agent[:_LONGEST_AGENT].decode("latin-1"),
             manner,
             url,
@@ -153,7 +180,7 @@ class Tracker:
         https://docs.aws.amazon.com/ses/latest/dg/configure-custom-open-click-domains.html
         """
         told = [(b"x-amz-ses-region", self._region), (b"x-amz-ses-request-protocol", scope["scheme"].encode())]
-        await _answer(send, 200, [*_PIXEL_HEADERS, *told], _GIF, scope["method"])
+        await _answer(send, 200, [*_PIXEL_HEADERS, *told], GIF, scope["method"])
 
 
 class TrackingHosts:
@@ -170,6 +197,10 @@ class TrackingHosts:
             if name == b"host":
                 return value.partition(b":")[0].lower() in self._hosts
         return False
+
+
+def _is_long(headers: Headers) -> bool:
+    return sum([len(name) + len(value) for name, value in headers]) > _MOST_HEAD_BYTES
 
 
 def _tags(text: str) -> dict[str, list[str]]:

@@ -181,6 +181,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sandbox: bool = False
     max_24_hour_send: float = -1.0
     max_send_rate: float = 0.0
+    control_rate: float = 0.0
     split_recipients: bool = False
     split_recipient_limit: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 10_000
     sns_private_addresses: bool = False
@@ -371,12 +372,28 @@ def _check_upstreams(upstreams: Sequence[UpstreamSetting]) -> None:
                 " all; without them the credentials are found as the AWS SDKs find them"
             )
         _check_authorities(f"upstreams: {one.name}", one.ca_file)
+        if one.events is not None:
+            _check_events(one, one.events)
         seen, name = {one.name}, one.fallback
         while name:
             if name not in ways or name in seen:
                 raise SettingsError(f"settings: upstreams: {one.name}: `fallback` leads to {name!r}, and no further")
             seen.add(name)
             name = ways[name]
+
+
+def _check_events(upstream: UpstreamSetting, events: EventsSetting) -> None:
+    here = f"settings: upstreams: {upstream.name}: events"
+    if not upstream.account:
+        raise SettingsError(f"{here} need to belong to somebody: give the upstream an `account`")
+    if not events.topics and not events.queue_url:
+        raise SettingsError(f"{here}: name the `topics` whose posts are expected, or the `queue_url` to poll")
+    for topic in events.topics:
+        if not topic.startswith("arn:") or topic.count(":") != 5:
+            raise SettingsError(f"{here}: {topic!r} is no ARN of a topic")
+    for host in events.certificate_hosts:
+        if not host or "/" in host or "@" in host:
+            raise SettingsError(f"{here}: `certificate_hosts` are names, or name:port; {host!r} is neither")
 
 
 def _is_address(text: str, version: int) -> bool:

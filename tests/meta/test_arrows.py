@@ -8,10 +8,12 @@ import pytest
 SRC = Path(__file__).parents[2] / "src" / "pillarbox"
 
 MAY_IMPORT = {
-    "edge": "api wire consumer sending delivery events resources store kit",
+    "edge": "api wire consumer upstream sending delivery events resources store kit",
     "dashboard": "operate stats events resources store kit",
-    "operate": "sending delivery destinations pubsub stats events resources store kit",
+    "operate": "upstream consumer sending delivery destinations pubsub stats events resources store kit",
     "upkeep": "delivery stats events resources store kit",
+    "upstream": "consumer delivery events resources store kit",
+    "consumer": "",
     "api": "wire sending resources pubsub stats store kit",
     "wire": "kit",
     "sending": "resources events store kit",

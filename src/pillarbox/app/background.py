@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from pillarbox.app.events_in import pollers
 from pillarbox.app.listening import Listening
 from pillarbox.app.transports import transports
 from pillarbox.app.upstreams import Upstreams, tracked_there
@@ -76,6 +77,7 @@ async def background(
         Runner(store, checks, clock).run(),
         Runner(store, Retention(store, Kept(settings.bodies_days, settings.history_days), clock), clock).run(),
         Runner(store, UpstreamQuotas(store, upstreams), clock).run(),
+        *(Runner(store, poller, clock).run() for poller in pollers(listening, clock, running)),
     ]
 
 

@@ -13,6 +13,7 @@ import uvicorn
 
 from pillarbox.api import registry
 from pillarbox.api.call import Services
+from pillarbox.app.events_in import events_in
 from pillarbox.app.listening import Listening, Sockets
 from pillarbox.dashboard.app import build
 from pillarbox.delivery import tracking_keys
@@ -20,6 +21,7 @@ from pillarbox.delivery.unsubscribe_links import UnsubscribeLinks
 from pillarbox.delivery.verp import ReturnPaths
 from pillarbox.edge.authenticate import AnySecret, Authenticator, SignedOnly, Window
 from pillarbox.edge.connection import Connection
+from pillarbox.edge.events_in import EventsIn
 from pillarbox.edge.failures import Failures
 from pillarbox.edge.gateway import Gateway
 from pillarbox.edge.hit_spool import HitSpool
@@ -138,6 +140,7 @@ def _edge(
     signer: Signer,
     tracker: Tracker,
     unsubscribe: UnsubscribePages,
+    posts: EventsIn,
     failures: Failures,
     clock: Clock,
 ) -> HttpEdge:
@@ -160,6 +163,7 @@ def _edge(
         unsubscribe,
         tracker,
         _tracking_hosts(listening),
+        events_in=posts,
         body_limit_bytes=settings.body_limit_bytes,
         in_flight_bytes=settings.bodies_in_flight_bytes,
         metrics_token=settings.metrics_token,

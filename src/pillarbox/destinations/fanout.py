@@ -89,6 +89,8 @@ class FanOut:
             if mail is None:
                 self._log.warning("event of a message that is no longer kept", event_id=event.event_id)
                 continue
+            if mail.facts.witnessed and not mail.facts.republished:
+                continue
             tellings += self._for_event_destinations(event, mail, targets)
             tellings += self._for_identity(event, mail, targets)
         return tellings

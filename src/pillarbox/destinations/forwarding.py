@@ -83,7 +83,7 @@ def wants_mail(event: Event, mail: Mail, targets: Targets) -> bool:
     https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutEmailIdentityFeedbackAttributes.html
     """
     identity = targets.identity_for(mail)
-    if identity is None:
+    if identity is None or mail.facts.witnessed:
         return False
     if identity.feedback_forwarding:
         return True

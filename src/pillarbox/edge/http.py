@@ -11,6 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from pillarbox.delivery.unsubscribe_links import PATH as UNSUBSCRIBE_PATH
+from pillarbox.edge.events_in import PATH as EVENTS_PATH
+from pillarbox.edge.events_in import EventsIn
 from pillarbox.edge.gateway import Gateway
 from pillarbox.edge.tracking import FAVICON, PATHS, Tracker, TrackingHosts
 from pillarbox.edge.unsubscribe import UnsubscribePages
@@ -44,6 +46,7 @@ class HttpEdge:
         tracker: Tracker,
         tracking_hosts: TrackingHosts,
         *,
+        events_in: EventsIn,
         body_limit_bytes: int,
         in_flight_bytes: int,
         metrics_token: str,
@@ -55,6 +58,7 @@ class HttpEdge:
         self._unsubscribe = unsubscribe
         self._tracker = tracker
         self._tracking_hosts = tracking_hosts
+        self._events_in = events_in
         self._body_limit_bytes = body_limit_bytes
         self._in_flight_bytes = in_flight_bytes
         self._metrics_token = metrics_token
@@ -104,6 +108,8 @@ class HttpEdge:
         headers = _headers(scope)
         if sum(len(name) + len(value) for name, value in scope["headers"]) > _MOST_HEAD_BYTES:
             return _text(431, b"the request's headers are too long\n")
+        if scope["path"].startswith(EVENTS_PATH):
+            return await self._events_in.answer(scope["method"], scope["path"], headers, body.read)
         request = Request(scope["method"], _target(scope), headers, b"")
         client = scope.get("client")
         return await self._gateway.answer(request, body.read, client[0] if client else "", scope["scheme"])

@@ -17,6 +17,7 @@ from pillarbox.kit.ids import Scope
 # The subtype of a bounce or complaint for which nothing was sent, by a rule of the sending side.
 ON_GLOBAL_LIST = "Suppressed"
 ON_ACCOUNT_LIST = "OnAccountSuppressionList"
+ON_TENANT_LIST = "OnTenantSuppressionList"
 UNSUBSCRIBED = "UnsubscribedRecipient"
 
 
@@ -55,7 +56,10 @@ class Reject(msgspec.Struct, frozen=True, tag=Kind.REJECT.value):
 
 
 class Delivery(msgspec.Struct, frozen=True, tag=Kind.DELIVERY.value, omit_defaults=True):
-    """The next hop took the mail for `recipients`; `processing_ms` counts from acceptance."""
+    """The next hop took the mail for `recipients`; `processing_ms` counts from acceptance.
+
+    `has_pixel` and `has_links` say whether opens and clicks of it can be seen.
+    """
 
     recipients: list[str]
     smtp_response: str
@@ -63,6 +67,8 @@ class Delivery(msgspec.Struct, frozen=True, tag=Kind.DELIVERY.value, omit_defaul
     reporting_mta: str
     remote_mta_ip: str | None = None
     transport: str = ""
+    has_pixel: bool = False
+    has_links: bool = False
 
 
 class Bounce(msgspec.Struct, frozen=True, tag=Kind.BOUNCE.value, omit_defaults=True):
@@ -178,7 +184,10 @@ class MailFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     `return_path` is where feedback goes by mail: empty for mail of the service
     itself, which leaves with the null path. `source_arn` is the identity of another
     account on whose authority it was sent, and `tenant` for whom, if there is one;
-    `pool` names the addresses that it leaves from, where its sender chose some.
+    `pool` names the addresses that it leaves from, where its sender chose some, and
+    `template` the stored template that it was made with, if it was.
+    A `witnessed` message was sent by others through an upstream, which tells whoever listens to it; what it tells
+    us goes on to destinations of ours only when it is `republished`.
     """
 
     sender: str
@@ -195,9 +204,12 @@ class MailFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     source_arn: str = ""
     only_to: str = ""
     tenant: str = ""
+    template: str = ""
     contact_list: str = ""
     topic: str = ""
     pool: str = ""
+    witnessed: bool = False
+    republished: bool = False
 
 
 class Listed(msgspec.Struct, frozen=True):

@@ -75,6 +75,44 @@ def add(messages: Sequence[MessageRow], recipients: Sequence[RecipientRow]) -> P
     yield Many(f"INSERT INTO recipients ({_RECIPIENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", recipients)
 
 
+def add_if_absent(message: MessageRow, recipients: Sequence[RecipientRow]) -> Plan[None]:
+    """Add a message that several may learn of at the same time, and those of its recipients that are not there."""
+    marks = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    yield Rows(f"INSERT INTO messages ({_MESSAGE}) VALUES {marks} ON CONFLICT (message_id) DO NOTHING", message)
+    yield Many(
+        f"INSERT INTO recipients ({_RECIPIENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (message_id, number) DO NOTHING",
+        recipients,
+    )
+
+
+def learn(message: MessageRow) -> Plan[None]:
+    """Replace what is told of a message that others sent."""
+    yield Rows(
+        "UPDATE messages SET operation = ?, configuration_set = ?, sender = ?, subject = ?, recipient_count = ?,"
+        " mail = ? WHERE message_id = ?",
+        (
+            message.operation,
+            message.configuration_set,
+            message.sender,
+            message.subject,
+            message.recipient_count,
+            message.mail,
+            message.message_id,
+        ),
+    )
+
+
+def lock(message_ids: Sequence[str]) -> Plan[None]:
+    """Let nobody else change these messages until the transaction ends."""
+    if message_ids:
+        marks = ", ".join("?" * len(message_ids))
+        yield Rows(
+            f"SELECT message_id FROM messages WHERE message_id IN ({marks}) ORDER BY message_id /*pg: FOR UPDATE */",
+            tuple(message_ids),
+        )
+
+
 def get(message_id: str) -> Plan[MessageRow | None]:
     found = first((yield Rows(f"SELECT {_MESSAGE} FROM messages WHERE message_id = ?", (message_id,))))
     return MessageRow(*found) if found else None

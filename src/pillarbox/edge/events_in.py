@@ -1,0 +1,131 @@
+"""Where the SNS of an upstream posts events: `/in/sns/NAME` on the public face.
+
+Reads and writes the store, and fetches certificates and confirmations from the
+hosts of SNS. Called by edge/http.py. What is forged gets 403 and is forgotten;
+what could not be verified or stored now gets 503, so that SNS posts it again;
+200 is said only when every fact of the post is on disk.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pillarbox.consumer.endpoint import expected, subscribe_url, told_by
+from pillarbox.consumer.errors import CannotVerify, Refused
+from pillarbox.consumer.sns import NOTIFICATION, SUBSCRIPTION_CONFIRMATION, SnsMessage
+from pillarbox.consumer.verify import Verifier
+from pillarbox.kit import log, metrics
+from pillarbox.kit.clock import Clock
+from pillarbox.kit.errors import Unavailable
+from pillarbox.kit.net import AddressRefused, Outside, Unreachable
+from pillarbox.store.engine import Store
+from pillarbox.upstream.arrival import Source, arrival_of
+from pillarbox.upstream.ingest import note, take
+from pillarbox.wire.faults import Fault
+from pillarbox.wire.request import Response
+
+PATH = "/in/sns/"
+# A message of SNS has at most 256 KiB; in JSON it may be some times longer.
+_LONGEST_POST = 2 * 1024 * 1024
+_TIMEOUT_SECONDS = 10.0
+
+POSTS = metrics.counter(
+    "upstream_posts_total",
+    labels=("upstream", "outcome"),
+    doc="""Posts of SNS at `/in/sns/`: `taken`, `confirmed`, `refused` (forged, or of a topic that nobody expects) or
+    `again` (could not be verified or stored now; SNS posts them again).
+
+    A steady `again` loses events in the end: the log says what is missing.""",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """An upstream that posts here: whose posts are taken, and how they are verified."""
+
+    source: Source
+    topics: frozenset[str]
+    verifier: Verifier
+    outside: Outside
+
+
+class EventsIn:
+    """Answers the posts of the upstreams that are expected; never raises for what strangers post."""
+
+    def __init__(self, expecting: Sequence[Expected], store: Store, clock: Clock) -> None:
+        self._expecting = {one.source.name: one for one in expecting}
+        self._store = store
+        self._clock = clock
+        self._fetching = asyncio.Lock()
+        self._log = log.named("events-in")
+
+    async def answer(
+        self, method: str, path: str, headers: Mapping[str, str], read: Callable[[], Awaitable[bytes]]
+    ) -> Response:
+        """Take one post in; `read` returns its body."""
+        upstream = self._expecting.get(path.removeprefix(PATH))
+        if upstream is None:
+            return _text(404, "no upstream of that name posts events here\n")
+        if method != "POST":
+            return Response(405, [("Allow", "POST"), ("Content-Type", "text/plain")], b"use POST\n")
+        length = headers.get("content-length", "")
+        if not length.isascii() or not length.isdecimal() or int(length) > _LONGEST_POST:
+            return _text(413, f"a post has at most {_LONGEST_POST} bytes, and says how many\n")
+        name = upstream.source.name
+        try:
+            outcome = await self._take(upstream, await read(), headers)
+        except Refused as why:
+            POSTS.labels(name, "refused").inc()
+            self._log.warning("post refused", upstream=name, why=str(why))
+            return _text(403, f"{why}\n")
+        except (CannotVerify, Unavailable) as why:
+            POSTS.labels(name, "again").inc()
+            self._log.error("post not taken; it is posted again", upstream=name, why=str(why))
+            return _text(503, "not now; post it again\n")
+        except Fault as fault:  # the body did not come, or there is no room for it
+            return _text(fault.status, f"{fault.message}\n")
+        POSTS.labels(name, outcome).inc()
+        return _text(200, "")
+
+    async def _take(self, upstream: Expected, body: bytes, headers: Mapping[str, str]) -> str:
+        message = expected(body, headers, upstream.topics)
+        await self._verify(upstream, message)
+        if message.type == SUBSCRIPTION_CONFIRMATION:
+            await self._get(upstream, subscribe_url(message, upstream.verifier))
+            self._log.info("subscription confirmed", upstream=upstream.source.name, topic=message.topic_arn)
+            return "confirmed"
+        if message.type != NOTIFICATION:
+            self._log.warning("unsubscribed: no more events come", upstream=upstream.source.name)
+            return "taken"
+        post = told_by(message)
+        arrival = arrival_of(upstream.source, message.message_id, post.events, post.unreadable, self._clock.now())
+        note(upstream.source, await self._store.commit(take, arrival))
+        return "taken"
+
+    async def _verify(self, upstream: Expected, message: SnsMessage) -> None:
+        verifier = upstream.verifier
+        url = verifier.certificate_url(message)
+        if not verifier.knows(url):
+            async with self._fetching:  # what waits here finds the certificate that the first one has fetched
+                if not verifier.knows(url):
+                    verifier.note_fetch(url)
+                    try:
+                        pem = await self._get(upstream, url)
+                    except CannotVerify:
+                        verifier.note_failure(url)
+                        raise
+                    verifier.remember(url, pem)
+        verifier.check(message, url)
+
+    async def _get(self, upstream: Expected, url: str) -> bytes:
+        try:
+            answer = await upstream.outside.request("GET", url, headers={}, timeout_seconds=_TIMEOUT_SECONDS)
+        except (Unreachable, AddressRefused) as error:
+            raise CannotVerify(f"{url.partition('?')[0]} cannot be fetched: {error}") from None
+        if answer.status != 200:
+            raise CannotVerify(f"{url.partition('?')[0]} answers {answer.status}")
+        return answer.body
+
+
+def _text(status: int, text: str) -> Response:
+    return Response(status, [("Content-Type", "text/plain; charset=utf-8")], text.encode())

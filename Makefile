@@ -43,6 +43,7 @@ types: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/python -m pillarbox.api.coverage > docs/coverage.md
 	$(BIN)/python -m pillarbox.store.schema > docs/schema.sql
+	$(BIN)/python -m pillarbox.app.metrics_page > docs/metrics.md
 
 # Long kills, fuzz and fills.
 campaign: setup

@@ -7,6 +7,7 @@ declared here, so `doc` is written for the operator who sees the number move.
 
 import os
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -17,11 +18,25 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _PREFIX = "pillarbox"
 
 
+class Declared(NamedTuple):
+    """A metric as docs/metrics.md tells of it."""
+
+    name: str
+    kind: str
+    labels: Sequence[str]
+    doc: str
+
+
+DECLARED: list[Declared] = []
+
+
 def counter(name: str, *, labels: Sequence[str] = (), doc: str) -> Counter:
+    DECLARED.append(Declared(f"{_PREFIX}_{name}", "counter", labels, doc))
     return Counter(name, doc, labels, namespace=_PREFIX, registry=REGISTRY)
 
 
 def gauge(name: str, *, labels: Sequence[str] = (), doc: str) -> Gauge:
+    DECLARED.append(Declared(f"{_PREFIX}_{name}", "gauge", labels, doc))
     return Gauge(name, doc, labels, namespace=_PREFIX, registry=REGISTRY, multiprocess_mode="livesum")
 
 

@@ -14,8 +14,8 @@ from pillarbox.kit import metrics
 _OPENING = """# Metrics
 
 Printed by `make docs` from the code. `/metrics` shows them in Prometheus' text format: on loopback, or to whoever
-brings the `metrics_token` of the settings. With worker processes it answers for all of them together. A dashboard for Grafana
-that shows them stands in `packaging/grafana/pillarbox.json`.
+brings the `metrics_token` of the settings. With worker processes it answers for all of them together. A dashboard for
+Grafana that shows them stands in `packaging/grafana/pillarbox.json`.
 
 | metric | kind | labels | what it tells |
 | --- | --- | --- | --- |

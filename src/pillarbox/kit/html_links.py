@@ -152,7 +152,10 @@ def _script_end(document: bytes, at: int) -> int | None:
 def _text(document: bytes, place: tuple[int, int]) -> str:
     """Return an attribute's value with its character references replaced; other charsets' letters stay unread."""
     text = document[slice(*place)].decode("latin-1")
-    return _REFERENCE.sub(_referred, text) if "&" in text else text
+    references = text.count("&")
+    if references == text.count("&amp;"):  # as in nearly all links
+        return text.replace("&amp;", "&") if references else text
+    return _REFERENCE.sub(_referred, text)
 
 
 def _referred(found: re.Match[str]) -> str:

@@ -7,10 +7,10 @@ they do to them is undone by trying each likely original against the MAC.
 """
 
 import base64
-import binascii
 import hmac
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
@@ -57,7 +57,17 @@ def can_be_tracked(url: str) -> bool:
 
     https://docs.aws.amazon.com/ses/latest/dg/faqs-metrics.html#faqs-metrics-clicks
     """
-    return _URI.fullmatch(url) is not None
+    return _target(url) is not None
+
+
+@lru_cache(maxsize=4_096)
+def _target(url: str) -> str | None:
+    """Return a URL as it stands in a link, or None for one that cannot be tracked; a mail to many asks often."""
+    if not _URI.fullmatch(url):
+        return None
+    for letter, encoded in _ENCODED:
+        url = url.replace(letter, encoded)
+    return url
 
 
 class Link(NamedTuple):
@@ -106,11 +116,9 @@ class TrackingLinks:
 
         Raises ValueError for one that cannot be tracked.
         """
-        if not can_be_tracked(url):
+        target = _target(url)
+        if target is None:
             raise ValueError(f"no URI of the web: {url!r}")
-        target = url
-        for letter, encoded in _ENCODED:
-            target = target.replace(letter, encoded)
         packed = _packed(tags)
         mac = self._mac(self._newest, _link_content(message_id, recipient, number, url, packed))
         return f"{LINK_PATH}{target}/{number}/{message_id}/{_token(recipient, mac, packed)}={self._newest}"
@@ -209,11 +217,7 @@ def _pixel_content(message_id: str, recipient: int) -> bytes:
 
 
 def _token(recipient: int, mac: bytes, packed: bytes) -> str:
-    letters = binascii.b2a_base64(recipient.to_bytes(_RECIPIENT_BYTES) + mac + packed, newline=False)
-    return letters.decode("ascii").rstrip("=").translate(_URL_SAFE)
-
-
-_URL_SAFE = str.maketrans("+/", "-_")
+    return base64.urlsafe_b64encode(recipient.to_bytes(_RECIPIENT_BYTES) + mac + packed)[:-1].decode("ascii")
 
 
 def _packed(tags: str) -> bytes:

@@ -5,6 +5,7 @@ through the list in pipeline.py, before the message is signed. What SES does:
 https://docs.aws.amazon.com/ses/latest/dg/faqs-metrics.html
 """
 
+import binascii
 import hashlib
 import re
 from collections import Counter
@@ -95,8 +96,8 @@ def _read(raw: bytes, part: Part) -> _Document | None:
         return None
     content = decoded(raw, part)
     if part.encoding == "base64":
-        body = raw[part.start : part.end].translate(None, b"\r\n\t =")
-        if base64_lines(content).translate(None, b"\r\n=") != body:
+        letters = raw[part.start : part.end].translate(None, b"\r\n\t =")
+        if binascii.b2a_base64(content, newline=False).rstrip(b"=") != letters:
             return None
     charset = part.parameters.get("charset")
     codec = codec_for(charset) if charset else None
@@ -171,7 +172,7 @@ class _Rewriting:
         tracking, url = self._tracking, anchor.href
         if not (tracking.clicks and anchor.is_tracked and self._count < MOST_LINKS and can_be_tracked(url)):
             return None
-        tags = "".join(f"{key}:{value};" for key, value in _tags(anchor.tags))
+        tags = "".join(f"{key}:{value};" for key, value in _tags(anchor.tags)) if anchor.tags else ""
         path = tracking.links.link(self._message_id, tracking.recipient, self._same[url] + 1, url, tags)
         if len(path) > LONGEST_TARGET:
             return None

@@ -1,0 +1,16 @@
+"""What tracking costs: rewriting the links of a mail as it leaves, and leading on those who click.
+
+Run with `make bench-track`. The halves are told in bench/support/rewrite_bench.py and
+bench/support/redirect_bench.py.
+"""
+
+from bench.support import redirect_bench, rewrite_bench
+
+
+def main() -> None:
+    rewrite_bench.main()
+    redirect_bench.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -25,6 +25,7 @@ _FAMILIES = {
         "Accounts in and out of the sandbox, and how much they may send.",
         {"reviews": "reviews", "production": "production", "quota": "quota"},
     ),
+    "upstream": ("Other SES that mail leaves through.", {"list": "list_", "check": "check"}),
     "dead_letters": ("Notifications that could not be delivered.", {"list": "list_", "replay": "replay"}),
 }
 _ALSO = {"identities": ("identity",)}

@@ -9,7 +9,7 @@ from typing import Any
 from pillarbox.app.events_in import pollers
 from pillarbox.app.listening import Listening
 from pillarbox.app.transports import transports
-from pillarbox.app.upstreams import Upstreams, tracked_there
+from pillarbox.app.upstreams import Upstreams, listed_here, tracked_there
 from pillarbox.delivery.depth import DepthGauge
 from pillarbox.delivery.prepare import Preparer, Site
 from pillarbox.delivery.scan import EicarScanner
@@ -33,6 +33,7 @@ from pillarbox.upkeep.retention import Kept, Retention
 from pillarbox.upkeep.retry_keys import RetryKeySweep
 from pillarbox.upkeep.runner import Runner
 from pillarbox.upkeep.unconfirmed import Unconfirmed
+from pillarbox.upkeep.upstream_lists import UpstreamLists
 from pillarbox.upkeep.upstream_quotas import UpstreamQuotas
 
 
@@ -77,6 +78,7 @@ async def background(
         Runner(store, checks, clock).run(),
         Runner(store, Retention(store, Kept(settings.bodies_days, settings.history_days), clock), clock).run(),
         Runner(store, UpstreamQuotas(store, upstreams), clock).run(),
+        Runner(store, UpstreamLists(store, listed_here(settings, upstreams)), clock).run(),
         *(Runner(store, poller, clock).run() for poller in pollers(listening, clock, running)),
     ]
 

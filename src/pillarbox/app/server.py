@@ -50,7 +50,16 @@ async def serve(
             await running.enter_async_context(Workers(settings, sockets, store, settings.workers).running())
         else:
             await open_doors(listening, sockets, signer, clock, running)
-        desk = Desk(store, keyring, clock, listening.public_url, settings.dev, settings.service_domain, listening.names)
+        desk = Desk(
+            store,
+            keyring,
+            clock,
+            listening.public_url,
+            settings.dev,
+            settings.service_domain,
+            listening.names,
+            upstreams,
+        )
         await running.enter_async_context(AdminSocket(settings.socket_path, desk).running())
         announced = announce(listening)
         if asyncio.iscoroutine(announced):

@@ -49,3 +49,8 @@ def upstream_of(setting: UpstreamSetting) -> Upstream:
 def tracked_there(settings: Settings) -> frozenset[Hop]:
     """Return the upstreams that track the mail themselves: exactly one side does."""
     return frozenset(Hop(OTHER_SES, one.name) for one in settings.upstreams if one.tracking == "theirs")
+
+
+def listed_here(settings: Settings, upstreams: Upstreams) -> list[SesClient]:
+    """Return the upstreams whose suppression list is kept in step here."""
+    return [upstreams[one.name] for one in settings.upstreams if one.account and one.suppression]

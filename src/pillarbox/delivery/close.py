@@ -144,7 +144,8 @@ def _postponed(row: OutgoingRow, closing: Closing, outcome: Postponed, now: Mill
 
     It counts as an attempt only beside what does: events of an attempt are known by its number.
     """
-    due_at = now if outcome.provider else now + round(outcome.seconds * SECOND)
+    # Behind a closed lane it is due as soon as that opens, which may be earlier than was thought.
+    due_at = now if outcome.provider or outcome.closed else now + round(outcome.seconds * SECOND)
     if is_attempt:
         due_at = max(due_at, closing.due_at)
     lane = lane_of(row.scope, row.transport, outcome.provider) if outcome.provider else ""

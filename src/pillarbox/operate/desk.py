@@ -4,19 +4,25 @@ Built by app.py for the admin socket, and by the command line when no server
 runs. `endpoint` is then empty.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pillarbox.kit.clock import Clock
 from pillarbox.kit.dns import Names
 from pillarbox.kit.secrets import Keyring
 from pillarbox.store.engine import Store
 
+if TYPE_CHECKING:  # HTTP and the AWS SDK: commands start without them
+    from pillarbox.delivery.transport.ses_client import SesClient
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
     """`endpoint` is the URL that SDKs are pointed at; `dev` says whether any secret will do there.
 
-    `service_domain` is the operator's own domain, `names` asks the DNS.
+    `service_domain` is the operator's own domain, `names` asks the DNS, `upstreams` are other SES
+    by their names: those of the running server.
     """
 
     store: Store
@@ -26,3 +32,4 @@ class Desk:
     dev: bool = False
     service_domain: str = "pillarbox.localhost"
     names: Names = field(default_factory=Names)
+    upstreams: "Mapping[str, SesClient]" = field(default_factory=dict)

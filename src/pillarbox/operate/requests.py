@@ -8,7 +8,19 @@ from typing import Any
 
 import msgspec
 
-from pillarbox.operate import accounts, audit, dead_letters, dns_zone, history, identities, keys, messages, queue, sends
+from pillarbox.operate import (
+    accounts,
+    audit,
+    dead_letters,
+    dns_zone,
+    history,
+    identities,
+    keys,
+    messages,
+    queue,
+    sends,
+    upstream,
+)
 from pillarbox.operate.desk import Desk
 from pillarbox.operate.messages import Wanted
 from pillarbox.operate.queue import What
@@ -168,6 +180,16 @@ class RetryMail(_Request, frozen=True, tag="queue.retry"):
     what: What
 
 
+class ListUpstreams(_Request, frozen=True, tag="upstreams.list"):
+    """Answered by a list of `upstream.Seen`."""
+
+
+class CheckUpstream(_Request, frozen=True, tag="upstreams.check"):
+    """Answered by `upstream.Seen`."""
+
+    name: str
+
+
 Request = (
     Status
     | CreateKey
@@ -192,6 +214,8 @@ Request = (
     | PauseMail
     | ResumeMail
     | RetryMail
+    | ListUpstreams
+    | CheckUpstream
 )
 
 encode = msgspec.json.Encoder().encode
@@ -255,3 +279,7 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await queue.resume(desk, what)
         case RetryMail(what):
             return await queue.retry(desk, what)
+        case ListUpstreams():
+            return await upstream.list_all(desk)
+        case CheckUpstream(name):
+            return await upstream.check(desk, name)

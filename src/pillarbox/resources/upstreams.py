@@ -44,13 +44,15 @@ class Quota(msgspec.Struct, frozen=True):
 class ListState(msgspec.Struct, frozen=True):
     """How far the copy of an upstream's suppression list has come: `token` is where its next page begins.
 
-    `round` counts whole passes; an address that was not seen in a round has left the list.
+    `round` counts whole passes; an address that was not seen in a round has left the list. `addresses` is how many
+    the last round saw; `is_read` says that only those who have left are still to be taken off.
     """
 
     look_again_at: Millis = 0
     token: str = ""
     round: int = 1
     seen: int = 0
+    is_read: bool = False
     addresses: int = 0
     looked_at: Millis = 0
     failure: str = ""
@@ -82,3 +84,9 @@ def _put(kind: str, name: str, document: str, now: Millis) -> Plan[None]:
     if not (yield from nouns.create(_SCOPE, kind, name, document, now)):
         yield from nouns.change(_SCOPE, kind, name, lambda _: document, now)
     yield Touch(TOPIC)
+
+
+def look_now(name: str, now: Millis) -> Plan[None]:
+    """Let a suppression list be read from the beginning at once."""
+    state = yield from list_state(name)
+    yield from put_list_state(name, ListState(round=state.round + 1, addresses=state.addresses), now)

@@ -26,6 +26,11 @@ _FAMILIES = {
         {"reviews": "reviews", "production": "production", "quota": "quota"},
     ),
     "upstream": ("Other SES that mail leaves through.", {"list": "list_", "check": "check"}),
+    "suppression": (
+        "Addresses that get no mail from an account.",
+        {"list": "list_", "add": "add", "remove": "remove", "import": "import_", "export": "export"},
+    ),
+    "contacts": ("The people on contact lists.", {"import": "import_"}),
     "dead_letters": ("Notifications that could not be delivered.", {"list": "list_", "replay": "replay"}),
 }
 _ALSO = {"identities": ("identity",)}

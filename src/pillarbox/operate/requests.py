@@ -24,6 +24,7 @@ from pillarbox.operate import (
 from pillarbox.operate.desk import Desk
 from pillarbox.operate.messages import Wanted
 from pillarbox.operate.queue import What
+from pillarbox.resources.import_files import ContactRecord, SuppressedRecord
 
 
 class _Request(msgspec.Struct, frozen=True, tag_field="request"):
@@ -126,6 +127,49 @@ class ListAudit(_Request, frozen=True, tag="audit"):
     most: int = 100
 
 
+class ListSuppressed(_Request, frozen=True, tag="suppression.list"):
+    """Answered by an `address_lists.Page`."""
+
+    account: str
+    region: str
+    reason: str = ""
+    token: str = ""
+
+
+class PutSuppressed(_Request, frozen=True, tag="suppression.put"):
+    """Answered by a list of `BadRecord`: what was wrong with those that are not there now."""
+
+    account: str
+    region: str
+    records: list[SuppressedRecord]
+
+
+class RemoveSuppressed(_Request, frozen=True, tag="suppression.remove"):
+    """Answered by a list of `BadRecord`: those that were not there."""
+
+    account: str
+    region: str
+    records: list[SuppressedRecord]
+
+
+class PutContacts(_Request, frozen=True, tag="contacts.put"):
+    """Answered by a list of `BadRecord`."""
+
+    account: str
+    region: str
+    name: str
+    records: list[ContactRecord]
+
+
+class RemoveContacts(_Request, frozen=True, tag="contacts.remove"):
+    """Answered by a list of `BadRecord`."""
+
+    account: str
+    region: str
+    name: str
+    records: list[ContactRecord]
+
+
 class ListDeadLetters(_Request, frozen=True, tag="dead-letters.list"):
     """Answered by a list of `dead_letters.DeadLetter`."""
 
@@ -206,6 +250,11 @@ Request = (
     | ShowHistory
     | ShowSend
     | ListAudit
+    | ListSuppressed
+    | PutSuppressed
+    | RemoveSuppressed
+    | PutContacts
+    | RemoveContacts
     | ListDeadLetters
     | ReplayDeadLetters
     | ShowQueue
@@ -263,6 +312,8 @@ async def answer(desk: Desk, request: Request) -> Any:
             return [send] if send else []
         case ListAudit(account, most):
             return await audit.newest(desk, account, most)
+        case ListSuppressed() | PutSuppressed() | RemoveSuppressed() | PutContacts() | RemoveContacts():
+            return await _of_addresses(desk, request)
         case ListDeadLetters(account, topic, most):
             return await dead_letters.list_all(desk, account, topic, most)
         case ReplayDeadLetters(notification_id, account, topic):

@@ -122,16 +122,20 @@ def update(scope: Scope, new: ContactList, now: Millis) -> Plan[None]:
         raise ListMissing(new.name)
 
 
-def delete_some(scope: Scope, name: str, at_once: int) -> Plan[bool]:
-    """Remove some contacts, and the list with the last of them; say whether there is more to do, or raise ListMissing.
+def shrink(scope: Scope, name: str, at_once: int) -> Plan[bool]:
+    """Remove some contacts, and say whether there may be more, or raise ListMissing.
 
     A list may have millions of contacts, and nobody else can write while one transaction removes them all.
     """
     yield from existing(scope, name)
-    if (yield from contacts.delete_some(scope, name, at_once)) == at_once:
-        return True
+    return (yield from contacts.delete_some(scope, name, at_once)) == at_once
+
+
+def delete(scope: Scope, name: str) -> Plan[None]:
+    """Remove a list with those contacts that it still has, or raise ListMissing."""
+    yield from existing(scope, name)
+    yield from contacts.delete_all(scope, name)
     yield from nouns.delete(scope, KIND, name)
-    return False
 
 
 def _check(one: ContactList) -> None:

@@ -56,8 +56,10 @@ async def update_contact_list(call: Call, params: Params) -> Result:
 @operation("sesv2", "DeleteContactList")
 async def delete_contact_list(call: Call, params: Params) -> Result:
     name = params["ContactListName"]
-    while await call.store.write(contact_lists.delete_some, call.scope, name, _DELETED_AT_ONCE):
+    # Only the end is for the audit log.
+    while await call.services.store.write(contact_lists.shrink, call.scope, name, _DELETED_AT_ONCE):
         pass
+    await call.store.write(contact_lists.delete, call.scope, name)
     return {}
 
 

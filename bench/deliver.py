@@ -10,8 +10,8 @@ handing over to a sink of the same kind:
 - postfix: Debian's Postfix, syncing as by default, taking the same mail by SMTP and relaying it unsigned.
 
 In the `mixed` case the sink refuses one recipient in ten for ever and defers one; both send the sender a bounce for
-the former, Pillarbox tells it as an event as well. A turn ends when every message has been tried, and its rate is of all messages over all of
-that time. After each turn of Pillarbox its store is compared with what was acknowledged.
+the former, Pillarbox tells it as an event as well. A turn ends when every message has been tried, and its rate is of
+all messages over all of that time. After each turn of Pillarbox its store is compared with what was acknowledged.
 """
 
 import os

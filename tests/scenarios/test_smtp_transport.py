@@ -1,6 +1,7 @@
 """Mail handed to a smarthost that does what smarthosts do: refuse, stall, hang up, ask for passwords, and take mail."""
 
 import asyncio
+import base64
 import contextlib
 import socket
 import ssl
@@ -24,9 +25,11 @@ TAKEN = Delivered("250 2.0.0 taken", "127.0.0.1")
 IMPATIENT: dict[str, Any] = {"command_seconds": 0.2, "data_seconds": 0.2, "block_seconds": 0.2, "done_seconds": 0.2}
 
 
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    with Sink.listening() as listening:
+@pytest.fixture(params=["one by one", "all at once"])
+def sink(request: pytest.FixtureRequest) -> Iterator[Sink]:
+    """A sink to which commands are said one by one or, since it offers PIPELINING, all at once."""
+    offered = ("PIPELINING",) if request.param == "all at once" else ()
+    with Sink.listening(extensions=("8BITMIME", "SIZE 1000000", *offered)) as listening:
         yield listening
 
 
@@ -150,7 +153,10 @@ async def test_a_message_that_nobody_takes_is_not_sent(sink: Sink) -> None:
         assert (await transport.deliver(attempt(C)))[C] == TAKEN
 
     assert [type(outcome) for outcome in outcomes.values()] == [Refused, Refused]
-    assert sink.commands[4:6] == ["RSET", f"MAIL FROM:<m1@mail.example.org> SIZE={len(MAIL)}"]
+    after = sink.commands[sink.commands.index("RSET") + 1]
+    assert after == f"MAIL FROM:<m1@mail.example.org> SIZE={len(MAIL)}"
+    assert [received.recipients for received in sink.received] == [[C]]
+    assert sink.connections == 1
 
 
 @pytest.mark.parametrize("step", ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA", "DOT"])
@@ -215,6 +221,113 @@ async def test_a_code_without_meaning_is_for_later(sink: Sink) -> None:
     outcome = await outcome_at(sink)
 
     assert isinstance(outcome, Deferred) and outcome.reply == "250 what data?"
+
+
+class TestPipelining:
+    @pytest.fixture
+    def eager(self) -> Iterator[Sink]:
+        with Sink.listening(extensions=("8BITMIME", "PIPELINING")) as listening:
+            yield listening
+
+    async def test_a_server_that_asks_for_a_message_to_nobody_is_sent_an_empty_one(self, eager: Sink) -> None:
+        eager.is_careless = True
+        eager.script.once("RCPT", "550 5.1.1 no such user")
+
+        async with handing_to(eager.port) as transport:
+            refused = (await transport.deliver(attempt(A)))[A]
+            assert (await transport.deliver(attempt(B)))[B] == TAKEN
+
+        assert refused == Refused("550 5.1.1 no such user", remote_ip="127.0.0.1")
+        assert [(one.recipients, one.data) for one in eager.received] == [([], b""), ([B], MAIL)]
+        assert eager.connections == 1
+
+    async def test_a_server_that_takes_recipients_of_a_refused_sender_is_sent_nothing(self, eager: Sink) -> None:
+        eager.is_careless = True
+        eager.script.once("MAIL", "550 5.7.1 not from you")
+
+        async with handing_to(eager.port) as transport:
+            assert (await transport.deliver(attempt(A)))[A] == Refused("550 5.7.1 not from you", remote_ip="127.0.0.1")
+            assert (await transport.deliver(attempt(B)))[B] == TAKEN
+
+        assert [(one.recipients, one.data) for one in eager.received] == [([B], MAIL)]
+
+    async def test_answers_that_came_before_the_end_count(self, eager: Sink) -> None:
+        eager.script.always(f"RCPT {A}", "550 5.1.1 no such user")
+        eager.script.once("DATA", CLOSE)
+
+        async with handing_to(eager.port) as transport:
+            outcomes = await transport.deliver(attempt(A, B))
+
+        assert outcomes[A] == Refused("550 5.1.1 no such user", remote_ip="127.0.0.1")
+        assert outcomes[B] == Deferred("DATA: the connection was lost", remote_ip="127.0.0.1")
+
+    async def test_those_who_are_too_many_go_next(self, eager: Sink) -> None:
+        eager.most_recipients = 2
+
+        async with handing_to(eager.port) as transport:
+            outcomes = await transport.deliver(attempt(A, B, C))
+
+        assert outcomes == {A: TAKEN, B: TAKEN, C: TAKEN}
+        assert [received.recipients for received in eager.received] == [[A, B], [C]]
+
+    async def test_an_answer_too_many_ends_the_conversation(self, eager: Sink) -> None:
+        eager.script.behind("DOT", "421 4.4.2 and goodbye")
+
+        async with handing_to(eager.port) as transport:
+            assert (await transport.deliver(attempt(A)))[A] == TAKEN
+            assert (await transport.deliver(attempt(B)))[B] == TAKEN
+
+        assert eager.connections == 2
+
+
+class TestConversations:
+    async def test_what_was_said_is_kept_with_its_times_but_not_the_message(self, sink: Sink) -> None:
+        sink.script.once(f"RCPT {A}", "550 5.1.1 no such user")
+        made = attempt(A, B)
+        async with handing_to(sink.port) as transport:
+            await transport.deliver(made)
+
+        (held,) = made.conversations.held
+        assert held.peer == "127.0.0.1" and held.recipients == (A, B)
+        words = [line.split(" ", 1)[1] for line in held.lines.splitlines()]
+        assert all(line.split(" ", 1)[0].isdecimal() for line in held.lines.splitlines())
+        for said in (f"> EHLO {OUR_NAME}", f"> RCPT TO:<{A}>", "< 550 5.1.1 no such user", "< 354 go ahead"):
+            assert said in words
+        assert words[-2:] == [f"> ({len(MAIL) + 3} bytes of message)", "< 250 2.0.0 taken"]
+        assert "Hello." not in held.lines
+
+    async def test_a_kept_connection_begins_a_new_one(self, sink: Sink) -> None:
+        async with handing_to(sink.port) as transport:
+            await transport.deliver(attempt(A))
+            second = attempt(B)
+            await transport.deliver(second)
+
+        (held,) = second.conversations.held
+        first_line = held.lines.splitlines()[0]
+        assert first_line.endswith("* message 2 of this connection")
+        assert A not in held.lines
+
+    async def test_a_login_is_told_without_its_password(self) -> None:
+        with Sink.listening(password=("pillarbox", "pässword")) as sink:
+            made = attempt(A)
+            async with handing_to(
+                sink.port, user="pillarbox", password="wrong", password_without_tls=True
+            ) as transport:
+                await transport.deliver(made)
+
+        (held,) = made.conversations.held
+        assert "> AUTH PLAIN (not shown)" in held.lines and "< 535 5.7.8 no such user and password" in held.lines
+        assert base64.b64encode(b"\0pillarbox\0wrong").decode() not in held.lines
+
+    async def test_that_nobody_was_there_is_told_too(self) -> None:
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            made = attempt(A)
+            async with handing_to(closed.getsockname()[1]) as transport:
+                await transport.deliver(made)
+
+        (held,) = made.conversations.held
+        assert "Connection refused" in held.lines
 
 
 class TestConnections:
@@ -377,7 +490,16 @@ class TestSecrecy:
         assert await outcome_at(sink, tls="starttls") == TAKEN
         assert not sink.received[0].tls
 
-    @pytest.mark.parametrize("offer", ["AUTH PLAIN LOGIN", "AUTH LOGIN", "AUTH=LOGIN PLAIN"])
+    async def test_what_is_added_to_the_answer_to_starttls_is_an_attack(self, certified: Certified) -> None:
+        certified.sink.script.behind("STARTTLS", "250 2.0.0 from somebody on the way")
+
+        outcome = await outcome_at(certified.sink, host="localhost", tls="starttls", ca_file=certified.ca_file)
+
+        assert isinstance(outcome, Deferred)
+        assert not certified.sink.received
+        assert not any(command.startswith("MAIL") for command in certified.sink.commands)
+
+    @pytest.mark.parametrize("offer", ["AUTH PLAIN LOGIN", "AUTH LOGIN", "AUTH=LOGIN PLAIN", "AUTH CRAM-MD5"])
     async def test_the_password_is_said_after_starttls(self, certified: Certified, offer: str) -> None:
         certified.sink.auth_offer = offer
         secure: dict[str, Any] = {"host": "localhost", "tls": "starttls-required", "ca_file": certified.ca_file}
@@ -395,11 +517,11 @@ class TestSecrecy:
         assert outcome.reply == "535 5.7.8 no such user and password"
 
     async def test_no_way_to_log_in_bounces_nothing(self, certified: Certified) -> None:
-        certified.sink.auth_offer = "AUTH CRAM-MD5"
+        certified.sink.auth_offer = "AUTH GSSAPI"
         secure: dict[str, Any] = {"host": "localhost", "tls": "starttls-required", "ca_file": certified.ca_file}
         outcome = await outcome_at(certified.sink, user="pillarbox", password="pässword", **secure)
 
-        assert isinstance(outcome, Deferred) and outcome.ours and "neither AUTH PLAIN nor AUTH LOGIN" in outcome.why
+        assert isinstance(outcome, Deferred) and outcome.ours and "none of AUTH PLAIN, AUTH LOGIN" in outcome.why
 
     async def test_the_password_is_never_said_without_tls(self) -> None:
         with Sink.listening(password=("pillarbox", "pässword")) as sink:  # as one from whom STARTTLS was taken away

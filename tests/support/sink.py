@@ -1,6 +1,7 @@
 """An SMTP server that takes mail and keeps it, or does at each step what a test tells it to."""
 
 import base64
+import hmac
 import re
 import socket
 import socketserver
@@ -42,12 +43,17 @@ class Script:
 
     answers: dict[str, list[str]] = field(default_factory=dict)
     for_ever: dict[str, str] = field(default_factory=dict)
+    unasked: dict[str, str] = field(default_factory=dict)
 
     def once(self, step: str, *answers: str) -> None:
         self.answers.setdefault(step, []).extend(answers)
 
     def always(self, step: str, answer: str) -> None:
         self.for_ever[step] = answer
+
+    def behind(self, step: str, line: str) -> None:
+        """Say one more line in the same breath as the next answer at this step."""
+        self.unasked[step] = f"{line}\r\n"
 
     def take(self, step: str) -> str | None:
         if waiting := self.answers.get(step):
@@ -59,7 +65,7 @@ class Sink(socketserver.ThreadingTCPServer):
     """Listens on loopback; `received` are the messages, `commands` every line, `connections` how many came.
 
     A transaction is full with `most_recipients`, of which the next is told `enough`; one that does not wrap promises
-    TLS and goes on without.
+    TLS and goes on without. One that `is_careless` takes commands in any order, and asks for messages to nobody.
     """
 
     daemon_threads = True
@@ -80,6 +86,7 @@ class Sink(socketserver.ThreadingTCPServer):
         self.extensions = extensions
         self.implicit_tls = False
         self.wraps = True
+        self.is_careless = False
         self.most_recipients = 1000
         self.enough = "452 4.5.3 too many recipients"
         self.came_from: list[str] = []
@@ -139,7 +146,8 @@ class _Conversation(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         self.server.count(1)
         self.server.came_from.append(self.client_address[0])
-        self._helo, self._user, self._mail = "", None, ""
+        self._helo, self._user = "", None
+        self._mail: str | None = None
         self._recipients: list[str] = []
         with suppress(OSError, _Over):
             if self.server.implicit_tls:
@@ -188,33 +196,54 @@ class _Conversation(socketserver.BaseRequestHandler):
         self._lines = self.request.makefile("rb")
 
     def _on_auth(self, command: str) -> None:
-        _, kind, first = command.split(" ")
+        _, kind, *given = command.split(" ")
+        if kind == "CRAM-MD5":
+            self._on_cram_md5()
+            return
+        first = given[0]
         if kind == "PLAIN":
             _, user, password = base64.b64decode(first).decode().split("\0")
         else:
             self._reply("334 UGFzc3dvcmQ6")
             user, password = (base64.b64decode(part).decode() for part in (first, self._lines.readline()))
-        if self.server.password == (user, password):
+        self._judge(user, self.server.password == (user, password))
+
+    def _on_cram_md5(self) -> None:
+        challenge = b"<1896.697170952@sink.example.net>"
+        self._reply(f"334 {base64.b64encode(challenge).decode()}")
+        user, _, digest = base64.b64decode(self._lines.readline()).decode().partition(" ")
+        assert self.server.password is not None
+        known = hmac.new(self.server.password[1].encode(), challenge, "md5").hexdigest()
+        self._judge(user, (user, digest) == (self.server.password[0], known))
+
+    def _judge(self, user: str, is_right: bool) -> None:
+        if is_right:
             self._user = user
             self._answer("AUTH", "235 2.7.0 welcome")
         else:
             self._answer("AUTH", "535 5.7.8 no such user and password")
 
     def _on_mail(self, command: str) -> None:
-        self._mail, self._recipients = command, []
-        self._answer("MAIL", "250 2.1.0 ok")
+        self._recipients = []
+        taken = self._answer("MAIL", "250 2.1.0 ok").startswith("2")
+        self._mail = command if taken or self.server.is_careless else None
 
     def _on_rcpt(self, command: str) -> None:
+        if self._mail is None:
+            self._reply("503 5.5.1 MAIL first")
+            return
         address = command.partition("<")[2].partition(">")[0]
         told = self.server.script.take(f"RCPT {address}")
         if len(self._recipients) >= self.server.most_recipients:
             told = self.server.enough
         self._recipients.append(address)
-        self._answer("RCPT", told or "250 2.1.5 ok")
-        if told:
+        if not self._answer("RCPT", told or "250 2.1.5 ok").startswith("2"):
             self._recipients.remove(address)
 
     def _on_data(self, _: str) -> None:
+        if not self._recipients and not self.server.is_careless:
+            self._reply("554 5.5.1 nobody to send to")
+            return
         if not self._answer("DATA", "354 go ahead").startswith("354"):
             return
         if told := self.server.script.take("BODY"):
@@ -229,12 +258,13 @@ class _Conversation(socketserver.BaseRequestHandler):
                 return
         secure = isinstance(self.request, ssl.SSLSocket)
         self.server.received.append(
-            Received(self._helo, self._user, secure, self._mail, self._recipients, b"".join(lines[:-1]))
+            Received(self._helo, self._user, secure, self._mail or "", self._recipients, b"".join(lines[:-1]))
         )
+        self._mail = None
         self._answer("DOT", "250 2.0.0 taken")
 
     def _on_rset(self, _: str) -> None:
-        self._mail, self._recipients = "", []
+        self._mail, self._recipients = None, []
         self._answer("RSET", "250 2.0.0 ok")
 
     def _on_quit(self, _: str) -> None:
@@ -251,15 +281,16 @@ class _Conversation(socketserver.BaseRequestHandler):
         if told == STALL:
             self.server.quitting.wait(60)
             raise _Over
-        self._reply(told)
+        self._reply(told, self.server.script.unasked.pop(step, ""))
         if told.startswith("421") or (step == "CONNECT" and not told.startswith("220")):
             raise _Over
         return told
 
-    def _reply(self, text: str) -> None:
+    def _reply(self, text: str, unasked: str = "") -> None:
         *first, last = text.split("\n")
         lines = [f"{line[:3]}-{line[4:]}" for line in first] + [last]
-        self.request.sendall("".join(f"{line}\r\n" for line in lines).encode("utf-8", "surrogateescape"))
+        reply = "".join(f"{line}\r\n" for line in lines) + unasked
+        self.request.sendall(reply.encode("utf-8", "surrogateescape"))
 
     def _wrap(self) -> None:
         assert self.server.tls is not None

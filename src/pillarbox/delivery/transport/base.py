@@ -1,10 +1,11 @@
 """The promise of a transport; see docs/ADDING_A_TRANSPORT.md."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pillarbox.delivery.outcome import Outcome
+from pillarbox.delivery.transport.smtp_transcript import Conversations
 from pillarbox.events.types import MailFacts
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
@@ -14,7 +15,8 @@ from pillarbox.kit.ids import Scope
 class Attempt:
     """One try: these bytes, from this envelope sender, to these recipients; encrypted or not at all when so asked.
 
-    For a transport that hands it to another SES, there is which `upstream`, and what the sender said beside the message.
+    `conversations` is what a transport may keep of what was said, for whoever reads the message's history. For one
+    that hands it to another SES, there is which `upstream`, and what the sender said beside the message.
     """
 
     message_id: str
@@ -26,6 +28,7 @@ class Attempt:
     data: bytes
     started_at: Millis
     tls_required: bool = False
+    conversations: Conversations = field(default_factory=Conversations)
     upstream: str = ""
     configuration_set: str = ""
     mail: MailFacts | None = None

@@ -64,7 +64,7 @@ class MxTransport:
         self._unwell = Unwell()
 
     async def deliver(self, attempt: Attempt) -> Mapping[str, Outcome]:
-        mail = await as_mail(attempt.sender, attempt.data)
+        mail = await as_mail(attempt)
         by_domain: dict[str, list[str]] = {}
         for address in attempt.recipients:
             by_domain.setdefault(address.rpartition("@")[2].lower(), []).append(address)

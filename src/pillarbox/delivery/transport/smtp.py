@@ -67,7 +67,7 @@ class SmtpTransport:
             self._encrypted = replace(self._hop, tls="starttls-required")
 
     async def deliver(self, attempt: Attempt) -> Mapping[str, Outcome]:
-        mail = await as_mail(attempt.sender, attempt.data)
+        mail = await as_mail(attempt)
         decided: dict[str, Outcome] = {}
         try:
             hop = self._encrypted if attempt.tls_required else self._hop

@@ -1,9 +1,8 @@
 """One SMTP conversation with a next hop: secured and greeted, then good for many messages.
 
-Touches the network. Called by smtp.py and mx.py, which say with whom it is
-held, and smtp_transaction.py, which says what is to be said in it. The lines
-are read and written by aiosmtplib; which line comes next, and for how long its
-answer is awaited, is decided here.
+Touches the network through smtp_stream.py. Called by smtp.py and mx.py, which
+say with whom it is held, and smtp_transaction.py, which says what is to be said
+in it. What was said is kept in a transcript, without passwords and messages.
 https://www.rfc-editor.org/rfc/rfc5321
 """
 
@@ -13,17 +12,17 @@ import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, cast
-
-import aiosmtplib
-from aiosmtplib.auth import auth_login_encode, auth_plain_encode
+from typing import Literal
 
 from pillarbox.delivery.transport.smtp_dial import Broken, Line
+from pillarbox.delivery.transport.smtp_login import NoWay, way_to_log_in
+from pillarbox.delivery.transport.smtp_replies import NotSmtp, Reply
+from pillarbox.delivery.transport.smtp_stream import Stream
+from pillarbox.delivery.transport.smtp_transcript import NOTE, OURS, THEIRS, Transcript
 from pillarbox.delivery.transport.tls_chain import shown_chain
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _SHORT_SECONDS = 5.0  # for what nobody's mail depends on
-_LOOK_SECONDS = 0.05
 
 Tls = Literal["none", "starttls", "starttls-required", "tls"]
 
@@ -75,38 +74,28 @@ class NotSecured(Broken):
     """TLS was begun, or asked for, and did not come about; the same host may still take mail without it."""
 
 
-class Reply(NamedTuple):
-    """What the far side said: its code, and code and text of all lines in one."""
-
-    code: int
-    text: str
-
-
 class Connection:
     """A conversation that is ready for MAIL. Its methods raise Broken, after which it can only be aborted."""
 
-    def __init__(self, hop: NextHop, client: aiosmtplib.SMTP, remote_ip: str) -> None:
+    def __init__(self, hop: NextHop, stream: Stream, remote_ip: str) -> None:
         self.hop = hop
         self.remote_ip = remote_ip
         self.messages = 0
-        self._client = client
+        self.transcript = Transcript()
+        self._stream = stream
+        self._extensions: dict[str, str] = {}
 
     @classmethod
     async def opened(cls, hop: NextHop, line: Line) -> "Connection":
         """Secure, greet and log in; Broken when any of it fails, with nothing left open."""
-        client = aiosmtplib.SMTP(
-            hostname=hop.host,
-            local_hostname=hop.manner.helo,
-            timeout=hop.manner.command_seconds,
-            use_tls=hop.tls == "tls",
-            start_tls=False,
-            tls_context=hop.context,
-            sock=line.socket,
-        )
-        connection = cls(hop, client, line.remote_ip)
+        loop = asyncio.get_running_loop()
+        connection = cls(hop, Stream(), line.remote_ip)
         try:
             with connection._broken_at("greeting"):
-                await client.connect()
+                async with asyncio.timeout(hop.manner.command_seconds):
+                    secured = {"ssl": hop.context, "server_hostname": hop.host} if hop.tls == "tls" else {}
+                    await loop.create_connection(lambda: connection._stream, sock=line.socket, **secured)
+                await connection._be_greeted()
             await connection._greet()
             await connection._secure()
             await connection._log_in()
@@ -115,22 +104,27 @@ class Connection:
             line.socket.close()
             if isinstance(error, Broken):
                 error.remote_ip = connection.remote_ip
+                error.said = connection.transcript.take()
             raise
         return connection
 
     @property
     def is_open(self) -> bool:
-        return self._client.is_connected
+        return self._stream.is_open
 
     @property
     def is_encrypted(self) -> bool:
-        transport = self._client.transport
-        return transport is not None and transport.get_extra_info("sslcontext") is not None
+        return self._stream.is_encrypted
 
     @property
     def takes_8bit(self) -> bool:
         """Whether the far side takes bytes above 127: https://www.rfc-editor.org/rfc/rfc6152"""
-        return self._client.supports_extension("8bitmime")
+        return "8BITMIME" in self._extensions
+
+    @property
+    def pipelines(self) -> bool:
+        """Whether several commands may be said at once: https://www.rfc-editor.org/rfc/rfc2920"""
+        return "PIPELINING" in self._extensions
 
     @property
     def size_limit(self) -> int | None:
@@ -138,43 +132,34 @@ class Connection:
 
         https://www.rfc-editor.org/rfc/rfc1870#section-4
         """
-        if not self._client.supports_extension("size"):
+        told = self._extensions.get("SIZE")
+        if told is None:
             return None
-        told = self._client.esmtp_extensions["size"]
         return int(told) if told.isascii() and told.isdecimal() else 0
 
-    async def say(self, line: str, *, within_seconds: float | None = None) -> Reply:
-        """Say one command and return the answer. 421 ends the conversation whatever it answers."""
-        return await self._say(line, line.partition(":")[0], within_seconds)
-
-    async def ask_to_send(self) -> Reply:
-        """Say DATA and return the answer, which is 354 where the message may follow."""
-        return await self._say("DATA", "DATA", self.hop.manner.data_seconds)
+    def ask(self, lines: Sequence[str]) -> "Asked":
+        """Begin a group of commands; the answers come from what is returned, in order."""
+        return Asked(self, lines)
 
     async def send_body(self, body: bytes) -> Reply:
         """Send what follows the 354, dot-stuffed and ended already, and return the answer to it."""
-        protocol, transport = self._client.protocol, cast(asyncio.WriteTransport, self._client.transport)
-        if protocol is None:
-            raise Broken("the connection was lost after DATA")
+        manner = self.hop.manner
         self.messages += 1
-        answering = asyncio.ensure_future(protocol.read_response())
-        await asyncio.sleep(0)  # so that it is awaited before it can come
-        try:
-            protocol.write(body)
-            with self._broken_at("sending the message"):
-                await self._until_handed_over(transport, answering)
-            with self._broken_at("waiting for the reply to the message, which may have been taken,", in_doubt=True):
-                answer = await asyncio.wait_for(answering, self.hop.manner.done_seconds)
-        finally:
-            answering.cancel()
-        if transport.get_write_buffer_size():  # it answered early, and would take the rest for commands
+        with self._broken_at("sending the message"):
+            self._stream.write(body, 1)
+            self.transcript.add(OURS, f"({len(body)} bytes of message)")
+            if self._stream.unsent:
+                await self._stream.hand_over(manner.block_seconds)
+        with self._broken_at("waiting for the reply to the message, which may have been taken,", in_doubt=True):
+            reply = await self._heard(manner.done_seconds)
+        if self._stream.unsent:  # it answered early, and would take the rest for commands
             self.abort()
-        return _reply(answer)
+        return reply
 
     async def reset(self) -> bool:
         """Forget a transaction that was begun; say whether another can follow."""
         try:
-            return (await self.say("RSET", within_seconds=_SHORT_SECONDS)).code == 250
+            return (await self._say("RSET", "RSET", _SHORT_SECONDS)).code == 250
         except Broken:
             return False
 
@@ -189,116 +174,180 @@ class Connection:
 
     def abort(self) -> None:
         """Close at once, whatever was still to be sent."""
-        if self._client.transport is not None:
-            cast(asyncio.WriteTransport, self._client.transport).abort()
-        self._client.close()
+        self._stream.abort()
+
+    def write(self, lines: Sequence[str]) -> None:
+        """Send commands, each of which will be answered."""
+        for line in lines:
+            if _CONTROL.search(line):
+                raise ValueError(f"a command with a control character: {line!r}")
+            self.transcript.add(OURS, line)
+        with self._broken_at(_name(lines[0])):
+            self._stream.write("".join(f"{line}\r\n" for line in lines).encode("ascii"), len(lines))
+
+    async def answer_to(self, name: str, within_seconds: float) -> Reply:
+        """Return the next answer. 421 ends the conversation whatever it answers."""
+        with self._broken_at(name):
+            reply = await self._heard(within_seconds)
+        if reply.code == 421:
+            raise Broken(f"{self.hop.called} closed the connection at {name}", reply.text)
+        return reply
+
+    async def _say(self, line: str, name: str, within_seconds: float | None = None, *, shown: str = "") -> Reply:
+        """Say one command and return the answer; `shown` stands in the transcript for what must not."""
+        self.transcript.add(OURS, shown or line)
+        with self._broken_at(name):
+            self._stream.write(f"{line}\r\n".encode("ascii"), 1)
+        return await self.answer_to(name, within_seconds or self.hop.manner.command_seconds)
+
+    async def _heard(self, within_seconds: float) -> Reply:
+        reply = await self._stream.reply(within_seconds)
+        self.transcript.add(THEIRS, reply.text)
+        return reply
+
+    async def _be_greeted(self) -> None:
+        # Two steps of RFC 5321 section 4.5.3.2.1, five minutes each, of which TLS took the first.
+        reply = await self._heard(self.hop.manner.command_seconds)
+        if reply.code != 220:
+            raise Broken("greeting was refused", reply.text)
 
     async def _greet(self) -> None:
-        with self._broken_at("EHLO"):
-            try:
-                await self._client.ehlo()
-            except aiosmtplib.SMTPHeloError:
-                # https://www.rfc-editor.org/rfc/rfc5321#section-3.2
-                if not self._client.is_connected:
-                    raise
-                await self._client.helo()
+        """https://www.rfc-editor.org/rfc/rfc5321#section-3.2"""
+        reply = await self._say(f"EHLO {self.hop.manner.helo}", "EHLO")
+        if reply.code == 250:
+            self._extensions = _extensions(reply.lines)
+            return
+        self._extensions = {}
+        reply = await self._say(f"HELO {self.hop.manner.helo}", "HELO")
+        if reply.code != 250:
+            raise Broken("EHLO was refused", reply.text)
 
     async def _secure(self) -> None:
-        if self.hop.tls not in ("starttls", "starttls-required"):
+        hop = self.hop
+        if hop.tls not in ("starttls", "starttls-required"):
             return
-        if not self._client.supports_extension("starttls"):
-            if self.hop.tls == "starttls-required":
-                raise Broken(f"{self.hop.called} does not offer STARTTLS, which is required")
+        if "STARTTLS" not in self._extensions:
+            if hop.tls == "starttls-required":
+                raise Broken(f"{hop.called} does not offer STARTTLS, which is required")
             return
         try:
-            with self._broken_at("STARTTLS"):
-                await self._client.starttls()
+            await self._start_tls()
         except Broken as broken:
             raise NotSecured(broken.why, broken.reply) from broken
-        if self.hop.prove is not None and (why := self.hop.prove(shown_chain(self._client.transport))):
-            raise NotSecured(f"{self.hop.called}'s certificate is not the right one: {why}")
+        if hop.prove is not None and (why := hop.prove(shown_chain(self._stream.transport))):
+            raise NotSecured(f"{hop.called}'s certificate is not the right one: {why}")
         await self._greet()
 
+    async def _start_tls(self) -> None:
+        reply = await self._say("STARTTLS", "STARTTLS")
+        if reply.code != 220:
+            raise Broken("STARTTLS was refused", reply.text)
+        # What somebody on the way adds in the clear would be read as if it came from the far side.
+        # https://www.rfc-editor.org/rfc/rfc3207#section-6
+        if self._stream.has_more:
+            raise Broken("STARTTLS: something was added to the answer in the clear")
+        with self._broken_at("STARTTLS"):
+            await self._stream.secure(self.hop.context, self.hop.host, self.hop.manner.command_seconds)
+        self.transcript.add(NOTE, "TLS from here on")
+
     async def _log_in(self) -> None:
-        """Log in by PLAIN or LOGIN, which both show the password to whoever can read the connection."""
+        """Log in; every way shows the password, or what it can be guessed from, to whoever can read the connection."""
         login, called = self.hop.login, self.hop.called
         if login is None:
             return
         if not self.is_encrypted and not login.without_tls:
             raise Broken(f"{called} does not offer STARTTLS, and a password is not sent without it", ours=True)
-        offered = self._client.server_auth_methods
-        if "plain" in offered:
-            answer = await self._say(f"AUTH PLAIN {auth_plain_encode(login.user, login.password).decode()}", "AUTH")
-        elif "login" in offered:
-            first, second = auth_login_encode(login.user, login.password)
-            answer = await self._say(f"AUTH LOGIN {first.decode()}", "AUTH")
-            if answer.code == 334:
-                answer = await self._say(second.decode(), "AUTH")
-        else:
-            raise Broken(f"{called} offers neither AUTH PLAIN nor AUTH LOGIN", ours=True)
-        if answer.code != 235:
-            raise Broken(f"{called} did not take the user and password", answer.text, ours=True)
-
-    async def _say(self, line: str, name: str, within_seconds: float | None = None) -> Reply:
-        with self._broken_at(name):
-            answer = await self._client.execute_command(
-                line.encode("ascii"), timeout=within_seconds or self.hop.manner.command_seconds
-            )
-        if answer.code == 421:
-            raise Broken(f"{self.hop.called} closed the connection at {name}", _reply(answer).text)
-        return _reply(answer)
-
-    async def _until_handed_over(
-        self, transport: asyncio.WriteTransport, answering: "asyncio.Future[aiosmtplib.SMTPResponse]"
-    ) -> None:
-        """Wait until the system has taken all bytes, or the far side has answered before that.
-
-        The time is for each part that moves, not for the whole message:
-        https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.2.5
-        """
-        loop = asyncio.get_running_loop()
-        left, moved_at = transport.get_write_buffer_size(), loop.time()
-        while left and not answering.done():
-            await asyncio.sleep(_LOOK_SECONDS)
-            if (still := transport.get_write_buffer_size()) != left:
-                left, moved_at = still, loop.time()
-            elif loop.time() - moved_at > self.hop.manner.block_seconds:
-                raise TimeoutError
+        try:
+            way = way_to_log_in(self._extensions.get("AUTH", ""), login.user, login.password)
+        except NoWay as error:
+            raise Broken(f"{called} offers {error}", ours=True) from None
+        reply = await self._say(way.first, "AUTH", shown=f"AUTH {way.name} (not shown)")
+        for answer in way.answers:
+            if reply.code != 334:
+                break
+            challenge = reply.lines[0] if reply.lines else ""
+            reply = await self._say(answer(challenge), "AUTH", shown="(not shown)")
+        if reply.code != 235:
+            raise Broken(f"{called} did not take the user and password", reply.text, ours=True)
 
     @contextmanager
     def _broken_at(self, step: str, *, in_doubt: bool = False) -> Iterator[None]:
         """Turn what goes wrong into Broken, with the step at which it did."""
         try:
             yield
-        except aiosmtplib.SMTPResponseException as error:
-            raise Broken(f"{step} was refused", _reply(error).text) from error
         except TimeoutError as error:
-            raise Broken(f"{step} timed out", in_doubt=in_doubt) from error
-        except (aiosmtplib.SMTPException, OSError) as error:
-            raise Broken(self._reason(step, error), in_doubt=in_doubt) from error
+            raise self._broken(f"{step} timed out", in_doubt) from error
+        except NotSmtp as error:
+            raise self._broken(f"the far side does not speak SMTP: {error}", in_doubt) from error
+        except ssl.SSLCertVerificationError as error:
+            why = f"{self.hop.called}'s certificate is not valid: {error.verify_message}"
+            raise self._broken(why, in_doubt) from error
+        except OSError as error:
+            raise self._broken(f"{step}: {error}", in_doubt) from error
 
-    def _reason(self, step: str, error: Exception) -> str:
-        causes = list(_causes(error))
-        for cause in causes:
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                return f"{self.hop.called}'s certificate is not valid: {cause.verify_message}"
-        if any(isinstance(cause, aiosmtplib.SMTPServerDisconnected) for cause in causes):
-            return f"{step}: the connection was lost"
-        return f"{step}: {error}"
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+    def _broken(self, why: str, in_doubt: bool) -> Broken:
+        self.transcript.add(NOTE, why)
+        return Broken(why, in_doubt=in_doubt)
 
 
-def _reply(answer: aiosmtplib.SMTPResponse | aiosmtplib.SMTPResponseException) -> Reply:
-    if not 200 <= answer.code <= 599:
-        raise Broken(f"the far side does not speak SMTP: {_printable(answer.message)}")
-    return Reply(answer.code, f"{answer.code} {_printable(answer.message)}".rstrip())
+class Asked:
+    """A group of commands: said at once where the far side takes that, or each when the one before it is answered.
+
+    Either `answer` is called for all of them, or `withdraw` for what is left.
+    """
+
+    def __init__(self, connection: Connection, lines: Sequence[str]) -> None:
+        self._connection = connection
+        self._lines = lines
+        self._place = 0
+        self._at_once = connection.pipelines
+        self._taken = 0
+        if self._at_once:
+            connection.write(lines)
+
+    async def answer(self) -> Reply:
+        line, connection = self._lines[self._place], self._connection
+        if not self._at_once:
+            connection.write([line])
+        self._place += 1
+        manner = connection.hop.manner
+        reply = await connection.answer_to(
+            _name(line), manner.data_seconds if line == "DATA" else manner.command_seconds
+        )
+        if line.startswith("RCPT") and reply.code // 100 == 2:
+            self._taken += 1
+        return reply
+
+    async def withdraw(self) -> None:
+        """Say nothing more of the group, and bring to its end what has been said already.
+
+        A server that waits for a message to nobody is sent none: https://www.rfc-editor.org/rfc/rfc2920#section-3.1
+        One that waits for a message to somebody, though it refused the sender, is left.
+        """
+        if not self._at_once:
+            return
+        reply = None
+        while self._place < len(self._lines):
+            reply = await self.answer()
+        if reply is not None and reply.code == 354:
+            if self._taken:
+                self._connection.abort()
+            else:
+                await self._connection.send_body(b".\r\n")
 
 
-def _printable(text: str) -> str:
-    """Return what can be kept in any store and shown on any page: line ends are spaces, other controls are not."""
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text.replace("\n", " "))
+def _name(line: str) -> str:
+    return line.partition(":")[0]
+
+
+def _extensions(lines: Sequence[str]) -> dict[str, str]:
+    """Return what the far side offers, in upper case, with what it says of each.
+
+    `AUTH=` is how some servers wrote it before there was a standard, beside what follows it now.
+    """
+    found: dict[str, str] = {}
+    for line in lines[1:]:
+        name, _, rest = line.replace("AUTH=", "AUTH ", 1).partition(" ")
+        name = name.upper()
+        found[name] = f"{found[name]} {rest}" if name in found else rest.strip()
+    return found

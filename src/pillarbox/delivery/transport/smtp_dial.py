@@ -23,6 +23,7 @@ class Broken(Exception):
         self.ours = ours
         self.in_doubt = in_doubt
         self.remote_ip: str | None = None
+        self.said: list[tuple[float, str, str]] = []  # what was said before, when nobody else has it
 
 
 class Line(NamedTuple):

@@ -9,25 +9,35 @@ then; it is never lost.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable, Sequence
+from time import monotonic
 from typing import NamedTuple
 
 from pillarbox.delivery.classify import enhanced_status
 from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused
-from pillarbox.delivery.transport.smtp_connection import Connection, Reply
+from pillarbox.delivery.transport.base import Attempt
+from pillarbox.delivery.transport.smtp_connection import Asked, Connection
 from pillarbox.delivery.transport.smtp_dial import Broken
 from pillarbox.delivery.transport.smtp_pool import Pool
+from pillarbox.delivery.transport.smtp_replies import Reply
+from pillarbox.delivery.transport.smtp_transcript import NOTE, Conversations
 from pillarbox.kit.mime import in_crlf_lines
 
 _LARGE = 128 * 1024
+# https://www.rfc-editor.org/rfc/rfc6531#section-3.5
+_NOT_ASCII = "553 5.6.7 the address has characters beyond ASCII, and mail to such addresses is not sent"
 
 
 class Mail(NamedTuple):
-    """A message as it is sent after 354, with its length before dots were doubled, and who gets its bounces."""
+    """A message as it is sent after 354, with its length before dots were doubled, and who gets its bounces.
+
+    What is said about it is kept in `conversations`.
+    """
 
     sender: str
     body: bytes
     size: int
     is_8bit: bool
+    conversations: Conversations
 
 
 class Way(NamedTuple):
@@ -42,14 +52,15 @@ class _NotBegun(Broken):
     """The conversation was over before a transaction began."""
 
 
-async def as_mail(sender: str, raw: bytes) -> Mail:
-    """Return a message as it is sent, made in a thread when it is long."""
-    if len(raw) > _LARGE:
-        return await asyncio.to_thread(as_sent, sender, raw)
-    return as_sent(sender, raw)
+async def as_mail(attempt: Attempt) -> Mail:
+    """Return the message of an attempt as it is sent, made in a thread when it is long."""
+    given = (attempt.sender, attempt.data, attempt.conversations)
+    if len(attempt.data) > _LARGE:
+        return await asyncio.to_thread(as_sent, *given)
+    return as_sent(*given)
 
 
-def as_sent(sender: str, raw: bytes) -> Mail:
+def as_sent(sender: str, raw: bytes, conversations: Conversations) -> Mail:
     """Return a message in the only form that may follow 354.
 
     Line ends are CRLF, all of them: a server that takes a lone CR or LF for
@@ -61,7 +72,7 @@ def as_sent(sender: str, raw: bytes) -> Mail:
     stuffed = data.replace(b"\r\n.", b"\r\n..")
     if stuffed.startswith(b"."):
         stuffed = b"." + stuffed
-    return Mail(sender, stuffed + b".\r\n", len(data), not data.isascii())
+    return Mail(sender, stuffed + b".\r\n", len(data), not data.isascii(), conversations)
 
 
 async def hand_over(way: Way, mail: Mail, recipients: Sequence[str], decided: dict[str, Outcome]) -> None:
@@ -75,20 +86,32 @@ async def hand_over(way: Way, mail: Mail, recipients: Sequence[str], decided: di
 
 async def _handed_over(way: Way, mail: Mail, recipients: Sequence[str], decided: dict[str, Outcome]) -> bool:
     """Return False when the connection was a kept one that had died meanwhile."""
-    is_stale = False
+    is_stale, was_lent = False, False
     try:
         async with way.pool.connection(way.kind, way.opened) as connection:
-            is_kept = connection.messages > 0
+            was_lent, is_kept = True, connection.messages > 0
+            if is_kept:
+                connection.transcript.add(NOTE, f"message {connection.messages + 1} of this connection")
             try:
                 await _converse(connection, mail, recipients, decided)
             except Broken as broken:
                 broken.remote_ip = connection.remote_ip
                 is_stale = is_kept and isinstance(broken, _NotBegun) and decided.keys().isdisjoint(recipients)
                 raise
-    except Broken:
+            finally:
+                mail.conversations.keep(_peer(connection), recipients, connection.transcript.take())
+    except Broken as broken:
+        if not was_lent:
+            said = broken.said or [(monotonic(), NOTE, broken.why)]
+            mail.conversations.keep(broken.remote_ip or "", recipients, said)
         if not is_stale:
             raise
     return not is_stale
+
+
+def _peer(connection: Connection) -> str:
+    hop = connection.hop
+    return connection.remote_ip if hop.host == connection.remote_ip else f"{hop.host} [{connection.remote_ip}]"
 
 
 async def _converse(connection: Connection, mail: Mail, recipients: Sequence[str], decided: dict[str, Outcome]) -> None:
@@ -96,7 +119,8 @@ async def _converse(connection: Connection, mail: Mail, recipients: Sequence[str
     if unfit := _reason_not_to_offer(connection, mail):
         decided |= dict.fromkeys(recipients, Refused(unfit, remote_ip=connection.remote_ip))
         return
-    left = list(recipients)
+    decided |= {address: Refused(_NOT_ASCII) for address in recipients if not address.isascii()}
+    left = [address for address in recipients if address not in decided]
     while left:
         if not await _transact(connection, mail, left, decided) and not await connection.reset():
             connection.abort()
@@ -107,22 +131,23 @@ async def _converse(connection: Connection, mail: Mail, recipients: Sequence[str
 
 async def _transact(connection: Connection, mail: Mail, recipients: Sequence[str], decided: dict[str, Outcome]) -> bool:
     """Make one transaction that decides about one recipient at least; say whether it came to its own end."""
-    reply = await _begin(connection, mail)
+    options = f" SIZE={mail.size}" if connection.size_limit is not None else ""
+    options += " BODY=8BITMIME" if mail.is_8bit else ""
+    to = [f"RCPT TO:<{address}>" for address in recipients]
+    try:
+        asked = connection.ask([f"MAIL FROM:<{mail.sender}>{options}", *to, "DATA"])
+        reply = await asked.answer()
+    except Broken as broken:
+        raise _NotBegun(broken.why, broken.reply) from broken
     if reply.code != 250:
         decided |= dict.fromkeys(recipients, _refused_mail(connection, reply))
+        await asked.withdraw()
         return False
-    taken: list[str] = []
-    for address in recipients:
-        reply = await connection.say(f"RCPT TO:<{address}>")
-        if reply.code in (250, 251):
-            taken.append(address)
-        elif taken and _are_enough(reply):
-            break
-        else:
-            decided[address] = _not_taken(connection, reply)
+    taken = await _taken(connection, asked, recipients, decided)
     if not taken:
+        await asked.withdraw()
         return False
-    reply = await connection.ask_to_send()
+    reply = await asked.answer()
     if reply.code != 354:
         decided |= dict.fromkeys(taken, _not_taken(connection, reply))
         return False
@@ -132,13 +157,18 @@ async def _transact(connection: Connection, mail: Mail, recipients: Sequence[str
     return True
 
 
-async def _begin(connection: Connection, mail: Mail) -> Reply:
-    options = f" SIZE={mail.size}" if connection.size_limit is not None else ""
-    options += " BODY=8BITMIME" if mail.is_8bit else ""
-    try:
-        return await connection.say(f"MAIL FROM:<{mail.sender}>{options}")
-    except Broken as broken:
-        raise _NotBegun(broken.why, broken.reply) from broken
+async def _taken(
+    connection: Connection, asked: Asked, recipients: Sequence[str], decided: dict[str, Outcome]
+) -> list[str]:
+    """Return the recipients that the far side takes; those who have an answer of their own are decided."""
+    taken: list[str] = []
+    for address in recipients:
+        reply = await asked.answer()
+        if reply.code in (250, 251):
+            taken.append(address)
+        elif not taken or not _are_enough(reply):
+            decided[address] = _not_taken(connection, reply)
+    return taken
 
 
 def _are_enough(reply: Reply) -> bool:

@@ -8,8 +8,10 @@ from typing import Any
 
 import msgspec
 
+from pillarbox.kit.ids import Scope
 from pillarbox.operate import (
     accounts,
+    address_lists,
     audit,
     dead_letters,
     dns_zone,
@@ -334,3 +336,21 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await upstream.list_all(desk)
         case CheckUpstream(name):
             return await upstream.check(desk, name)
+
+
+_OfAddresses = ListSuppressed | PutSuppressed | RemoveSuppressed | PutContacts | RemoveContacts
+
+
+async def _of_addresses(desk: Desk, request: _OfAddresses) -> Any:
+    scope = Scope(request.account, request.region)
+    match request:
+        case ListSuppressed(_, _, reason, token):
+            return await address_lists.page(desk, scope, reason, token)
+        case PutSuppressed(_, _, records):
+            return await address_lists.put(desk, scope, records)
+        case RemoveSuppressed(_, _, records):
+            return await address_lists.remove(desk, scope, records)
+        case PutContacts(_, _, name, records):
+            return await address_lists.put_contacts(desk, scope, name, records)
+        case RemoveContacts(_, _, name, records):
+            return await address_lists.remove_contacts(desk, scope, name, records)

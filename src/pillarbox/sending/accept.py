@@ -130,6 +130,7 @@ def _message(draft: Draft, envelope: Envelope, standing: Standing, now: Millis, 
         return_path=envelope.return_path,
         templated=envelope.templated,
         only_to=envelope.only_to,
+        template=envelope.template,
         contact_list=listed.contact_list if listed else "",
         topic=listed.topic if listed else "",
     )

@@ -52,6 +52,7 @@ class Envelope:
     key: str | None
     only_to: str = ""
     templated: bool = False
+    template: str = ""
     failure: RenderingFailure | None = None
 
     def identity_among(self, verified: frozenset[str]) -> str | None:
@@ -120,8 +121,8 @@ def _fill_in(draft: Draft, content: Templated) -> Envelope:
         # Kept for people to look at, as it was written: a line break in the subject would be no header.
         subject = " ".join(content.subject.split())
         shown = simple_of(content, Rendered(subject, content.text, content.html))
-        return replace(_read_simple(draft, shown), templated=True, failure=failure)
-    return replace(_read_simple(draft, simple_of(content, rendered)), templated=True)
+        return replace(_read_simple(draft, shown), templated=True, template=content.name, failure=failure)
+    return replace(_read_simple(draft, simple_of(content, rendered)), templated=True, template=content.name)
 
 
 def simple_of(content: Templated, rendered: Rendered) -> Simple:

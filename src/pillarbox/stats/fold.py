@@ -3,152 +3,232 @@
 Pure. Called by stats/follow.py. An event counts at its own time, whenever it
 is folded, so that counters made again from the log are the same. Mail to the
 simulator and captured mail have names of their own: rates leave them out,
-`send_statistics` does not.
+`send_statistics` does not. docs/insight.md lists dimensions and names.
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
 """
 
-from collections.abc import Iterator
-from enum import StrEnum
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from pillarbox.events.types import (
     ON_ACCOUNT_LIST,
+    ON_TENANT_LIST,
+    UNSUBSCRIBED,
     Bounce,
+    Click,
     Complaint,
     Delivery,
+    DeliveryDelay,
     Event,
-    Fact,
     Kind,
     MailFacts,
+    Open,
+    Subscription,
     recipients_of,
 )
 from pillarbox.kit.clock import MINUTE, Millis
 from pillarbox.kit.simulated import is_simulated
+from pillarbox.stats.names import (
+    ACCOUNT,
+    BOUNCED,
+    CONFIGURATION_SET,
+    DOMAIN,
+    IDENTITY,
+    LINK,
+    PATH,
+    TEMPLATE,
+    TENANT,
+    Name,
+    bounce_detail,
+    detailed,
+    tag_dimension,
+    write_path,
+)
 from pillarbox.store.messages import MessageRow
 
-# The interval of GetSendStatistics.
-# https://docs.aws.amazon.com/ses/latest/APIReference/API_SendDataPoint.html
-BUCKET: Millis = 15 * MINUTE
-
-ACCOUNT = "account"
-CONFIGURATION_SET = "configuration-set"
-IDENTITY = "identity"
-
 _CAPTURE = "capture"
-
-
-class Name(StrEnum):
-    """What is counted. Each recipient counts, where an event names some; else the event counts once."""
-
-    SENT = "sent"
-    SENT_SIMULATOR = "sent.simulator"
-    DELIVERED = "delivered"
-    DELIVERED_SIMULATOR = "delivered.simulator"
-    CAPTURED = "captured"
-    BOUNCED_PERMANENT = "bounced.permanent"
-    BOUNCED_TRANSIENT = "bounced.transient"
-    BOUNCED_UNDETERMINED = "bounced.undetermined"
-    BOUNCED_SUPPRESSED = "bounced.suppressed"  # by the account's own list: says nothing about its sending
-    BOUNCED_SIMULATOR = "bounced.simulator"
-    COMPLAINED = "complained"
-    COMPLAINED_SUPPRESSED = "complained.suppressed"
-    COMPLAINED_SIMULATOR = "complained.simulator"
-    DELAYED = "delayed"
-    REJECTED = "rejected"
-    RENDERING_FAILED = "rendering-failed"
-    OPENED = "opened"
-    CLICKED = "clicked"
-    SUBSCRIPTION_CHANGED = "subscription-changed"
-
-
-_BOUNCED = {
-    "Permanent": Name.BOUNCED_PERMANENT,
-    "Transient": Name.BOUNCED_TRANSIENT,
-    "Undetermined": Name.BOUNCED_UNDETERMINED,
-}
+# Longer members would not fit into an index.
+_LONGEST_MEMBER = 500
 _PLAIN = {
-    Kind.DELIVERY_DELAY: Name.DELAYED,
     Kind.REJECT: Name.REJECTED,
     Kind.RENDERING_FAILURE: Name.RENDERING_FAILED,
-    Kind.OPEN: Name.OPENED,
-    Kind.CLICK: Name.CLICKED,
-    Kind.SUBSCRIPTION: Name.SUBSCRIPTION_CHANGED,
 }
+
+Member = tuple[str, str]
+Tally = tuple[str, int, Sequence[str]]  # a name, how much is added, and the recipients that it is about
+
+# Subtypes that say nothing of an address: nothing was sent to it.
+_NOT_TRIED = frozenset({ON_ACCOUNT_LIST, ON_TENANT_LIST, UNSUBSCRIBED})
 
 
 class About(NamedTuple):
-    """What counters need to know of a message."""
+    """What counters need to know of a message: by what it is counted, and who gets it.
 
-    configuration_set: str
-    from_domain: str
-    recipients: list[str]
+    `path` is identity, configuration set and tenant.
+    """
+
+    members: tuple[Member, ...]
+    path: tuple[str, str, str]
+    recipients: Sequence[str]
 
 
 class Count(NamedTuple):
-    """Something to add to one counter."""
+    """Something to add to the counters of a member; `minute_at` is when the minute of its time begins."""
 
     dimension: str
     member: str
     name: str
-    bucket_at: Millis
+    minute_at: Millis
     amount: int
 
 
-def about(message: MessageRow) -> About:
+class First(NamedTuple):
+    """Something that counts only the first time a recipient does it: `mark` tells what was done."""
+
+    recipient: str
+    mark: str
+    counts: tuple[Count, ...]
+
+
+GONE = About(((ACCOUNT, ""),), ("", "", ""), ())
+
+
+def about(message: MessageRow, counted_tags: Mapping[str, Millis]) -> About:
+    """Return what is counted of a message; `counted_tags` says from when on which tags count."""
     facts = msgspec.json.decode(message.mail, type=MailFacts)
     domain = facts.sender_address.rpartition("@")[2].lower()
-    return About(message.configuration_set, domain, facts.recipients)
+    identity = facts.source_identity or domain
+    members: list[Member] = [(ACCOUNT, ""), (IDENTITY, domain)]
+    if identity != domain:
+        members.append((IDENTITY, identity))
+    named = ((CONFIGURATION_SET, message.configuration_set), (TENANT, facts.tenant), (TEMPLATE, facts.template))
+    members += [(dimension, member) for dimension, member in named if member]
+    for tag, since in counted_tags.items():
+        if message.accepted_at >= since:
+            values = dict.fromkeys(facts.tags.get(tag, ()))
+            members += [(tag_dimension(tag), value[:_LONGEST_MEMBER]) for value in values]
+    return About(tuple(members), (identity, message.configuration_set, facts.tenant), facts.recipients)
 
 
-def fold(event: Event, message: About | None) -> list[Count]:
-    """Return what an event adds; of a message that is no longer kept only the account is known."""
-    members = [(ACCOUNT, "")]
-    if message is not None:
-        members.append((IDENTITY, message.from_domain))
-        if message.configuration_set:
-            members.append((CONFIGURATION_SET, message.configuration_set))
-    bucket = bucket_of(event.happened_at)
-    return [
-        Count(dimension, member, name.value, bucket, amount)
-        for name, amount in _amounts(event.kind, event.fact, message)
-        for dimension, member in members
-        if amount
-    ]
+def fold(event: Event, message: About) -> list[Count]:
+    """Return what an event adds; of a message that is GONE only the account is known."""
+    at = minute_of(event.happened_at)
+    counts: list[Count] = []
+    for name, amount, addresses in _tallies(event, message):
+        counts += _spread(message, name, at, amount, addresses)
+    if isinstance(event.fact, Click) and message is not GONE:
+        link = event.fact.link[:_LONGEST_MEMBER]
+        counts += [Count(LINK, link, name, at, 1) for name in _seen(event.fact)]
+    return counts
 
 
-def bucket_of(at: Millis) -> Millis:
-    """Return when the interval of a time begins."""
-    return at - at % BUCKET
+def firsts(event: Event, message: About) -> list[First]:
+    """Return what an open or click adds if its recipient has not opened the message, or clicked in it, before."""
+    fact, at = event.fact, minute_of(event.happened_at)
+    if not isinstance(fact, Open | Click) or message is GONE:
+        return []
+    who = _who(fact, message)
+    recipient = who[0] if who else ""
+    found = []
+    for name in _seen(fact):
+        unique = f"{name}.unique"
+        found.append(First(recipient, unique, tuple(_spread(message, unique, at, 1, who))))
+        if isinstance(fact, Click):
+            link = fact.link[:_LONGEST_MEMBER]
+            found.append(First(recipient, f"{unique} {link}", (Count(LINK, link, unique, at, 1),)))
+    return found
 
 
-def _amounts(kind: Kind, fact: Fact, message: About | None) -> Iterator[tuple[Name, int]]:
+def minute_of(at: Millis) -> Millis:
+    """Return when the minute of a time begins."""
+    return at - at % MINUTE
+
+
+def _spread(message: About, name: str, at: Millis, amount: int, addresses: Sequence[str]) -> Iterator[Count]:
+    """Add to every member that the message counts for, and to those that its recipients count for."""
+    for dimension, member in message.members:
+        yield Count(dimension, member, name, at, amount)
+    for domain, number in Counter(_domain(address) for address in addresses).items():
+        yield Count(DOMAIN, domain, name, at, number)
+    # As in SES's own metrics, mail to several recipients and to the simulator is left out here.
+    # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_BatchGetMetricDataQuery.html
+    if len(message.recipients) == 1 and len(addresses) == 1 and not is_simulated(addresses[0]) and ":" not in name:
+        yield Count(PATH, write_path(*message.path, _domain(addresses[0])), name, at, amount)
+
+
+def _tallies(event: Event, message: About) -> Iterator[Tally]:
+    kind, fact = event.kind, event.fact
     if kind is Kind.SEND:
-        yield from _split(message.recipients if message else [], Name.SENT, Name.SENT_SIMULATOR)
+        yield from _split(message.recipients, Name.SENT, Name.SENT_SIMULATOR)
     elif isinstance(fact, Delivery):
-        captured = fact.transport == _CAPTURE
-        name = Name.CAPTURED if captured else Name.DELIVERED
-        yield from _split(fact.recipients, name, Name.DELIVERED_SIMULATOR)
+        yield from _delivered(fact)
     elif isinstance(fact, Bounce):
-        addresses = [one.address for one in fact.recipients]
-        yield from _split(addresses, _bounce_name(fact), Name.BOUNCED_SIMULATOR)
+        suppressed = fact.bounce_subtype in _NOT_TRIED
+        name = Name.BOUNCED_SUPPRESSED if suppressed else BOUNCED.get(fact.bounce_type, Name.BOUNCED_UNDETERMINED)
+        for one in _split(recipients_of(fact) or (), name, Name.BOUNCED_SIMULATOR):
+            yield one
+            yield detailed(one[0], bounce_detail(fact.bounce_type, fact.bounce_subtype)), one[1], ()
     elif isinstance(fact, Complaint):
-        suppressed = fact.subtype == ON_ACCOUNT_LIST
+        suppressed = fact.subtype in _NOT_TRIED
         name = Name.COMPLAINED_SUPPRESSED if suppressed else Name.COMPLAINED
         yield from _split(fact.recipients, name, Name.COMPLAINED_SIMULATOR)
+    elif isinstance(fact, DeliveryDelay):
+        addresses = recipients_of(fact) or ()
+        yield Name.DELAYED, len(addresses), addresses
+    elif isinstance(fact, Open | Click):
+        for seen in _seen(fact):
+            yield seen, 1, _who(fact, message)
+    elif isinstance(fact, Subscription):
+        yield Name.SUBSCRIPTION_CHANGED, 1, _alone(message)
+        if _unsubscribes(fact):
+            yield Name.UNSUBSCRIBED, 1, _alone(message)
     else:
-        named = recipients_of(fact)
-        yield _PLAIN[kind], 1 if named is None else len(named)
+        yield _PLAIN[kind], 1, _alone(message)
 
 
-def _bounce_name(fact: Bounce) -> Name:
-    if fact.bounce_subtype == ON_ACCOUNT_LIST:
-        return Name.BOUNCED_SUPPRESSED
-    return _BOUNCED.get(fact.bounce_type, Name.BOUNCED_UNDETERMINED)
+def _delivered(fact: Delivery) -> Iterator[Tally]:
+    captured = fact.transport == _CAPTURE
+    yield from _split(fact.recipients, Name.CAPTURED if captured else Name.DELIVERED, Name.DELIVERED_SIMULATOR)
+    real = [address for address in fact.recipients if not is_simulated(address)]
+    tracked = ((fact.has_pixel, Name.DELIVERED_WITH_PIXEL), (fact.has_links, Name.DELIVERED_WITH_LINKS))
+    for is_tracked, name in tracked:
+        if is_tracked and real:
+            yield name, len(real), real
 
 
-def _split(addresses: list[str], name: Name, simulator: Name) -> Iterator[tuple[Name, int]]:
-    simulated = sum(is_simulated(address) for address in addresses)
-    yield name, len(addresses) - simulated
-    yield simulator, simulated
+def _split(addresses: Sequence[str], name: Name, simulator: Name) -> Iterator[Tally]:
+    simulated = [address for address in addresses if is_simulated(address)]
+    real = [address for address in addresses if not is_simulated(address)]
+    for counted, those in ((name, real), (simulator, simulated)):
+        if those:
+            yield counted, len(those), those
+
+
+def _seen(fact: Open | Click) -> list[Name]:
+    """Return the names under which an open or click counts: once more if a person seems to have made it."""
+    names = [Name.OPENED, Name.OPENED_PEOPLE] if isinstance(fact, Open) else [Name.CLICKED, Name.CLICKED_PEOPLE]
+    return names[:1] if fact.is_bot_event else names
+
+
+def _who(fact: Open | Click, message: About) -> Sequence[str]:
+    """Return whose open or click it was, if that is known."""
+    return (fact.recipient,) if fact.recipient else _alone(message)
+
+
+def _alone(message: About) -> Sequence[str]:
+    return message.recipients if len(message.recipients) == 1 else ()
+
+
+def _unsubscribes(fact: Subscription) -> bool:
+    """Say whether somebody wants less than before."""
+    new, old = fact.new_preferences, fact.old_preferences
+    left = {topic for topic, status in new.statuses.items() if status == "OptOut"}
+    had_left = {topic for topic, status in old.statuses.items() if status == "OptOut"}
+    return (new.unsubscribe_all and not old.unsubscribe_all) or bool(left - had_left)
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()

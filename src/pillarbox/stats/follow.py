@@ -2,26 +2,113 @@
 
 `count` is the plan that the follower `stats` runs in the transaction that
 moves its cursor, so that each event is counted once. Built into a Follower by
-app.py.
+app.py. `forget` makes it begin again: stats/rebuild.py.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 from pillarbox.events.types import Event
-from pillarbox.stats.fold import about, fold
+from pillarbox.kit.clock import DAY, HOUR, MINUTE, Millis
+from pillarbox.kit.ids import Scope
+from pillarbox.stats import tags
+from pillarbox.stats.fold import GONE, About, Count, First, about, firsts, fold
+from pillarbox.stats.names import ACCOUNT, CONFIGURATION_SET, MOST_MEMBERS, MOST_VALUES, OTHER, PATH, TENANT
 from pillarbox.store import counters, messages
-from pillarbox.store.counters import CounterRow
+from pillarbox.store.counters import CounterRow, FirstHit
+from pillarbox.store.messages import MessageRow
 from pillarbox.store.plan import Plan
+
+# The interval of GetSendStatistics.
+# https://docs.aws.amazon.com/ses/latest/APIReference/API_SendDataPoint.html
+QUARTER: Millis = 15 * MINUTE
+MINUTES_KEPT: Millis = 6 * HOUR
+
+_STEPS: Mapping[str, tuple[Millis, ...]] = {
+    ACCOUNT: (MINUTE, QUARTER, HOUR, DAY),
+    CONFIGURATION_SET: (MINUTE, HOUR, DAY),
+    TENANT: (MINUTE, HOUR, DAY),
+    PATH: (DAY,),
+}
+_USUAL_STEPS = (HOUR, DAY)
+
+# What is added, by account and region, member, name and minute.
+_Sums = Counter[tuple[Scope, Count]]
 
 
 def count(events: Sequence[Event]) -> Plan[None]:
     """Add a batch of events; what goes to the same counter is added at once."""
-    found = yield from messages.get_many(sorted({event.message_id for event in events}))
-    known = {message_id: about(message) for message_id, message in found.items()}
-    sums: Counter[tuple[str, str, str, str, str, int]] = Counter()
+    known = yield from _known(events)
+    sums: _Sums = Counter()
+    seen: list[tuple[Event, First]] = []
     for event in events:
-        for dimension, member, name, bucket_at, amount in fold(event, known.get(event.message_id)):
-            sums[(*event.scope, dimension, member, name, bucket_at)] += amount
-    if sums:
-        yield from counters.add([CounterRow(*key, total) for key, total in sums.items()])
+        message = known.get(event.message_id, GONE)
+        _sum_up(sums, event.scope, fold(event, message))
+        seen += [(event, first) for first in firsts(event, message)]
+    yield from _count_firsts(sums, seen)
+    oldest_minute = max(event.recorded_at for event in events) - MINUTES_KEPT
+    yield from counters.forget_minutes(oldest_minute)
+    others = yield from _without_name(sums)
+    rows = _rows(sums, others, oldest_minute)
+    if rows:
+        yield from counters.add(rows)
+
+
+def _known(events: Sequence[Event]) -> Plan[dict[str, About]]:
+    found: dict[str, MessageRow] = yield from messages.get_many(sorted({event.message_id for event in events}))
+    counted = {}
+    for scope in sorted({message.scope for message in found.values()}):
+        counted[scope] = yield from tags.counted(scope)
+    return {message_id: about(message, counted[message.scope]) for message_id, message in found.items()}
+
+
+def _sum_up(sums: _Sums, scope: Scope, counts: Iterable[Count], sign: int = 1, at: Millis | None = None) -> None:
+    for one in counts:
+        minute_at = one.minute_at if at is None else at
+        sums[scope, one._replace(minute_at=minute_at, amount=0)] += sign * one.amount
+
+
+def _count_firsts(sums: _Sums, seen: Sequence[tuple[Event, First]]) -> Plan[None]:
+    """Count what was done for the first time at that time, even if it is told later than what was done again."""
+    earliest: dict[tuple[str, str, str], tuple[Event, First]] = {}
+    for event, first in seen:
+        key = (event.message_id, first.recipient, first.mark)
+        if key not in earliest or event.happened_at < earliest[key][0].happened_at:
+            earliest[key] = event, first
+    before = yield from counters.first_hits(list(earliest))
+    new = []
+    for key, (event, first) in earliest.items():
+        at = before.get(key)
+        if at is not None and at <= event.happened_at:
+            continue
+        if at is not None:
+            _sum_up(sums, event.scope, first.counts, -1, at - at % MINUTE)
+        _sum_up(sums, event.scope, first.counts)
+        new.append(FirstHit(event.scope.account, *key, event.happened_at))
+    if new:
+        yield from counters.put_first_hits(new)
+
+
+def _without_name(sums: _Sums) -> Plan[set[tuple[Scope, str, Millis, str]]]:
+    """Return the members that have no counters of their own on a day, because that has many already."""
+    wanted: dict[tuple[Scope, str, Millis], dict[str, None]] = defaultdict(dict)
+    for scope, one in sums:
+        if one.dimension != ACCOUNT:
+            wanted[scope, one.dimension, one.minute_at - one.minute_at % DAY][one.member] = None
+    others: set[tuple[Scope, str, Millis, str]] = set()
+    for (scope, dimension, day_at), members in sorted(wanted.items()):
+        most = MOST_MEMBERS.get(dimension, MOST_VALUES)
+        named = yield from counters.admit(scope, dimension, day_at, list(members), most, OTHER)
+        others.update((scope, dimension, day_at, member) for member in members if member not in named)
+    return others
+
+
+def _rows(sums: _Sums, others: set[tuple[Scope, str, Millis, str]], oldest_minute: Millis) -> list[CounterRow]:
+    totals: Counter[tuple[str, str, str, Millis, str, Millis, str]] = Counter()
+    for (scope, one), amount in sums.items():
+        is_other = (scope, one.dimension, one.minute_at - one.minute_at % DAY, one.member) in others
+        member = OTHER if is_other else one.member
+        for step in _STEPS.get(one.dimension, _USUAL_STEPS):
+            if step != MINUTE or one.minute_at >= oldest_minute:
+                totals[(*scope, one.dimension, step, member, one.minute_at - one.minute_at % step, one.name)] += amount
+    return [CounterRow(*key, total) for key, total in totals.items() if total]

@@ -8,7 +8,35 @@ https://docs.aws.amazon.com/ses/latest/dg/reputationdashboard-bounce-rate.html
 
 from collections.abc import Mapping
 
-from pillarbox.stats.fold import Name
+import msgspec
+
+from pillarbox.stats.names import Name
+
+# From where on SES reviews an account, and from where on it may pause it.
+# https://docs.aws.amazon.com/ses/latest/dg/reputationdashboardmessages.html
+BOUNCE_REVIEW, BOUNCE_PAUSE = 0.05, 0.10
+COMPLAINT_REVIEW, COMPLAINT_PAUSE = 0.001, 0.005
+
+
+class Rates(msgspec.Struct, frozen=True):
+    """Shares from 0 to 1; None where nothing was sent that could count."""
+
+    delivery: float | None
+    bounce: float | None
+    complaint: float | None
+    open: float | None
+    click: float | None
+
+
+def rates_of(totals: Mapping[str, int], *, with_captured: bool = False) -> Rates:
+    """Return all rates; on request with mail that was captured."""
+    return Rates(
+        delivery_rate(totals, with_captured=with_captured),
+        bounce_rate(totals),
+        complaint_rate(totals),
+        open_rate(totals, with_captured=with_captured),
+        click_rate(totals, with_captured=with_captured),
+    )
 
 
 def bounce_rate(totals: Mapping[str, int]) -> float | None:
@@ -25,6 +53,29 @@ def delivery_rate(totals: Mapping[str, int], *, with_captured: bool = False) -> 
     """Return the share of recipients whose next hop took the mail, on request with mail that was captured."""
     captured = totals.get(Name.CAPTURED, 0) if with_captured else 0
     return _share(totals.get(Name.DELIVERED, 0) + captured, _attempted(totals) + captured)
+
+
+def open_rate(totals: Mapping[str, int], *, with_captured: bool = False) -> float | None:
+    """Return the share of delivered recipients that opened, as far as people seem to have done it."""
+    delivered = _followed(totals, Name.DELIVERED_WITH_PIXEL, with_captured)
+    return _share(totals.get(Name.OPENED_PEOPLE_UNIQUE, 0), delivered)
+
+
+def click_rate(totals: Mapping[str, int], *, with_captured: bool = False) -> float | None:
+    """Return the share of delivered recipients that clicked, as far as people seem to have done it."""
+    delivered = _followed(totals, Name.DELIVERED_WITH_LINKS, with_captured)
+    return _share(totals.get(Name.CLICKED_PEOPLE_UNIQUE, 0), delivered)
+
+
+def reaches(rate: float | None, line: float) -> bool:
+    """Say whether a rate is at a danger line or beyond it."""
+    return rate is not None and rate >= line
+
+
+def _followed(totals: Mapping[str, int], tracked: Name, with_captured: bool) -> int:
+    """Return to how many tracked mail was delivered: to all, where it is not known which mail was tracked."""
+    captured = totals.get(Name.CAPTURED, 0) if with_captured else 0
+    return totals.get(tracked, 0) or totals.get(Name.DELIVERED, 0) + captured
 
 
 def _attempted(totals: Mapping[str, int]) -> int:

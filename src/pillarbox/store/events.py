@@ -138,6 +138,18 @@ def move_cursors(follower: str, lease: str, positions: dict[int, Position]) -> P
     return moved
 
 
+def rewind(follower: str) -> Plan[None]:
+    """Let a follower begin at the first event again; who is about to move its cursors loses the lease."""
+    yield Rows("UPDATE cursors SET tx = 0, seq = 0, lease = '', leased_until = 0 WHERE follower = ?", (follower,))
+
+
+def left_for(follower: str) -> Plan[int]:
+    """Return how many facts a follower still has to see."""
+    first = yield Rows("SELECT min(tx), min(seq) FROM cursors WHERE follower = ?", (follower,))
+    rows = yield Rows("SELECT count(*) FROM events WHERE (tx, seq) > (?, ?)", (first[0][0] or 0, first[0][1] or 0))
+    return int(rows[0][0])
+
+
 def _by_position(positions: dict[int, Position]) -> dict[Position, list[int]]:
     grouped: dict[Position, list[int]] = {}
     for shard, position in positions.items():

@@ -3,18 +3,40 @@
 import msgspec
 import pytest
 
-from pillarbox.events.types import Bounce, BouncedRecipient, Complaint, Delivery, Fact, Reject, Send, kind_of
-from pillarbox.stats.fold import BUCKET, About, Count, about, bucket_of, fold
-from tests.unit.events.examples import FACTS, HAPPENED_AT, KINDS, event, message
+from pillarbox.events.types import (
+    UNSUBSCRIBED,
+    Bounce,
+    BouncedRecipient,
+    Click,
+    Complaint,
+    Delivery,
+    Fact,
+    Open,
+    Reject,
+    Send,
+    Subscription,
+    TopicPreferences,
+    kind_of,
+)
+from pillarbox.kit.clock import MINUTE
+from pillarbox.stats.fold import GONE, About, Count, about, firsts, fold
+from pillarbox.stats.names import write_path
+from tests.unit.events.examples import ACCEPTED_AT, FACTS, HAPPENED_AT, KINDS, event, message
 
-ABOUT = About("orders", "example.com", ["a@x.example", "b@x.example", "Bounce+1@Simulator.AmazonSES.com"])
+MEMBERS = (("account", ""), ("identity", "example.com"), ("configuration-set", "orders"))
+ABOUT = About(
+    MEMBERS, ("example.com", "orders", ""), ["a@x.example", "b@x.example", "Bounce+1@Simulator.AmazonSES.com"]
+)
+ALONE = ABOUT._replace(recipients=["a@x.example"])
+AT = HAPPENED_AT - HAPPENED_AT % MINUTE
+PREFERS, LEFT = TopicPreferences(False, {"news": "OptIn"}), TopicPreferences(False, {"news": "OptOut"})
 
 
 def _bounce(kind: str, subtype: str, *addresses: str) -> Bounce:
     return Bounce(kind, subtype, [BouncedRecipient(address) for address in addresses], "f")
 
 
-def _of_account(fact: Fact, known: About | None = ABOUT) -> dict[str, int]:
+def _of_account(fact: Fact, known: About = ABOUT) -> dict[str, int]:
     return {count.name: count.amount for count in fold(event(fact), known) if count.dimension == "account"}
 
 
@@ -25,17 +47,45 @@ def _of_account(fact: Fact, known: About | None = ABOUT) -> dict[str, int]:
         (Delivery(["a@x.example", "b@x.example"], "250 ok", 1, "mta", transport="mx"), {"delivered": 2}),
         (Delivery(["a@x.example"], "250 ok", 1, "mta", transport="capture"), {"captured": 1}),
         (
+            Delivery(["a@x.example"], "250 ok", 1, "mta", transport="mx", has_pixel=True, has_links=True),
+            {"delivered": 1, "delivered.with-pixel": 1, "delivered.with-links": 1},
+        ),
+        (
             Delivery(["success@simulator.amazonses.com"], "250 ok", 1, "mta", transport="simulator"),
             {"delivered.simulator": 1},
         ),
-        (_bounce("Permanent", "General", "a@x.example", "b@x.example"), {"bounced.permanent": 2}),
-        (_bounce("Permanent", "Suppressed", "a@x.example"), {"bounced.permanent": 1}),
-        (_bounce("Permanent", "OnAccountSuppressionList", "a@x.example"), {"bounced.suppressed": 1}),
-        (_bounce("Transient", "MailboxFull", "a@x.example"), {"bounced.transient": 1}),
-        (_bounce("Undetermined", "Undetermined", "a@x.example"), {"bounced.undetermined": 1}),
+        (
+            _bounce("Permanent", "General", "a@x.example", "b@x.example"),
+            {"bounced.permanent": 2, "bounced.permanent:Permanent/General": 2},
+        ),
+        (
+            _bounce("Permanent", "Suppressed", "a@x.example"),
+            {"bounced.permanent": 1, "bounced.permanent:Permanent/Suppressed": 1},
+        ),
+        (
+            _bounce("Permanent", "OnAccountSuppressionList", "a@x.example"),
+            {"bounced.suppressed": 1, "bounced.suppressed:Permanent/OnAccountSuppressionList": 1},
+        ),
+        (
+            _bounce("Permanent", UNSUBSCRIBED, "a@x.example"),
+            {"bounced.suppressed": 1, "bounced.suppressed:Permanent/UnsubscribedRecipient": 1},
+        ),
+        (
+            _bounce("Transient", "MailboxFull", "a@x.example"),
+            {"bounced.transient": 1, "bounced.transient:Transient/MailboxFull": 1},
+        ),
+        (
+            _bounce("Strange", "From a stranger", "a@x.example"),
+            {"bounced.undetermined": 1, "bounced.undetermined:Undetermined/Other": 1},
+        ),
         (
             _bounce("Permanent", "General", "a@x.example", "bounce@simulator.amazonses.com"),
-            {"bounced.permanent": 1, "bounced.simulator": 1},
+            {
+                "bounced.permanent": 1,
+                "bounced.permanent:Permanent/General": 1,
+                "bounced.simulator": 1,
+                "bounced.simulator:Permanent/General": 1,
+            },
         ),
         (Complaint(["a@x.example"], "f"), {"complained": 1}),
         (Complaint(["a@x.example"], "f", subtype="OnAccountSuppressionList"), {"complained.suppressed": 1}),
@@ -43,9 +93,12 @@ def _of_account(fact: Fact, known: About | None = ABOUT) -> dict[str, int]:
         (Reject(), {"rejected": 1}),
         (KINDS["delivery-delay"], {"delayed": 1}),
         (KINDS["rendering-failure"], {"rendering-failed": 1}),
-        (KINDS["open"], {"opened": 1}),
-        (KINDS["click"], {"clicked": 1}),
-        (KINDS["subscription"], {"subscription-changed": 1}),
+        (KINDS["open"], {"opened": 1, "opened.people": 1}),
+        (Open("192.0.2.1", "a proxy", is_bot_event="Likely"), {"opened": 1}),
+        (KINDS["click"], {"clicked": 1, "clicked.people": 1}),
+        (KINDS["subscription"], {"subscription-changed": 1, "unsubscribed": 1}),
+        (Subscription("l", "s", LEFT, PREFERS), {"subscription-changed": 1, "unsubscribed": 1}),
+        (Subscription("l", "s", PREFERS, LEFT), {"subscription-changed": 1}),
     ],
     ids=lambda value: kind_of(value).value if not isinstance(value, dict) else "+".join(value),
 )
@@ -53,35 +106,95 @@ def test_an_event_counts_each_recipient_that_it_names(fact: Fact, counted: dict[
     assert _of_account(fact) == counted
 
 
-def test_an_event_counts_for_account_domain_and_configuration_set_in_the_interval_of_its_own_time() -> None:
-    bucket = HAPPENED_AT - HAPPENED_AT % BUCKET
-
-    assert set(fold(event(KINDS["open"]), ABOUT)) == {
-        Count("account", "", "opened", bucket, 1),
-        Count("identity", "example.com", "opened", bucket, 1),
-        Count("configuration-set", "orders", "opened", bucket, 1),
+def test_an_event_counts_by_everything_that_its_message_has_in_the_minute_of_its_own_time() -> None:
+    assert set(fold(event(Reject()), ABOUT)) == {
+        Count(dimension, member, "rejected", AT, 1) for dimension, member in MEMBERS
     }
 
 
-def test_an_interval_begins_on_the_quarter_hour() -> None:
-    quarter = 1_900_000 * BUCKET
+def test_recipients_count_for_their_domains() -> None:
+    sent = [one for one in fold(event(Send()), ABOUT) if one.dimension == "recipient-domain"]
 
-    assert [bucket_of(quarter), bucket_of(quarter + BUCKET - 1)] == [quarter, quarter]
-    assert bucket_of(quarter - 1) == quarter - BUCKET
+    assert sent == [
+        Count("recipient-domain", "x.example", "sent", AT, 2),
+        Count("recipient-domain", "simulator.amazonses.com", "sent.simulator", AT, 1),
+    ]
 
 
-def test_mail_without_a_configuration_set_counts_for_none() -> None:
-    counts = fold(event(Reject()), ABOUT._replace(configuration_set=""))
+@pytest.mark.parametrize("known, counts", [(ALONE, True), (ABOUT, False)])
+def test_only_mail_to_one_recipient_counts_for_its_path(known: About, counts: bool) -> None:
+    paths = [one for one in fold(event(Send()), known) if one.dimension == "path"]
 
-    assert {count.dimension for count in counts} == {"account", "identity"}
+    path = write_path("example.com", "orders", "", "x.example")
+    assert paths == ([Count("path", path, "sent", AT, 1)] if counts else [])
+
+
+def test_mail_to_the_simulator_counts_for_no_path() -> None:
+    known = ABOUT._replace(recipients=["success@simulator.amazonses.com"])
+
+    assert [one for one in fold(event(Send()), known) if one.dimension == "path"] == []
+
+
+def test_a_click_counts_for_its_link() -> None:
+    click = Click("192.0.2.1", "Firefox", "https://shop.example/", recipient="a@x.example")
+
+    links = [one for one in fold(event(click), ABOUT) if one.dimension == "link"]
+
+    assert [(one.member, one.name) for one in links] == [
+        ("https://shop.example/", "clicked"),
+        ("https://shop.example/", "clicked.people"),
+    ]
+
+
+def test_an_open_is_the_first_of_whoever_is_known_to_have_made_it() -> None:
+    mine = firsts(event(Open("192.0.2.1", "x", recipient="b@x.example")), ABOUT)
+    of_one = firsts(event(Open("192.0.2.1", "x")), ALONE)
+    of_nobody = firsts(event(Open("192.0.2.1", "x")), ABOUT)
+
+    assert [[one.recipient for one in found] for found in (mine, of_one, of_nobody)] == [
+        ["b@x.example"] * 2,
+        ["a@x.example"] * 2,
+        [""] * 2,
+    ]
+
+
+def test_clicks_are_unique_by_message_and_by_link() -> None:
+    click = Click("192.0.2.1", "x", "https://shop.example/", is_bot_event="Likely", recipient="a@x.example")
+
+    assert [first.mark for first in firsts(event(click), ABOUT)] == [
+        "clicked.unique",
+        "clicked.unique https://shop.example/",
+    ]
 
 
 def test_of_a_message_that_is_gone_the_account_is_still_counted() -> None:
-    assert fold(event(KINDS["open"]), None) == [Count("account", "", "opened", bucket_of(HAPPENED_AT), 1)]
-    assert fold(event(Send()), None) == []
+    assert fold(event(Reject()), GONE) == [Count("account", "", "rejected", AT, 1)]
+    assert fold(event(Send()), GONE) == []
+    assert firsts(event(KINDS["click"]), GONE) == []
 
 
-def test_a_message_counts_for_the_domain_of_its_sender() -> None:
-    facts = msgspec.structs.replace(FACTS, sender_address="Ann@Mail.Example.COM")
+def test_a_message_counts_by_domain_identity_set_tenant_template_and_the_tags_that_are_asked_for() -> None:
+    facts = msgspec.structs.replace(
+        FACTS,
+        sender_address="Ann@Mail.Example.COM",
+        source_identity="ann@mail.example.com",
+        tenant="acme",
+        template="receipt",
+        tags=FACTS.tags | {"customer": ["7"]},
+    )
 
-    assert about(message(facts)) == About("orders", "mail.example.com", FACTS.recipients)
+    known = about(message(facts), {"customer": ACCEPTED_AT, "campaign": ACCEPTED_AT + 1, "none": 0})
+
+    assert known == About(
+        (
+            ("account", ""),
+            ("identity", "mail.example.com"),
+            ("identity", "ann@mail.example.com"),
+            ("configuration-set", "orders"),
+            ("tenant", "acme"),
+            ("template", "receipt"),
+            ("tag:customer", "7"),
+        ),
+        ("ann@mail.example.com", "orders", "acme"),
+        FACTS.recipients,
+    )

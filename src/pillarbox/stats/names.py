@@ -1,0 +1,121 @@
+"""What is counted, and by what: the words that counters are kept under.
+
+Pure. Used by stats/fold.py, which counts, and by stats/query.py and
+stats/rates.py, which read. docs/insight.md explains them to users.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+ACCOUNT = "account"
+CONFIGURATION_SET = "configuration-set"
+TENANT = "tenant"
+IDENTITY = "identity"
+TEMPLATE = "template"
+LINK = "link"
+DOMAIN = "recipient-domain"
+PATH = "path"  # identity, configuration set, tenant and recipient domain at once, as BatchGetMetricData asks for them
+_TAG = "tag:"
+# How many members of a dimension have counters of their own on a day: a user id in a tag must not fill the store.
+MOST_MEMBERS = {ACCOUNT: 1, CONFIGURATION_SET: 10_000, TENANT: 10_000, IDENTITY: 10_000, TEMPLATE: 2_000, PATH: 2_000}
+MOST_VALUES = 500
+OTHER = "(other)"
+
+
+class Name(StrEnum):
+    """What is counted. Each recipient counts, where an event names some; else the event counts once.
+
+    To `opened` and `clicked` belong names with `.unique` at their end: each recipient of a message once. A bounce
+    is also counted under its name, a colon, its type and its subtype.
+    """
+
+    SENT = "sent"
+    SENT_SIMULATOR = "sent.simulator"
+    DELIVERED = "delivered"
+    DELIVERED_SIMULATOR = "delivered.simulator"
+    DELIVERED_WITH_PIXEL = "delivered.with-pixel"
+    DELIVERED_WITH_LINKS = "delivered.with-links"
+    CAPTURED = "captured"
+    BOUNCED_PERMANENT = "bounced.permanent"
+    BOUNCED_TRANSIENT = "bounced.transient"
+    BOUNCED_UNDETERMINED = "bounced.undetermined"
+    BOUNCED_SUPPRESSED = "bounced.suppressed"  # by the account's own lists: says nothing about its sending
+    BOUNCED_SIMULATOR = "bounced.simulator"
+    COMPLAINED = "complained"
+    COMPLAINED_SUPPRESSED = "complained.suppressed"
+    COMPLAINED_SIMULATOR = "complained.simulator"
+    DELAYED = "delayed"
+    REJECTED = "rejected"
+    RENDERING_FAILED = "rendering-failed"
+    OPENED = "opened"
+    OPENED_PEOPLE = "opened.people"  # without those that programs are likely to have made
+    OPENED_UNIQUE = "opened.unique"
+    OPENED_PEOPLE_UNIQUE = "opened.people.unique"
+    CLICKED = "clicked"
+    CLICKED_PEOPLE = "clicked.people"
+    CLICKED_UNIQUE = "clicked.unique"
+    CLICKED_PEOPLE_UNIQUE = "clicked.people.unique"
+    SUBSCRIPTION_CHANGED = "subscription-changed"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+BOUNCED = {
+    "Permanent": Name.BOUNCED_PERMANENT,
+    "Transient": Name.BOUNCED_TRANSIENT,
+    "Undetermined": Name.BOUNCED_UNDETERMINED,
+}
+# What strangers call their bounces would be names without end.
+# https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#bounce-types
+_SUBTYPES = frozenset(
+    {
+        "Undetermined",
+        "General",
+        "NoEmail",
+        "Suppressed",
+        "OnAccountSuppressionList",
+        "OnTenantSuppressionList",
+        "UnsubscribedRecipient",
+        "EmailValidationSuppressed",
+        "MailboxFull",
+        "MessageTooLarge",
+        "ContentRejected",
+        "AttachmentRejected",
+        "CustomTimeoutExceeded",
+    }
+)
+
+
+class Path(NamedTuple):
+    """One combination that was sent in; a path among the rest has OTHER everywhere."""
+
+    identity: str
+    configuration_set: str
+    tenant: str
+    domain: str
+
+
+def tag_dimension(tag: str) -> str:
+    return _TAG + tag
+
+
+def tag_of(dimension: str) -> str | None:
+    """Return the message tag that a dimension counts by, if it does."""
+    return dimension.removeprefix(_TAG) if dimension.startswith(_TAG) else None
+
+
+def detailed(name: str, detail: str) -> str:
+    return f"{name}:{detail}"
+
+
+def bounce_detail(bounce_type: str, subtype: str) -> str:
+    """Return `Permanent/General`; what nobody knows is `Other`."""
+    known_type = bounce_type if bounce_type in BOUNCED else "Undetermined"
+    return f"{known_type}/{subtype if subtype in _SUBTYPES else 'Other'}"
+
+
+def write_path(*parts: str) -> str:
+    return "\x1f".join(parts)
+
+
+def read_path(member: str) -> Path:
+    return Path(*([OTHER] * 4 if member == OTHER else member.split("\x1f")))

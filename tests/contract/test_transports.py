@@ -6,15 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from pillarbox.delivery.outcome import Deferred, Delivered, Refused
+from pillarbox.app.upstreams import upstream_of
+from pillarbox.delivery.outcome import Accepted, Deferred, Delivered, Postponed, Refused
 from pillarbox.delivery.transport.base import Attempt, Transport
 from pillarbox.delivery.transport.capture import CaptureTransport
+from pillarbox.delivery.transport.ses import SesTransport
+from pillarbox.delivery.transport.ses_client import SesClient
 from pillarbox.delivery.transport.simulator import SimulatorTransport
 from pillarbox.kit.ids import Scope
+from pillarbox.settings import UpstreamSetting
 from pillarbox.store import outgoing
 from pillarbox.store.engine import Store
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.direct import sending_directly
+from tests.support.far_ses import FarSes
 from tests.support.name_server import NameServer
 from tests.support.postfix import Postfix
 from tests.support.sink import Sink
@@ -61,12 +66,26 @@ async def handing_to_a_mail_server(kept: Store) -> AsyncIterator[Transport]:
             yield transport
 
 
+@asynccontextmanager
+async def handing_to_another_ses(_: Store) -> AsyncIterator[Transport]:
+    with FarSes.listening() as far:
+        setting = UpstreamSetting(
+            name="far", region="eu-west-1", endpoint_url=far.url, access_key_id="AKIA", secret_access_key="secret"
+        )
+        client = SesClient(upstream_of(setting))
+        try:
+            yield SesTransport({"far": client})
+        finally:
+            await client.close()
+
+
 TRANSPORTS: dict[str, tuple[Callable[[Store], AbstractAsyncContextManager[Transport]], str]] = {
     "capture": (capturing, "example.net"),
     "simulator": (simulating, "simulator.amazonses.com"),
     "smtp": (handing_to_a_sink, "example.net"),
     "smtp to Postfix": (handing_to_postfix, "example.net"),
     "mx": (handing_to_a_mail_server, "example.net"),
+    "ses": (handing_to_another_ses, "example.net"),
 }
 THOSE_THAT_REFUSE = ("simulator", "smtp", "smtp to Postfix", "mx")
 
@@ -80,7 +99,8 @@ async def kept(tmp_path: Path) -> AsyncIterator[Store]:
 
 def attempt(*recipients: str, number: int = 1) -> Attempt:
     scope = Scope("123456789012", "us-east-1")
-    return Attempt("m1", 0, number, scope, "m1@example.org", recipients, b"Subject: x\r\n\r\ny\r\n", 1_790_000_000_000)
+    mail = b"Subject: x\r\n\r\ny\r\n"
+    return Attempt("m1", 0, number, scope, "m1@example.org", recipients, mail, 1_790_000_000_000, upstream="far")
 
 
 @pytest.mark.parametrize("name", TRANSPORTS)
@@ -92,7 +112,7 @@ async def test_every_recipient_has_an_outcome(kept: Store, name: str) -> None:
         outcomes = await transport.deliver(attempt(*recipients))
 
     assert list(outcomes) == recipients
-    assert all(isinstance(outcome, Delivered | Deferred | Refused) for outcome in outcomes.values())
+    assert all(isinstance(outcome, Delivered | Accepted | Deferred | Postponed | Refused) for outcome in outcomes.values())
 
 
 @pytest.mark.parametrize("name", TRANSPORTS)
@@ -103,7 +123,8 @@ async def test_the_same_attempt_may_be_made_again(kept: Store, name: str) -> Non
         first = await transport.deliver(attempt(f"success@{domain}"))
         again = await transport.deliver(attempt(f"success@{domain}", number=2))
 
-    assert [type(outcome) for outcome in (*first.values(), *again.values())] == [Delivered, Delivered]
+    taken = Accepted if name == "ses" else Delivered
+    assert [type(outcome) for outcome in (*first.values(), *again.values())] == [taken, taken]
 
 
 @pytest.mark.parametrize("name", THOSE_THAT_REFUSE)

@@ -12,10 +12,13 @@ from pillarbox.delivery.pace import (
     Use,
     connections_of,
     forgotten,
+    held,
     is_idle,
     leased,
+    opens_at,
     raised,
     rate_of,
+    set_by_far_side,
     set_by_hand,
     slowed,
 )
@@ -166,3 +169,61 @@ def test_a_process_that_is_never_late_uses_all_there_is(rate: float) -> None:
         now += 1
 
     assert begun >= 0.98 * rate * 10
+
+
+def test_what_the_far_side_allows_is_a_ceiling_that_stays() -> None:
+    limits = set_by_far_side(set_by_hand(FREE, 30.0, None), 14.0)
+    assert rate_of(limits) == 14.0
+
+    throttled = slowed(limits, BUSY, "429 too fast", NOON + 1, SECOND)
+    assert rate_of(throttled) == 7.0 and throttled.not_before == NOON + 1 + SECOND
+    assert rate_of(forgotten(throttled)) == 14.0
+    assert rate_of(set_by_far_side(limits, 0.0)) == 30.0, "without a quota only the hand sets one"
+
+
+def test_a_hold_lasts_as_long_as_who_looked_last_says() -> None:
+    limits = held(held(FREE, NOON + 10, "used up"), NOON + 5, "used up, 200 of 200")
+
+    assert (opens_at(limits), limits.held_why) == (NOON + 10, "used up, 200 of 200")
+    assert not is_idle(limits) and opens_at(forgotten(limits)) == NOON + 10
+    assert opens_at(set_by_far_side(limits, 14.0)) == 0
+
+
+def test_what_counts_as_several_takes_the_time_of_as_many() -> None:
+    _, budget = leased(set_by_hand(FREE, 10.0, None), None, NOON)
+
+    assert budget is not None and budget.begin(NOON, 4)
+    assert not budget.begin(NOON + 399) and budget.begin(NOON + 400, 5)
+    assert not budget.begin(NOON + 900, 2), "one is left of the second"
+    assert budget.begin(NOON + 900)
+
+
+def test_one_that_counts_as_more_than_a_second_gets_the_time_it_needs() -> None:
+    limits, budget = leased(set_by_hand(FREE, 10.0, None), None, NOON, 50)
+
+    assert budget is not None and budget.begin(NOON + 200, 50)
+    assert leased(limits, None, NOON + 4 * SECOND)[1] is None, "for as long nobody else sends"
+
+
+@given(st.floats(0.5, 200), st.lists(st.integers(1, 50), min_size=1, max_size=40), st.integers(1, 3), st.integers())
+@settings(max_examples=60, deadline=None)
+def test_processes_that_count_recipients_exceed_a_rate_by_one_call_at_most(
+    rate: float, calls: list[int], processes: int, seed: int
+) -> None:
+    chance = random.Random(seed)
+    limits, budgets, begun, now = set_by_far_side(FREE, rate), [None] * processes, [], float(NOON)
+    while calls and len(begun) < 200 and now < NOON + 600 * SECOND:
+        mine = chance.randrange(processes)
+        budget, moment = budgets[mine], round(now)
+        if budget is None or budget.is_over(moment, calls[-1]):
+            limits, budget = leased(limits, budget, moment, calls[-1])
+            budgets[mine] = budget
+        if budget is not None and budget.begin(moment, calls[-1]):
+            begun.append((moment, calls.pop()))
+        now += chance.random() * 80
+
+    for first, (start, _) in enumerate(begun):
+        count = 0
+        for moment, cost in begun[first:]:  # a call begins when all before it have had their time
+            assert count <= rate * (moment - start + 1) / SECOND
+            count += cost

@@ -37,7 +37,7 @@ from pillarbox.settings import Settings
 from pillarbox.store.sqlite import SqliteStore
 
 ROUNDS = 3
-SECONDS = 2.0
+SECONDS = 1.5
 CONNECTIONS = 32
 LINKS = 200
 DRAIN_SECONDS = 120.0
@@ -215,9 +215,11 @@ def _write_requests(links: TrackingLinks, message_id: str, file: Path) -> None:
     file.write_text(json.dumps(lines))
 
 
-def _waiting(folder: Path) -> int:
-    """Return how many bytes of hits are answered and not recorded yet."""
-    return sum(path.stat().st_size for path in (folder / "hits").glob("*.hits"))
+def _wait_until_recorded(folder: Path) -> None:
+    until = time.monotonic() + DRAIN_SECONDS
+    while list((folder / "hits").glob("*.hits")):
+        assert time.monotonic() < until, f"hits are not recorded {DRAIN_SECONDS:.0f} s after the last of them"
+        time.sleep(0.2)
 
 
 def _worker_of(pid: int) -> int:
@@ -239,11 +241,9 @@ def main() -> None:
                 ours.append(_turn(worker, served.port, file))
                 for what, one in (("nginx", theirs[-1]), ("pillarbox", ours[-1])):
                     print(f"round {number}  {what:10} {one.asked.rate:7,.0f}/s  {one.cpu_us:6.1f} µs CPU", flush=True)
+            _wait_until_recorded(folder / "data")
             half = _asked(served.port, file, median(one.asked.rate for one in ours) / 2)
-            until = time.monotonic() + DRAIN_SECONDS
-            while _waiting(folder / "data"):
-                assert time.monotonic() < until, f"hits are not recorded {DRAIN_SECONDS:.0f} s after the last of them"
-                time.sleep(0.2)
+            _wait_until_recorded(folder / "data")
             behind = cpu_seconds(served.pid) - cpu_seconds(worker) - before
     _tell(ours, theirs, half, behind / (half.answers + sum(one.asked.answers for one in ours)) * 1e6)
 

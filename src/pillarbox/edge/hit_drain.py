@@ -7,6 +7,7 @@ judged, and recorded under the key that the spool gives them.
 """
 
 import asyncio
+import time
 from collections import Counter, deque
 from collections.abc import Sequence
 
@@ -30,6 +31,7 @@ _RECORDED_FOR: Millis = 60 * DAY
 _AT_ONCE = 200
 _MOST_HELD = 20_000
 _IDLE_SECONDS = 0.2
+_LONGEST_BREATH_SECONDS = 0.2
 _WHILE_DOWN_SECONDS = 1.0
 
 PASSED_OVER = metrics.counter(
@@ -59,10 +61,11 @@ class HitDrain:
 
     async def run(self) -> None:
         while True:
-            pause = _IDLE_SECONDS
+            pause, began = _IDLE_SECONDS, time.monotonic()
             try:
                 if await self.step():
-                    pause = 0
+                    # Who follows a link comes first: after each turn others have as long for themselves.
+                    pause = min(time.monotonic() - began, _LONGEST_BREATH_SECONDS)
             except Unavailable as error:
                 self._log.error("opens and clicks wait for the store", why=str(error))
                 pause = _WHILE_DOWN_SECONDS

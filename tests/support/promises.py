@@ -5,6 +5,7 @@ from dataclasses import replace
 from pillarbox.delivery.route import RouteTable
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
+from pillarbox.resources.contact_lists import ContactList
 from pillarbox.sending.accept import Promise, accept
 from pillarbox.sending.draft import V1_SIZE_LIMIT, Draft, Simple, Text
 from pillarbox.sending.envelope import read_envelope
@@ -38,11 +39,17 @@ def draft(*recipients: str, text: str = "Hello.", configuration_set: str | None 
 
 def promise(asked: Draft, now: Millis, *, daily_limit: int | None = None, routes: RouteTable = RouteTable()) -> Promise:
     """Return what accept promises for a draft whose sender is in good standing."""
-    return accept(asked, read_envelope(asked), _STANDING, routes, daily_limit, now)
+    return accept(asked, read_envelope(asked), replace(_STANDING, daily_limit=daily_limit), routes, now)
+
+
+def listed_promise(asked: Draft, contact_list: ContactList, now: Millis) -> Promise:
+    """Return the same for a draft that names this list."""
+    standing = replace(_STANDING, contact_list=contact_list)
+    return accept(asked, read_envelope(asked), standing, RouteTable(), now)
 
 
 def split_promise(count: int, now: Millis, name: str = "p") -> Promise:
     """Return the same for a send to p0@example.net, p1@example.net and so on, each with a message of their own."""
     asked = draft(*(f"{name}{number}@example.net" for number in range(count)))
     standing = replace(_STANDING, splits=True, most_recipients=count)
-    return accept(asked, read_envelope(asked), standing, RouteTable(), None, now)
+    return accept(asked, read_envelope(asked), standing, RouteTable(), now)

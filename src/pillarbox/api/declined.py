@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from pillarbox.wire.faults import Fault
 
 DEDICATED_IPS = "Dedicated IP pools are those of the setting [pools], and their addresses are not warmed up by calls."
-INSIGHTS = "Metrics and message insights are not supported by this API yet; see the message pages and /metrics."
+ADDRESS_INSIGHTS = "Addresses are not judged: send a mail, and see what becomes of it."
 JOBS = "Import and export jobs are not supported yet."
-REPUTATION = "Reputation entities are not supported."
-TENANTS = "Tenants are not supported."
+REPUTATION = "There are no reputation policies: whoever sends for a tenant switches it off and on."
 MULTI_REGION = "Multi-region endpoints are not supported: an endpoint serves the region that a request is signed for."
 DELIVERABILITY = "The deliverability dashboard is not supported."
 VDM = "The Virtual Deliverability Manager is not supported."
@@ -42,18 +41,11 @@ _BY_SERVICE: Mapping[str, Mapping[str, str]] = {
             CreateDedicatedIpPool DeleteDedicatedIpPool PutAccountDedicatedIpWarmupAttributes PutDedicatedIpInPool
             PutDedicatedIpPoolScalingAttributes PutDedicatedIpWarmupAttributes
         """,
-        INSIGHTS: "BatchGetMetricData GetEmailAddressInsights GetMessageInsights",
+        ADDRESS_INSIGHTS: "GetEmailAddressInsights",
         JOBS: """
             CancelExportJob CreateExportJob CreateImportJob GetExportJob GetImportJob ListExportJobs ListImportJobs
         """,
-        REPUTATION: """
-            GetReputationEntity ListReputationEntities UpdateReputationEntityCustomerManagedStatus
-            UpdateReputationEntityPolicy
-        """,
-        TENANTS: """
-            CreateTenant CreateTenantResourceAssociation DeleteTenant DeleteTenantResourceAssociation GetTenant
-            ListResourceTenants ListTenantResources ListTenants PutTenantSuppressionAttributes
-        """,
+        REPUTATION: "UpdateReputationEntityPolicy",
         MULTI_REGION: """
             CreateMultiRegionEndpoint DeleteMultiRegionEndpoint GetMultiRegionEndpoint ListMultiRegionEndpoints
         """,

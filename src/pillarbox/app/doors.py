@@ -21,6 +21,7 @@ from pillarbox.delivery.unsubscribe_links import UnsubscribeLinks
 from pillarbox.delivery.verp import ReturnPaths
 from pillarbox.edge.authenticate import AnySecret, Authenticator, SignedOnly, Window
 from pillarbox.edge.connection import Connection
+from pillarbox.edge.control_rate import ControlRate
 from pillarbox.edge.events_in import EventsIn
 from pillarbox.edge.failures import Failures
 from pillarbox.edge.gateway import Gateway
@@ -41,7 +42,6 @@ from pillarbox.kit.ids import REGIONS
 from pillarbox.pubsub.signing import Signer
 from pillarbox.resources.account import Quota
 from pillarbox.sending.accept import Sender
-from pillarbox.sending.admission import RateAdmission
 from pillarbox.sending.standing import Standings
 from pillarbox.sending.verification_mail import VerificationMail
 from pillarbox.settings import Settings
@@ -86,8 +86,6 @@ def services_of(listening: Listening, clock: Clock) -> Services:
     settings, store = listening.settings, listening.store
     quota = Quota(settings.max_24_hour_send, settings.max_send_rate, settings.sandbox)
     enforced = not settings.dev
-    daily_limit = int(quota.max_24_hour) if enforced and quota.max_24_hour >= 0 else None
-    rate = quota.max_rate if enforced and quota.max_rate > 0 else None
     route = listening.routes()
     sender = Sender(
         store,
@@ -98,10 +96,9 @@ def services_of(listening: Listening, clock: Clock) -> Services:
             sandbox=enforced and settings.sandbox,
             splits=settings.split_recipients,
             split_limit=settings.split_recipient_limit,
+            quota=quota if enforced else None,
         ),
         route,
-        RateAdmission(lambda _: rate),
-        lambda _: daily_limit,
     )
     return Services(
         store=store,
@@ -145,7 +142,8 @@ def _edge(
     clock: Clock,
 ) -> HttpEdge:
     settings = listening.settings
-    gateway = Gateway(services, registry.load(), _authenticator(listening, failures, clock), clock)
+    control_rate = ControlRate(0.0 if settings.dev else settings.control_rate)
+    gateway = Gateway(services, registry.load(), _authenticator(listening, failures, clock), clock, control_rate)
     host = urlsplit(listening.public_url).hostname
     pages = build(
         listening.store,

@@ -1,4 +1,4 @@
-"""`pillarbox account`: who may leave the sandbox."""
+"""`pillarbox account`: who may leave the sandbox, and how much an account may send."""
 
 from typing import Annotated
 
@@ -6,8 +6,8 @@ from cyclopts import Parameter
 
 from pillarbox.commands.printing import say, say_json, table
 from pillarbox.commands.reach import HERE, Place, ask
-from pillarbox.operate.accounts import Standing
-from pillarbox.operate.requests import DecideProduction, ListReviews
+from pillarbox.operate.accounts import Limits, Standing
+from pillarbox.operate.requests import DecideProduction, ListReviews, SetQuota, ShowQuota
 
 _Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
@@ -43,3 +43,47 @@ def production(account: str, /, *, region: str = "us-east-1", deny: str = "", pl
         say(f"account {standing.account} stays in the sandbox in {standing.region}: {standing.why}")
     else:
         say(f"account {standing.account} may send to anybody in {standing.region}")
+
+
+def quota(
+    account: str,
+    /,
+    *,
+    region: str = "us-east-1",
+    daily: float | None = None,
+    rate: float | None = None,
+    default: Annotated[bool, Parameter(negative="")] = False,
+    place: Place = HERE,
+) -> None:
+    """Show or set how much an account may send in a region, instead of what the settings give to all.
+
+    Parameters
+    ----------
+    account
+        The account, of 12 digits.
+    region
+        The region that it sends in.
+    daily
+        Recipients in 24 hours; -1 for any number.
+    rate
+        Recipients in a second; 0 for any number.
+    default
+        Give it what the settings give to all again, but for what is set here.
+    """
+    limits = ask(place, ShowQuota(account, region), Limits)
+    if default or daily is not None or rate is not None:
+        kept = Limits(account, region, None, None) if default else limits
+        asked = SetQuota(
+            account,
+            region,
+            kept.max_24_hour if daily is None else daily,
+            kept.max_rate if rate is None else rate,
+        )
+        limits = ask(place, asked, Limits)
+    day = "as set for all" if limits.max_24_hour is None else _number(limits.max_24_hour, limits.max_24_hour < 0)
+    second = "as set for all" if limits.max_rate is None else _number(limits.max_rate, limits.max_rate <= 0)
+    say(f"account {limits.account} in {limits.region}: recipients in 24 hours: {day}; in a second: {second}")
+
+
+def _number(limit: float, is_none: bool) -> str:
+    return "any number" if is_none else f"{limit:g}"

@@ -15,6 +15,7 @@ from pillarbox.api.faults import fault_for
 from pillarbox.api.registry import Handler
 from pillarbox.api.unsigned import ANONYMOUS, UNSIGNED, scope_of
 from pillarbox.edge.authenticate import Authenticator, Caller
+from pillarbox.edge.control_rate import ControlRate
 from pillarbox.edge.invocation import invocation_of
 from pillarbox.edge.permission import entry_of, permit
 from pillarbox.kit import log, metrics
@@ -47,7 +48,9 @@ class Gateway:
         handlers: Mapping[tuple[str, str], Handler],
         authenticator: Authenticator,
         clock: Clock,
+        control_rate: ControlRate,
     ) -> None:
+        self._control_rate = control_rate
         self._services = services
         self._handlers = handlers
         self._authenticator = authenticator
@@ -104,6 +107,7 @@ class Gateway:
         handler = self._handlers.get((routed.service.name, routed.operation.name))
         try:
             permit(caller, routed.service.name, routed.operation.name, params)
+            self._control_rate.check(caller.scope, routed.service.name, routed.operation.name, now)
             if handler is None:
                 raise decline(routed.service.name, routed.operation.name)
             result = await handler(call, params)

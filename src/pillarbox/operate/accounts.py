@@ -1,4 +1,4 @@
-"""Accounts, as the operator lets them out of the sandbox.
+"""Accounts, as the operator lets them out of the sandbox and sets how much they may send.
 
 Touches the store. Called through operate/requests.py. Where the setting
 `sandbox` is on, an account asks by PutAccountDetails and the operator decides.
@@ -10,7 +10,7 @@ from pillarbox.kit.ids import Scope
 from pillarbox.operate import audit
 from pillarbox.operate.desk import Desk
 from pillarbox.resources import account
-from pillarbox.resources.account import DENIED, GRANTED, Account
+from pillarbox.resources.account import DENIED, GRANTED, Account, OwnQuota
 from pillarbox.store import nouns
 from pillarbox.store.plan import Plan
 
@@ -43,6 +43,29 @@ async def decide(desk: Desk, name: str, region: str, granted: bool, why: str) ->
         desk, "account.production", status, scope, account.decide, scope, status, why, desk.clock.now()
     )
     return _standing(scope, made)
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Limits of its own that an account has in a region; None for those that hold for all."""
+
+    account: str
+    region: str
+    max_24_hour: float | None
+    max_rate: float | None
+
+
+async def set_quota(desk: Desk, name: str, region: str, max_24_hour: float | None, max_rate: float | None) -> Limits:
+    """Give an account limits of its own in a region; those that are None are the server's again."""
+    scope, own = Scope(name, region), OwnQuota(max_24_hour, max_rate)
+    said = f"max_24_hour={own.max_24_hour} max_rate={own.max_rate}"
+    made = await audit.write(desk, "account.quota", said, scope, account.set_quota, scope, own, desk.clock.now())
+    kept = made.quota or OwnQuota()
+    return Limits(name, region, kept.max_24_hour, kept.max_rate)
+
+
+async def quota(desk: Desk, name: str, region: str) -> Limits:
+    kept = (await desk.store.read(account.get, Scope(name, region))).quota or OwnQuota()
+    return Limits(name, region, kept.max_24_hour, kept.max_rate)
 
 
 def _every() -> Plan[list[Standing]]:

@@ -83,6 +83,22 @@ class DecideProduction(_Request, frozen=True, tag="account.production"):
     why: str
 
 
+class ShowQuota(_Request, frozen=True, tag="account.show-quota"):
+    """Answered by `accounts.Limits`."""
+
+    account: str
+    region: str
+
+
+class SetQuota(_Request, frozen=True, tag="account.quota"):
+    """None leaves a limit as it is for all. Answered by `accounts.Limits`."""
+
+    account: str
+    region: str
+    max_24_hour: float | None
+    max_rate: float | None
+
+
 class CheckIdentity(_Request, frozen=True, tag="identities.check"):
     """Answered by a list of `identities.Report`, one for each account and region that has the identity."""
 
@@ -248,6 +264,8 @@ Request = (
     | ShowZone
     | ListReviews
     | DecideProduction
+    | ShowQuota
+    | SetQuota
     | ListMessages
     | ShowHistory
     | ShowSend
@@ -299,6 +317,10 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await accounts.reviews(desk)
         case DecideProduction(account, region, granted, why):
             return await accounts.decide(desk, account, region, granted, why)
+        case ShowQuota(account, region):
+            return await accounts.quota(desk, account, region)
+        case SetQuota(account, region, max_24_hour, max_rate):
+            return await accounts.set_quota(desk, account, region, max_24_hour, max_rate)
         case CheckIdentity(name, account, region):
             return await identities.check(desk, name, account, region)
         case AddEd25519(name, account, region):

@@ -11,6 +11,7 @@ import msgspec
 from pillarbox.events.types import (
     ON_ACCOUNT_LIST,
     ON_GLOBAL_LIST,
+    ON_TENANT_LIST,
     UNSUBSCRIBED,
     Bounce,
     BouncedRecipient,
@@ -46,6 +47,7 @@ _BOUNCES: Mapping[tuple[str, str], str] = {
         ON_GLOBAL_LIST,
     ): "Not sent to {who}: the global suppression list holds the address as one that bounces",
     ("Permanent", ON_ACCOUNT_LIST): "Not sent to {who}: the account's suppression list holds the address for a bounce",
+    ("Permanent", ON_TENANT_LIST): "Not sent to {who}: the tenant's suppression list holds the address for a bounce",
     ("Permanent", UNSUBSCRIBED): "Not sent to {who}: they have unsubscribed from this mail",
     ("Transient", "General"): "Gave up on {who}: the mail could not be delivered in time",
     ("Transient", "MailboxFull"): "{who} bounced: the mailbox is full",
@@ -133,8 +135,9 @@ def _bounce(fact: Bounce) -> Story:
 
 def _complaint(fact: Complaint) -> Story:
     who = join(fact.recipients)
-    if fact.subtype == ON_ACCOUNT_LIST:
-        return Story(f"Not sent to {who}: the account's suppression list holds the address for a complaint")
+    if fact.subtype in (ON_ACCOUNT_LIST, ON_TENANT_LIST):
+        owner = "account" if fact.subtype == ON_ACCOUNT_LIST else "tenant"
+        return Story(f"Not sent to {who}: the {owner}'s suppression list holds the address for a complaint")
     kind = f" ({fact.feedback_type})" if fact.feedback_type else ""
     return Story(f"{who} called the mail unwanted{kind}")
 

@@ -7,7 +7,7 @@ the sandbox. https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas.htm
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -38,9 +38,36 @@ class Quota:
     sandbox: bool
 
     @property
+    def daily_limit(self) -> int | None:
+        """How many recipients may be addressed in 24 hours; None for any number."""
+        return int(self.max_24_hour) if self.max_24_hour >= 0 else None
+
+    @property
+    def rate(self) -> float | None:
+        """How many recipients may be addressed in a second; None for any number."""
+        return self.max_rate if self.max_rate > 0 else None
+
+    def with_own(self, own: "OwnQuota | None") -> "Quota":
+        """Return what holds for an account that may have limits of its own."""
+        if own is None:
+            return self
+        return replace(
+            self,
+            max_24_hour=self.max_24_hour if own.max_24_hour is None else own.max_24_hour,
+            max_rate=self.max_rate if own.max_rate is None else own.max_rate,
+        )
+
+    @property
     def told_rate(self) -> float:
         """The rate as callers are told it."""
         return self.max_rate if self.max_rate > 0 else _TOLD_FOR_NO_LIMIT
+
+
+class OwnQuota(msgspec.Struct, frozen=True):
+    """Limits that an account has instead of the server's; None leaves one as it is for all."""
+
+    max_24_hour: float | None = None
+    max_rate: float | None = None
 
 
 class ProductionAccessNotGranted(Refusal):
@@ -81,6 +108,7 @@ class Account(msgspec.Struct, frozen=True):
     suppressed_reasons: Reasons = EVERY_REASON
     details: Details | None = None
     review: Review | None = None
+    quota: OwnQuota | None = None
 
     @property
     def has_left_sandbox(self) -> bool:
@@ -135,6 +163,15 @@ def decide(scope: Scope, status: str, why: str, now: Millis) -> Plan[Account]:
     return (yield from get(scope))
 
 
+def set_quota(scope: Scope, own: OwnQuota, now: Millis) -> Plan[Account]:
+    """Give an account limits of its own; those that are None are the server's again."""
+    if not _ACCOUNT.fullmatch(scope.account):
+        raise Invalid(f"an account is 12 digits, not {scope.account!r}")
+    kept = None if own == OwnQuota() else own
+    yield from _change(scope, lambda one: msgspec.structs.replace(one, quota=kept), now)
+    return (yield from get(scope))
+
+
 def is_in_sandbox(scope: Scope, quota: Quota) -> Plan[bool]:
     return quota.sandbox and not (yield from get(scope)).has_left_sandbox
 
@@ -150,6 +187,12 @@ def check_production(scope: Scope, quota: Quota) -> Plan[None]:
 def sent_last_24_hours(scope: Scope, now: Millis) -> Plan[int]:
     """Return how many recipients count against the daily quota now."""
     return (yield from messages.recipients_since(scope, now - DAY))
+
+
+def standing(scope: Scope, now: Millis) -> Plan[tuple[Account, int]]:
+    """Return the account, and how much of its daily quota is used."""
+    found = yield from get(scope)
+    return found, (yield from sent_last_24_hours(scope, now))
 
 
 def _change(scope: Scope, edit: Callable[[Account], Account], now: Millis) -> Plan[None]:

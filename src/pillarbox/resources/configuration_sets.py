@@ -14,7 +14,7 @@ import msgspec
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Duplicate, Invalid, LimitReached, NotFound
 from pillarbox.kit.ids import Scope
-from pillarbox.resources import pages, tags
+from pillarbox.resources import pages, tags, tenant_resources
 from pillarbox.resources.configuration_set_options import Delivery, Tracking
 from pillarbox.resources.suppression_reasons import Reasons
 from pillarbox.store import nouns
@@ -155,6 +155,7 @@ def create(
 
 def delete(scope: Scope, name: str) -> Plan[None]:
     """Delete a configuration set with its event destinations."""
+    yield from tenant_resources.check_unused(scope, tenant_resources.CONFIGURATION_SET, name)
     if not (yield from nouns.delete(scope, KIND, name)):
         raise ConfigurationSetMissing(name)
     yield from nouns.delete_children(scope, EVENT_DESTINATION_KIND, name)

@@ -16,7 +16,7 @@ import msgspec
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Duplicate, Invalid, LimitReached, NotFound
 from pillarbox.kit.ids import Scope
-from pillarbox.resources import configuration_sets, identity_queue, pages, tags, verification
+from pillarbox.resources import configuration_sets, identity_queue, pages, tags, tenant_resources, verification
 from pillarbox.resources.identity_names import canonical, checked, checked_address, checked_domain
 from pillarbox.resources.identity_names import is_domain as is_domain_name
 from pillarbox.resources.notification_topics import check_topic
@@ -275,6 +275,7 @@ def delete(scope: Scope, name: str) -> Plan[bool]:
     identity = yield from get(scope, name)
     if identity is None:
         return False
+    yield from tenant_resources.check_unused(scope, tenant_resources.IDENTITY, identity.name)
     for kind in _OWNED:
         yield from nouns.delete_children(scope, kind, identity.name)
     yield from identity_queue.move(scope, identity.name, identity.look_at, None, 0)

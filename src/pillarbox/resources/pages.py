@@ -41,16 +41,28 @@ class InvalidToken(Invalid):
 
 
 def page_of(
-    scope: Scope, kind: str, token: str | None, size: int | None, fits: Callable[[Noun], bool] | None = None
+    scope: Scope,
+    kind: str,
+    token: str | None,
+    size: int | None,
+    fits: Callable[[Noun], bool] | None = None,
+    *,
+    parent: str | None = None,
 ) -> Plan[Page]:
-    """Return the next page of those that fit; without a size, or with 0, the longest there may be."""
+    """Return the next page of those that fit, below one parent or of all.
+
+    Without a size, or with 0, a page is the longest there may be.
+    """
     limit = checked_size(size)
     after = _read_token(token) if token else ""
     # Some documents are large: read no more of them than the page needs, if that is known.
     batch_size = limit + 1 if fits is None else _BATCH
     found: list[Noun] = []
     while len(found) <= limit:
-        batch = yield from nouns.list_by_name(scope, kind, after, batch_size)
+        if parent is None:
+            batch = yield from nouns.list_by_name(scope, kind, after, batch_size)
+        else:
+            batch = yield from nouns.list_children(scope, kind, parent, after, batch_size)
         found += [noun for noun in batch if fits is None or fits(noun)]
         if len(batch) < batch_size:
             break

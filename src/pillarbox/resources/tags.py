@@ -24,6 +24,7 @@ _KINDS: Mapping[str, tuple[str, Callable[[str], str]]] = {
     "identity": ("identity", canonical),
     "configuration-set": ("configuration-set", str),
     "template": ("template", str),
+    "tenant": ("tenant", lambda resource: resource.partition("/")[0]),  # its name, and an id
     "contact-list": ("contact-list", str),
     "custom-verification-email-template": ("custom-verification-email-template", str),
 }
@@ -66,15 +67,18 @@ def untag(scope: Scope, arn: str, keys: Iterable[str], now: Millis) -> Plan[None
 def tags_of(scope: Scope, arn: str) -> Plan[dict[str, str]]:
     kind, name = _resource(scope, arn)
     noun = yield from nouns.get(scope, kind, name)
-    if noun is None:
+    content = json.loads(noun.document) if noun else None
+    if content is None or not _is_meant(content, arn):
         raise _missing(arn)
-    tags: dict[str, str] = json.loads(noun.document)["tags"]
+    tags: dict[str, str] = content["tags"]
     return tags
 
 
 def _edit(scope: Scope, arn: str, edit: Callable[[dict[str, str]], dict[str, str]], now: Millis) -> Plan[None]:
     def edit_document(document: str) -> str:
         content = json.loads(document)
+        if not _is_meant(content, arn):
+            raise _missing(arn)
         content["tags"] = edit(content["tags"])
         _check_count(content["tags"])
         return json.dumps(content)
@@ -93,6 +97,11 @@ def _resource(scope: Scope, arn: str) -> tuple[str, str]:
         raise _missing(arn)
     noun_kind, spell = _KINDS[kind]
     return noun_kind, spell(name)
+
+
+def _is_meant(content: Mapping[str, object], arn: str) -> bool:
+    """Whether an ARN means this resource, and not one that had its name before; only those of tenants tell."""
+    return content.get("tenant_id") in (None, arn.rpartition("/")[2])
 
 
 def _missing(arn: str) -> ResourceMissing:

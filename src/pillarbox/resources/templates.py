@@ -14,7 +14,7 @@ import msgspec
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Duplicate, Invalid, LimitReached, NotFound
 from pillarbox.kit.ids import Scope
-from pillarbox.resources import pages, tags
+from pillarbox.resources import pages, tags, tenant_resources
 from pillarbox.resources.identity_names import read_arn
 from pillarbox.resources.unsupported import Unsupported
 from pillarbox.store import nouns
@@ -137,11 +137,13 @@ def update(scope: Scope, template: Template, now: Millis) -> Plan[None]:
 
 def delete(scope: Scope, name: str) -> Plan[None]:
     """Delete a template; one that is not there is no error."""
+    yield from tenant_resources.check_unused(scope, tenant_resources.TEMPLATE, name)
     yield from nouns.delete(scope, KIND, name)
 
 
 def delete_existing(scope: Scope, name: str) -> Plan[None]:
     """Delete a template, or raise TemplateMissing."""
+    yield from tenant_resources.check_unused(scope, tenant_resources.TEMPLATE, name)
     if not (yield from nouns.delete(scope, KIND, name)):
         raise TemplateMissing(name)
 

@@ -6,7 +6,7 @@ puts a group of promises on disk in one transaction, with a verdict for each;
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -21,7 +21,7 @@ from pillarbox.kit.simulated import is_simulated
 from pillarbox.resources import contacts
 from pillarbox.resources.contacts import Addressed
 from pillarbox.sending import idempotency, split
-from pillarbox.sending.admission import Admission
+from pillarbox.sending.admission import Asked, ShutAccounts, over_rate
 from pillarbox.sending.draft import Draft, weight
 from pillarbox.sending.envelope import Envelope, read_envelope
 from pillarbox.sending.idempotency import Once, once_of
@@ -64,8 +64,9 @@ _write_mail = msgspec.json.Encoder().encode
 class Promise:
     """What is put on disk when its conditions hold; after that it is never lost.
 
-    Two conditions only the store can judge: `daily_limit` says how many recipients the account may address
-    in 24 hours (None: unlimited), and `once` by what the message would be known if it were there already.
+    Three conditions only the store can judge: `daily_limit` and `rate` say how many recipients the account may
+    address in 24 hours and in a second (None: unlimited), and `once` by what the message would be known if it were
+    there already.
     `everybody` is the list of all recipients, where only the first has a message yet; else it is empty.
     """
 
@@ -77,14 +78,13 @@ class Promise:
     addressed: int
     quota_recipients: int
     daily_limit: int | None
+    rate: float | None
     once: Once | None
     everybody: bytes
     contacts: Sequence[Addressed] = ()
 
 
-def accept(
-    draft: Draft, envelope: Envelope, standing: Standing, route: Route, daily_limit: int | None, now: Millis
-) -> Promise:
+def accept(draft: Draft, envelope: Envelope, standing: Standing, route: Route, now: Millis) -> Promise:
     """Say what is promised for `draft`, or raise the first reason not to."""
     for check in CHECKS:
         if reason := check(envelope.prepared, standing):
@@ -96,7 +96,7 @@ def accept(
         envelope = split.for_one_each(draft, envelope)
     addresses = envelope.prepared.recipients
     message = _message(draft, envelope, standing, now, is_part=bool(listed))
-    belongings = belongings_of(message, addresses, envelope.failure, route, now)
+    belongings = belongings_of(message, addresses, envelope.failure, route, now, standing.pool)
     return Promise(
         message=message,
         body=envelope.prepared.raw,
@@ -105,7 +105,8 @@ def accept(
         events=belongings.events,
         addressed=len(everybody),
         quota_recipients=sum(not is_simulated(address) for address in everybody),
-        daily_limit=daily_limit,
+        daily_limit=standing.daily_limit,
+        rate=standing.rate,
         once=once_of(draft, envelope.key),
         everybody=listed,
         contacts=addressed([(message, addresses)]),
@@ -129,8 +130,10 @@ def _message(draft: Draft, envelope: Envelope, standing: Standing, now: Millis, 
         tags=_tags(draft, envelope),
         return_path=envelope.return_path,
         templated=envelope.templated,
-        only_to=envelope.only_to,
         template=envelope.template,
+        only_to=envelope.only_to,
+        tenant=envelope.prepared.tenant,
+        pool=standing.pool,
         contact_list=listed.contact_list if listed else "",
         topic=listed.topic if listed else "",
     )
@@ -155,6 +158,8 @@ def _tags(draft: Draft, envelope: Envelope) -> dict[str, list[str]]:
     tags = {"ses:operation": [draft.operation]}
     if envelope.prepared.configuration_set:
         tags["ses:configuration-set"] = [envelope.prepared.configuration_set]
+    if envelope.prepared.tenant:
+        tags["ses:tenant-name"] = [envelope.prepared.tenant]
     tags["ses:source-ip"] = [draft.source_ip]
     if envelope.from_domain:
         tags["ses:from-domain"] = [envelope.from_domain]
@@ -207,13 +212,25 @@ def _verdicts(promises: Sequence[Promise]) -> Plan[list[Refusal | str | None]]:
     if known:
         verdicts |= yield from idempotency.remember(known, promises[0].message.accepted_at)
     new = [promise for promise in promises if promise.message.message_id not in verdicts]
-    over = yield from _over_quota(new)
-    if over:
-        refusals = {promise.message.message_id: DailyQuotaExceeded("Daily message quota exceeded.") for promise in over}
+    refusals = yield from _over_limit(new)
+    if refusals:
         # Whoever came with the same message in the same moment is told the same.
         verdicts = {one: refusals.get(str(answer), answer) for one, answer in verdicts.items()} | refusals
-        yield from idempotency.forget([promise.once for promise in over if promise.once])
+        yield from idempotency.forget([one.once for one in new if one.once and one.message.message_id in refusals])
     return [verdicts.get(promise.message.message_id) for promise in promises]
+
+
+def _over_limit(promises: Sequence[Promise]) -> Plan[dict[str, Refusal | str]]:
+    """Return why promises are not kept whose account may not send so much or so fast, by MessageId."""
+    over = {promise.message.message_id for promise in (yield from _over_quota(promises))}
+    asked = [
+        Asked(promise.message.scope, key, promise.addressed, promise.rate, promise.message.accepted_at)
+        for promise in promises
+        if promise.rate is not None and (key := promise.message.message_id) not in over
+    ]
+    shut = (yield from over_rate(asked)) if asked else []
+    refusals: dict[str, Refusal | str] = {key: RateExceeded(until=until) for key, until in shut}
+    return refusals | {key: DailyQuotaExceeded("Daily message quota exceeded.") for key in over}
 
 
 def _over_quota(promises: Sequence[Promise]) -> Plan[list[Promise]]:
@@ -250,20 +267,17 @@ class Sender:
         store: Store,
         standings: Standings,
         route: Route,
-        admission: Admission,
-        daily_limit: Callable[[Scope], int | None],
     ) -> None:
         self._store = store
         self._standings = standings
         self._route = route
-        self._admission = admission
-        self._daily_limit = daily_limit
+        self._shut = ShutAccounts()
 
     async def send(self, draft: Draft, now: Millis) -> str:
         """Return the MessageId of what was promised, now or when the same was asked before."""
         (made,) = await self._promises((draft,), now)
         if isinstance(made, Promise):
-            made = await self._store.commit(keep_promises, made) or made
+            made = self._verdict(draft, await self._store.commit(keep_promises, made), now) or made
         outcome = _told(draft, made)
         if isinstance(outcome, Exception):
             raise outcome
@@ -278,7 +292,10 @@ class Sender:
         made = await self._promises(drafts, now)
         promises = [one for one in made if isinstance(one, Promise)]
         verdicts = iter((await self._store.write(keep_promises, promises)) if promises else ())
-        kept = [next(verdicts) or one if isinstance(one, Promise) else one for one in made]
+        kept = [
+            self._verdict(draft, next(verdicts), now) or one if isinstance(one, Promise) else one
+            for draft, one in zip(drafts, made, strict=True)
+        ]
         return [_told(draft, one) for draft, one in zip(drafts, kept, strict=True)]
 
     async def most_recipients(self, scope: Scope) -> int:
@@ -332,14 +349,19 @@ class Sender:
 
     async def _promise(self, draft: Draft, envelope: Envelope, now: Millis) -> Promise:
         envelope, standing = await self._standings.of(draft.scope, envelope)
-        asked = (draft, envelope, standing, self._route, self._daily_limit(draft.scope), now)
+        asked = (draft, envelope, standing, self._route, now)
         if len(envelope.prepared.recipients) > MOST_RECIPIENTS:
             promise = await asyncio.to_thread(accept, *asked)
         else:
             promise = accept(*asked)
-        if not self._admission.admits(draft.scope, promise.addressed, now):
-            raise RateExceeded("Maximum sending rate exceeded.")
+        if promise.rate is not None and self._shut.is_shut(draft.scope, now):
+            raise RateExceeded
         return promise
+
+    def _verdict(self, draft: Draft, verdict: Refusal | str | None, now: Millis) -> Refusal | str | None:
+        if isinstance(verdict, RateExceeded):
+            self._shut.add(draft.scope, verdict.until, now)
+        return verdict
 
 
 def _told(draft: Draft, made: Promise | str | Exception) -> str | Exception:

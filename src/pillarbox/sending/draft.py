@@ -123,6 +123,7 @@ class Draft:
     invocation: Invocation | None = None
     place: int = 0
     list_management: ListManagement | None = None
+    tenant: str | None = None
 
 
 def in_ascii(draft: Draft) -> Draft:

@@ -163,6 +163,7 @@ def _read_raw(draft: Draft, content: Raw) -> Envelope:
             draft.configuration_set or facts.control.get("x-ses-configuration-set"),
             tags,
             from_header(facts.control.get(LIST_HEADER, "")),
+            facts.control.get("x-ses-tenant"),
         ),
         sender=str(author) if author and not draft.sender else draft.sender or spoken_for.address,
         sender_address=(author or spoken_for).address,
@@ -224,6 +225,7 @@ def _prepared(
     configuration_set: str | None,
     tags: tuple[tuple[str, str], ...],
     in_header: ListManagement | None = None,
+    tenant_in_header: str | None = None,
 ) -> Prepared:
     addresses = tuple(recipients)
     return Prepared(
@@ -236,6 +238,7 @@ def _prepared(
         configuration_set=configuration_set or None,
         tags=tags,
         list_management=draft.list_management or in_header,
+        tenant=draft.tenant or tenant_in_header or "",
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from pillarbox.kit.clock import Millis
-from pillarbox.kit.errors import Invalid, Refusal
+from pillarbox.kit.errors import Denied, Invalid, NotFound, Refusal
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.policy import Decision, Policy
 from pillarbox.kit.simulated import is_simulated
@@ -48,6 +48,14 @@ class AccountPaused(Refusal):
     """Sending is switched off for the account."""
 
 
+class TenantPaused(AccountPaused):
+    """Sending is switched off for the tenant."""
+
+
+class TenantUnknown(NotFound):
+    """There is no tenant of that name to send for."""
+
+
 class ConfigurationSetPaused(Refusal):
     """Sending is switched off for the configuration set."""
 
@@ -58,6 +66,10 @@ class ConfigurationSetPaused(Refusal):
 
 class RateExceeded(Refusal):
     """More recipients a second than the account may address."""
+
+    def __init__(self, why: str = "Maximum sending rate exceeded.", until: Millis = 0) -> None:
+        super().__init__(why)
+        self.until = until
 
 
 class DailyQuotaExceeded(Refusal):
@@ -81,6 +93,15 @@ class Prepared:
     configuration_set: str | None
     tags: tuple[tuple[str, str], ...]
     list_management: ListManagement | None = None
+    tenant: str = ""
+
+
+@dataclass(slots=True, frozen=True)
+class TenantStanding:
+    """Whether a tenant may send, and which resources of the send are none of its own, by ARN."""
+
+    sends: bool
+    lacks: tuple[str, ...]
 
 
 @dataclass(slots=True, frozen=True)
@@ -90,7 +111,9 @@ class Standing:
     With `splits` each recipient gets a message of their own. `owners` are the
     identities on whose authority it is sent, by ARN; `policies` those of the
     account's own identities that have any; `elsewhere` tells in which other region
-    an identity is verified that is not in this one.
+    an identity is verified that is not in this one. `daily_limit` is how many
+    recipients the account may address in 24 hours, `rate` how many in a second (None:
+    any number), and `pool` the addresses that its mail leaves from.
     """
 
     verified: frozenset[str]
@@ -107,6 +130,10 @@ class Standing:
     most_recipients: int = MOST_RECIPIENTS
     splits: bool = False
     contact_list: ContactList | None = None
+    tenant: TenantStanding | None = None
+    daily_limit: int | None = None
+    rate: float | None = None
+    pool: str = ""
 
 
 Check = Callable[[Prepared, Standing], Refusal | None]
@@ -148,11 +175,26 @@ def the_contact_list_exists(prepared: Prepared, standing: Standing) -> Refusal |
     return reason_against(asked, standing.contact_list) if asked else None
 
 
+def the_tenant_exists(prepared: Prepared, standing: Standing) -> Refusal | None:
+    if prepared.tenant and standing.tenant is None:
+        return TenantUnknown(f"Tenant {prepared.tenant} for AwsAccountId {prepared.scope.account} not found.")
+    return None
+
+
+def the_tenant_may_use_it(_: Prepared, standing: Standing) -> Refusal | None:
+    """What is sent for a tenant is sent with the identity, configuration set and template that it was given."""
+    if standing.tenant is None or not standing.tenant.lacks:
+        return None
+    return Denied(f"Tenant not associated with resources [{', '.join(standing.tenant.lacks)}].")
+
+
 def sending_is_on(prepared: Prepared, standing: Standing) -> Refusal | None:
     if not standing.account_sends:
         return AccountPaused(f"Email sending is disabled for account {prepared.scope.account}.")
     if prepared.configuration_set and not standing.configuration_set_sends:
         return ConfigurationSetPaused(prepared.configuration_set)
+    if standing.tenant is not None and not standing.tenant.sends:
+        return TenantPaused(f"Email sending is disabled for tenant <{prepared.tenant}>.")
     return None
 
 
@@ -232,10 +274,12 @@ CHECKS: tuple[Check, ...] = (
     tags_are_well_formed,
     the_configuration_set_exists,
     the_contact_list_exists,
+    the_tenant_exists,
     sending_is_on,
     the_key_may_send,
     identities_permit_it,
     senders_are_verified,
+    the_tenant_may_use_it,
     sandboxed_recipients_are_verified,
 )
 # What can be told before it is known who receives what.
@@ -243,10 +287,12 @@ CHECKS_OF_THE_SENDER: tuple[Check, ...] = (
     tags_are_well_formed,
     the_configuration_set_exists,
     the_contact_list_exists,
+    the_tenant_exists,
     sending_is_on,
     the_key_may_send,
     identities_permit_it,
     senders_are_verified,
+    the_tenant_may_use_it,
 )
 
 

@@ -10,15 +10,10 @@ from dataclasses import dataclass
 from pillarbox.kit.addresses import Mailbox, parse_mailbox, parse_mailbox_list
 from pillarbox.kit.headers import LONGEST_LINE, Head, decode_text, name_of, split, value_of
 from pillarbox.kit.mime import file_name, has_long_line, walk
-from pillarbox.resources.unsupported import refuse_members
 from pillarbox.sending.content import check_file_name, check_occurrences
 from pillarbox.sending.policy import InvalidMessage
 
 _SHOWN = 50
-# What the call's members of the same meaning are refused for too: better than to leave them without effect.
-_NOT_DONE = {
-    "x-ses-tenant": "there are no tenants.",
-}
 # By this header, which is stripped, a caller says that a message is the same one when it comes again.
 KEY_HEADER = "x-pillarbox-idempotency-key"
 
@@ -63,7 +58,6 @@ def read_raw(raw: bytes) -> RawFacts:
     values: dict[str, list[str]] = {}
     for field, (_, value) in zip(head.fields, headers, strict=True):
         values.setdefault(field.name, []).append(value)
-    refuse_members({name: found[0] for name, found in values.items()}, _NOT_DONE)
     _check_content_type(values.get("content-type"))
     part_count, names = _parts(raw)
     return_path = values.get("return-path", [""])[0]

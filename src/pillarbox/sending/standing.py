@@ -16,11 +16,14 @@ from pillarbox.resources import (
     identities,
     identity_policies,
     sending_authorization,
+    tenant_resources,
+    tenants,
 )
+from pillarbox.resources.account import OwnQuota, Quota
 from pillarbox.resources.identity_names import covering_names
 from pillarbox.resources.identity_regions import verified_elsewhere
 from pillarbox.sending.envelope import Envelope
-from pillarbox.sending.policy import MOST_RECIPIENTS, Prepared, Standing
+from pillarbox.sending.policy import MOST_RECIPIENTS, Prepared, Standing, TenantStanding
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan
 from pillarbox.store.remember import Remembering
@@ -30,6 +33,7 @@ class Standings:
     """Answers `of` for each draft; what it is built with are settings of the server.
 
     `splits` is what holds for mail whose configuration set does not say; split mail may have `split_limit` recipients.
+    `quota` is what holds for accounts that have none of their own; without one nothing is limited.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class Standings:
         sandbox: bool,
         splits: bool = False,
         split_limit: int = MOST_RECIPIENTS,
+        quota: Quota | None = None,
     ) -> None:
         self._remembered = Remembering(store, clock, "nouns")
         self._clock = clock
@@ -48,6 +53,7 @@ class Standings:
         self._sandbox = sandbox
         self._splits = splits
         self._split_limit = split_limit
+        self._quota = quota
 
     async def of(self, scope: Scope, envelope: Envelope) -> tuple[Envelope, Standing]:
         """Return the standing, and the envelope with its identity's default configuration set."""
@@ -70,6 +76,11 @@ class Standings:
         listed = None
         if prepared.list_management:
             listed = await self._remembered.read(contact_lists.find, scope, prepared.list_management.contact_list)
+        tenant = None
+        if prepared.tenant:
+            uses = _Uses(known.identity, known.configuration_set, envelope.template)
+            tenant = await self._remembered.read(_tenant, scope, prepared.tenant, uses)
+        quota = self._quota.with_own(known.own_quota) if self._quota else None
         splits = self._splits if known.splits is None else known.splits
         return envelope, Standing(
             verified=known.verified,
@@ -86,6 +97,10 @@ class Standings:
             most_recipients=self._split_limit if splits else MOST_RECIPIENTS,
             splits=splits,
             contact_list=listed,
+            tenant=tenant,
+            daily_limit=quota.daily_limit if quota else None,
+            rate=quota.rate if quota else None,
+            pool=known.pool,
         )
 
     async def most_recipients(self, scope: Scope) -> int:
@@ -117,6 +132,9 @@ class _Known(NamedTuple):
     configuration_set_exists: bool
     configuration_set_sends: bool
     splits: bool | None
+    identity: str | None
+    own_quota: OwnQuota | None
+    pool: str
 
 
 def _known(scope: Scope, asked: frozenset[str], sender_names: tuple[str, ...], chosen: str | None) -> Plan[_Known]:
@@ -137,4 +155,26 @@ def _known(scope: Scope, asked: frozenset[str], sender_names: tuple[str, ...], c
         configuration_set_exists=configuration_set is not None,
         configuration_set_sends=configuration_set is not None and configuration_set.sending_enabled,
         splits=configuration_set.splits if configuration_set is not None else None,
+        identity=next((name for name in sender_names if name in found), None),
+        own_quota=standing.quota,
+        pool=configuration_set.delivery.pool if configuration_set is not None else "",
     )
+
+
+class _Uses(NamedTuple):
+    """What a send is made with, by name, as far as the account has it."""
+
+    identity: str | None
+    configuration_set: str | None
+    template: str
+
+    def arns(self, scope: Scope) -> list[str]:
+        kinds = (tenant_resources.IDENTITY, tenant_resources.CONFIGURATION_SET, tenant_resources.TEMPLATE)
+        return [tenant_resources.arn_of(scope, kind, name) for kind, name in zip(kinds, self, strict=True) if name]
+
+
+def _tenant(scope: Scope, name: str, uses: _Uses) -> Plan[TenantStanding | None]:
+    found = yield from tenants.get(scope, name)
+    if found is None:
+        return None
+    return TenantStanding(found.sends, (yield from tenant_resources.missing(scope, found.tenant_id, uses.arns(scope))))

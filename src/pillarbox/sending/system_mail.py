@@ -83,5 +83,5 @@ def _promise(mail: SystemMail, route: Route, now: Millis) -> Promise:
         size_limit=V2_SIZE_LIMIT,
     )
     envelope = replace(read_envelope(draft), return_path="")
-    made = accept(draft, envelope, _STANDING, route, None, now)
+    made = accept(draft, envelope, _STANDING, route, now)
     return replace(made, quota_recipients=0)

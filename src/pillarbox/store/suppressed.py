@@ -1,4 +1,4 @@
-"""Addresses on the suppression lists of accounts, one list for each account and region.
+"""Addresses on suppression lists: one for each account and region, and one for each of its tenants.
 
 Plans only. Called by resources/suppression.py, which knows how an address is
 spelled and what a reason is.
@@ -11,17 +11,20 @@ from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.store.plan import Many, Plan, Row, Rows, first
 
-_COLUMNS = "account, region, address, reason, message_id, feedback_id, updated_at"
-_HERE = "account = ? AND region = ?"
-# Three values each, well below what either engine takes in one statement.
-_ASKED_AT_ONCE = 5_000
+_COLUMNS = "account, region, list_id, address, reason, message_id, feedback_id, updated_at"
+_HERE = "account = ? AND region = ? AND list_id = ?"
+# Four values each, well below what either engine takes in one statement.
+_ASKED_AT_ONCE = 4_000
+
+Key = tuple[str, str, str, str]
 
 
 class SuppressedRow(NamedTuple):
-    """One address; what brought it here is empty when a caller put it here."""
+    """One address; `list_id` is empty on the account's own list, what brought it here when a caller put it here."""
 
     account: str
     region: str
+    list_id: str
     address: str
     reason: str
     message_id: str
@@ -44,44 +47,54 @@ class Search(NamedTuple):
 def put(rows: Sequence[SuppressedRow]) -> Plan[None]:
     """Add addresses, or replace what is known of those that are there."""
     # In one order, so that two transactions never wait for each other in a circle.
-    ordered: list[SuppressedRow] = sorted(rows, key=lambda row: row[:3])
+    ordered: list[SuppressedRow] = sorted(rows, key=lambda row: row[:4])
     yield Many(
-        f"INSERT INTO suppressed ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (account, region, address) DO UPDATE SET reason = excluded.reason,"
+        f"INSERT INTO suppression_lists ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (account, region, list_id, address) DO UPDATE SET reason = excluded.reason,"
         " message_id = excluded.message_id, feedback_id = excluded.feedback_id, updated_at = excluded.updated_at",
         ordered,
     )
 
 
-def get(scope: Scope, address: str) -> Plan[SuppressedRow | None]:
-    rows = yield Rows(f"SELECT {_COLUMNS} FROM suppressed WHERE {_HERE} AND address = ?", (*scope, address))
+def get(scope: Scope, list_id: str, address: str) -> Plan[SuppressedRow | None]:
+    rows = yield Rows(
+        f"SELECT {_COLUMNS} FROM suppression_lists WHERE {_HERE} AND address = ?", (*scope, list_id, address)
+    )
     found = first(rows)
     return SuppressedRow(*found) if found else None
 
 
-def delete(scope: Scope, address: str) -> Plan[bool]:
+def delete(scope: Scope, list_id: str, address: str) -> Plan[bool]:
     """Remove an address, and say whether it was there."""
-    rows = yield Rows(f"DELETE FROM suppressed WHERE {_HERE} AND address = ? RETURNING address", (*scope, address))
+    rows = yield Rows(
+        f"DELETE FROM suppression_lists WHERE {_HERE} AND address = ? RETURNING address", (*scope, list_id, address)
+    )
     return bool(rows)
 
 
-def reasons_of(asked: Collection[tuple[str, str, str]]) -> Plan[dict[tuple[str, str, str], str]]:
-    """Return the reasons of those (account, region, address) that are listed."""
+def delete_list(scope: Scope, list_id: str) -> Plan[None]:
+    """Remove every address of one list."""
+    yield Rows(f"DELETE FROM suppression_lists WHERE {_HERE}", (*scope, list_id))
+
+
+def reasons_of(asked: Collection[Key]) -> Plan[dict[Key, str]]:
+    """Return the reasons of those (account, region, list_id, address) that are listed."""
     keys, found = list(asked), list[Row]()
     for start in range(0, len(keys), _ASKED_AT_ONCE):
         chunk = keys[start : start + _ASKED_AT_ONCE]
-        marks = ", ".join(["(?, ?, ?)"] * len(chunk))
+        marks = ", ".join(["(?, ?, ?, ?)"] * len(chunk))
         found += yield Rows(
-            "SELECT account, region, address, reason FROM suppressed"
-            f" WHERE (account, region, address) IN (VALUES {marks})",
+            "SELECT account, region, list_id, address, reason FROM suppression_lists"
+            f" WHERE (account, region, list_id, address) IN (VALUES {marks})",
             [value for key in chunk for value in key],
         )
-    return {(account, region, address): reason for account, region, address, reason in found}
+    return {(account, region, list_id, address): reason for account, region, list_id, address, reason in found}
 
 
-def list_by_time(scope: Scope, search: Search, limit: int) -> Plan[list[SuppressedRow]]:
+def list_by_time(scope: Scope, list_id: str, search: Search, limit: int) -> Plan[list[SuppressedRow]]:
     """Return at most `limit` of those that fit, those first that have been there longest unchanged."""
-    where, args = [_HERE], list[object](scope)
+    where: list[str] = [_HERE]
+    args: list[object] = [*scope, list_id]
     if search.reasons:
         where.append(f"reason IN ({', '.join('?' * len(search.reasons))})")
         args += search.reasons
@@ -95,7 +108,7 @@ def list_by_time(scope: Scope, search: Search, limit: int) -> Plan[list[Suppress
         where.append("(updated_at, address) > (?, ?)")
         args += search.after
     rows = yield Rows(
-        f"SELECT {_COLUMNS} FROM suppressed WHERE {' AND '.join(where)} ORDER BY updated_at, address LIMIT ?",
+        f"SELECT {_COLUMNS} FROM suppression_lists WHERE {' AND '.join(where)} ORDER BY updated_at, address LIMIT ?",
         (*args, limit),
     )
     return [SuppressedRow(*row) for row in rows]

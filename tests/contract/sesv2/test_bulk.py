@@ -186,7 +186,7 @@ def test_what_all_entries_have_in_common_is_refused_as_a_whole(server: Server, s
         send(ses, DefaultContent={})
     with refused("AccessDeniedException", status=403):
         send(ses, FromEmailAddressIdentityArn="arn:aws:ses:us-east-1:999999999975:identity/example.com")
-    with refused("BadRequestException", "TenantName is not supported: there are no tenants."):
+    with refused("NotFoundException", status=404):
         send(ses, TenantName="t")
     with refused("BadRequestException", "Destination count exceeds 50."):
         send(ses, *[to("a@example.net")] * 51)

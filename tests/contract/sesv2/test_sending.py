@@ -170,7 +170,6 @@ def test_content_is_one_thing_that_a_message_can_be_made_of(  # type: ignore[no-
 @pytest.mark.parametrize(
     "members",
     [
-        {"TenantName": "t"},
         {"ConfigurationOverrides": {"Tracking": {"OpenTrackingEnabled": "ENABLED"}}},
     ],
 )

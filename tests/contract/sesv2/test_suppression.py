@@ -164,8 +164,6 @@ def test_what_is_not_supported_is_refused_by_name(ses: Any) -> None:
         ses.put_configuration_set_suppression_options(
             ConfigurationSetName="news", SuppressedReasons=[], ValidationOptions=VALIDATION
         )
-    with refused("BadRequestException"):
-        ses.put_configuration_set_suppression_options(ConfigurationSetName="news", SuppressionScope="TENANT")
     assert ses.get_account()["SuppressionAttributes"] == {"SuppressedReasons": BOTH}
     assert "SuppressionOptions" not in ses.get_configuration_set(ConfigurationSetName="news")
 
@@ -174,18 +172,30 @@ def test_what_is_not_supported_is_refused_by_name(ses: Any) -> None:
     assert ses.get_account()["SuppressionAttributes"] == {"SuppressedReasons": []}
 
 
-def test_there_are_no_lists_of_tenants(ses: Any) -> None:
-    why = "TenantName is not supported: there are no tenants, and an account has one list."
-    here = {"EmailAddress": "Ada+news@example.net", "TenantName": "t"}
-    with refused("BadRequestException", why):
-        ses.put_suppressed_destination(Reason="COMPLAINT", **here)
-    with refused("BadRequestException", why):
+def test_a_tenant_has_a_list_of_its_own(ses: Any) -> None:
+    ses.create_tenant(TenantName="acme")
+    here = {"EmailAddress": "Bob@example.net", "TenantName": "acme"}
+    ses.put_suppressed_destination(Reason="COMPLAINT", **here)
+    found = ses.get_suppressed_destination(**here)["SuppressedDestination"]
+    assert (found["EmailAddress"], found["Reason"], found["TenantName"]) == ("Bob@example.net", "COMPLAINT", "acme")
+    assert addresses(ses, TenantName="acme") == ["Bob@example.net"]
+    assert addresses(ses) == ["Ada+news@example.net"]
+    ses.delete_suppressed_destination(**here)
+    with refused("NotFoundException", status=404):
         ses.get_suppressed_destination(**here)
-    with refused("BadRequestException", why):
+
+
+def test_the_list_of_a_tenant_that_is_not_there_is_refused(ses: Any) -> None:
+    why = "The requested tenant <t> does not exist."
+    here = {"EmailAddress": "Ada+news@example.net", "TenantName": "t"}
+    with refused("NotFoundException", why, status=404):
+        ses.put_suppressed_destination(Reason="COMPLAINT", **here)
+    with refused("NotFoundException", why, status=404):
+        ses.get_suppressed_destination(**here)
+    with refused("NotFoundException", why, status=404):
         ses.delete_suppressed_destination(**here)
-    with refused("BadRequestException", why):
+    with refused("NotFoundException", why, status=404):
         ses.list_suppressed_destinations(TenantName="t")
-    assert addresses(ses, Reasons=["BOUNCE"]) == ["Ada+news@example.net"]
 
 
 def test_a_list_belongs_to_one_account_in_one_region(server: Server, ses: Any) -> None:

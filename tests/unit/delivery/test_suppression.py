@@ -287,7 +287,7 @@ def test_a_batch_asks_the_list_once_whoever_sends() -> None:
 
     statement = next(asking)
     assert isinstance(statement, Rows)
-    assert "suppressed" in statement.sql
+    assert "suppression_lists" in statement.sql
     with pytest.raises(StopIteration) as end:
         asking.send([])
     assert end.value.value == {}

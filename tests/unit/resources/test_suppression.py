@@ -5,9 +5,10 @@ import pytest
 from pillarbox.kit.addresses import InvalidAddress
 from pillarbox.kit.errors import Invalid
 from pillarbox.kit.ids import Scope
-from pillarbox.resources import account, configuration_sets, pages, suppression
+from pillarbox.resources import account, configuration_sets, pages, suppression, tenants
 from pillarbox.resources.suppression import Feedback, InvalidListToken, NotSuppressed, Recipient, Suppressed
 from pillarbox.resources.suppression_reasons import EVERY_REASON, Reason, Reasons, chosen
+from pillarbox.resources.tenants import SuppressionOfTenant
 from pillarbox.store import suppressed
 from pillarbox.store.engine import Store
 
@@ -25,7 +26,7 @@ async def listed(store: Store, scope: Scope = HERE) -> dict[str, Reason]:
 
 async def held_back(store: Store, *addresses: str, scope: Scope = HERE, with_set: str = "") -> dict[str, Reason]:
     recipients = [Recipient(scope, with_set, address) for address in addresses]
-    return {one.address: reason for one, reason in (await store.read(suppression.held_back, recipients)).items()}
+    return {one.address: held.reason for one, held in (await store.read(suppression.held_back, recipients)).items()}
 
 
 async def hear(store: Store, address: str, reason: Reason, with_set: str = "") -> None:
@@ -78,7 +79,7 @@ async def test_the_simulator_is_neither_put_nor_added_nor_held_back(store: Store
         await store.write(suppression.put, HERE, address, BOUNCE, NOW)
     await hear(store, address, BOUNCE)
     assert await listed(store) == {}
-    row = suppressed.SuppressedRow(*HERE, "bounce@simulator.amazonses.com", "BOUNCE", "", "", NOW)
+    row = suppressed.SuppressedRow(*HERE, "", "bounce@simulator.amazonses.com", "BOUNCE", "", "", NOW)
     await store.write(suppressed.put, [row])
     assert await held_back(store, address) == {}
 
@@ -86,7 +87,7 @@ async def test_the_simulator_is_neither_put_nor_added_nor_held_back(store: Store
 async def test_lists_of_accounts_and_regions_are_apart(store: Store) -> None:
     await store.write(suppression.put, HERE, "ada@example.net", BOUNCE, NOW)
     asked = [Recipient(scope, "", "ada@example.net") for scope in (HERE, ELSEWHERE, SOMEBODY)]
-    assert await store.read(suppression.held_back, asked) == {asked[0]: BOUNCE}
+    assert await store.read(suppression.held_back, asked) == {asked[0]: (BOUNCE, False)}
     assert await listed(store, ELSEWHERE) == await listed(store, SOMEBODY) == {}
 
 
@@ -194,3 +195,47 @@ def test_a_reason_is_chosen_once() -> None:
     assert chosen(["COMPLAINT", "BOUNCE", "COMPLAINT"]) == (COMPLAINT, BOUNCE)
     with pytest.raises(ValueError, match="DISLIKE"):
         chosen(["DISLIKE"])
+
+
+@pytest.mark.parametrize(
+    ("of_tenant", "of_set", "reasons", "own_list"),
+    [
+        (None, (None, None), EVERY_REASON, False),
+        (SuppressionOfTenant((BOUNCE,), False), (None, None), (BOUNCE,), False),
+        (SuppressionOfTenant((BOUNCE,), True), (None, None), (BOUNCE,), True),
+        (SuppressionOfTenant((), True), (None, None), (), True),
+        (SuppressionOfTenant((BOUNCE,), True), ((COMPLAINT,), None), (COMPLAINT,), True),
+        (SuppressionOfTenant((BOUNCE,), True), (None, False), (BOUNCE,), False),
+        (None, (None, True), EVERY_REASON, True),
+    ],
+)
+async def test_the_set_is_asked_first_then_the_tenant_then_the_account(
+    store: Store,
+    of_tenant: SuppressionOfTenant | None,
+    of_set: tuple[Reasons | None, bool | None],
+    reasons: Reasons,
+    own_list: bool,
+) -> None:
+    made = await store.write(tenants.create, HERE, "acme", NOW, of_tenant)
+    await store.write(configuration_sets.create, HERE, "news", NOW)
+    await store.write(configuration_sets.set_suppressed_reasons, HERE, "news", of_set[0], NOW, of_set[1])
+
+    found = await store.read(suppression.in_force, HERE, "news", "acme")
+
+    assert found == (reasons, made.tenant_id if own_list else "")
+    assert (await store.read(suppression.in_force, HERE, "news", "")).list_id == ""
+
+
+async def test_feedback_on_mail_of_a_tenant_is_kept_from_the_others(store: Store) -> None:
+    for name in ("acme", "other"):
+        await store.write(tenants.create, HERE, name, NOW, SuppressionOfTenant(EVERY_REASON, True))
+    told = Feedback(Recipient(HERE, "", "ada@example.net", "acme"), BOUNCE, "message-1", "feedback-1", NOW)
+    await store.write(suppression.add, [told])
+
+    asked = [Recipient(HERE, "", "ada@example.net", tenant) for tenant in ("acme", "other", "")]
+
+    assert await store.read(suppression.held_back, asked) == {asked[0]: (BOUNCE, True)}
+    assert await listed(store) == {}
+    await store.write(tenants.delete, HERE, "acme")
+    await store.write(tenants.create, HERE, "acme", NOW, SuppressionOfTenant(EVERY_REASON, True))
+    assert await store.read(suppression.held_back, asked) == {}

@@ -8,9 +8,8 @@ import pytest
 from pillarbox.delivery.route import RouteTable
 from pillarbox.events.types import Kind, RenderingFailure
 from pillarbox.kit.errors import Refusal
-from pillarbox.kit.ids import Scope, read_message_id
+from pillarbox.kit.ids import read_message_id
 from pillarbox.sending.accept import accept, keep_promises
-from pillarbox.sending.admission import RateAdmission
 from pillarbox.sending.draft import Draft, Raw, Templated
 from pillarbox.sending.envelope import header_tags, read_envelope
 from pillarbox.sending.policy import (
@@ -42,7 +41,7 @@ GOOD = Standing(
 
 def reason_against(asked: Draft, standing: Standing = GOOD) -> Refusal:
     with pytest.raises(Refusal) as refused:
-        accept(asked, read_envelope(asked), standing, RouteTable(), None, NOON)
+        accept(asked, read_envelope(asked), standing, RouteTable(), NOON)
     return refused.value
 
 
@@ -101,7 +100,7 @@ def test_tags_are_checked_with_the_words_of_ses(name: str, value: str, text: str
 def test_tag_values_may_be_addresses() -> None:
     asked = replace(draft(), tags=(("customer", "a.b@example.com"), ("ses:feedback-id-a", "x")))
 
-    made = accept(asked, read_envelope(asked), GOOD, RouteTable(), None, NOON)
+    made = accept(asked, read_envelope(asked), GOOD, RouteTable(), NOON)
     assert '"customer":["a.b@example.com"]' in made.message.mail
 
 
@@ -125,7 +124,7 @@ def test_a_return_path_must_be_verified_too() -> None:
 def test_an_address_a_domain_or_a_parent_domain_covers_the_sender(name: str) -> None:
     asked = draft()
 
-    assert accept(asked, read_envelope(asked), replace(GOOD, verified=frozenset({name})), RouteTable(), None, NOON)
+    assert accept(asked, read_envelope(asked), replace(GOOD, verified=frozenset({name})), RouteTable(), NOON)
 
 
 def test_in_the_sandbox_recipients_must_be_verified() -> None:
@@ -219,22 +218,6 @@ async def test_promises_kept_together_share_the_quota(tmp_path: Path) -> None:
     assert [event.kind for event in await store.read(events.of_message, made[0].message.message_id)] == ["Send"]
     assert await store.read(messages.get, made[3].message.message_id) is None
     await store.close()
-
-
-def test_admission_lets_a_big_call_in_and_waits_until_the_debt_is_paid() -> None:
-    admission = RateAdmission(lambda _: 10.0)
-    scope = Scope("1", "us-east-1")
-
-    assert admission.admits(scope, 50, NOON)
-    assert not admission.admits(scope, 1, NOON + 4_000)
-    assert admission.admits(scope, 1, NOON + 4_100)
-    assert admission.admits(Scope("2", "us-east-1"), 1, NOON)
-
-
-def test_admission_is_open_where_no_rate_is_set() -> None:
-    admission = RateAdmission(lambda _: None)
-
-    assert all(admission.admits(SCOPE, 50, NOON) for _ in range(1000))
 
 
 def templated(data: str, text: str = "Dear {{name}},") -> Draft:

@@ -10,10 +10,10 @@ import pytest
 
 from pillarbox.delivery.route import RouteTable
 from pillarbox.kit.errors import Refusal, Unavailable
+from pillarbox.resources.account import Quota
 from pillarbox.resources.configuration_sets import ConfigurationSetMissing
 from pillarbox.sending import bulk, policy
 from pillarbox.sending.accept import Sender
-from pillarbox.sending.admission import RateAdmission
 from pillarbox.sending.bulk import SUCCESS, Entry, Result, draft_for, result_of, send_bulk
 from pillarbox.sending.draft import Draft, Templated
 from pillarbox.sending.handlebars.errors import TemplateError
@@ -61,8 +61,9 @@ async def store(tmp_path: Path) -> AsyncIterator[Breaking]:
 def sender_on(
     store: SqliteStore, *, daily_limit: int | None = None, rate: float | None = None, any_sender: bool = True
 ) -> Sender:
-    standings = Standings(store, StandingClock(NOON), any_sender=any_sender, sandbox=False)
-    return Sender(store, standings, RouteTable(), RateAdmission(lambda _: rate), lambda _: daily_limit)
+    quota = Quota(-1 if daily_limit is None else daily_limit, rate or 0, False)
+    standings = Standings(store, StandingClock(NOON), any_sender=any_sender, sandbox=False, quota=quota)
+    return Sender(store, standings, RouteTable())
 
 
 def to(*addresses: str) -> list[Entry]:

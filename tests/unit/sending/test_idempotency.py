@@ -9,8 +9,8 @@ from pillarbox.delivery.route import RouteTable
 from pillarbox.kit.clock import DAY, MINUTE
 from pillarbox.kit.errors import Refusal
 from pillarbox.resources import account, identities
+from pillarbox.resources.account import Quota
 from pillarbox.sending.accept import Promise, Sender, keep_promises
-from pillarbox.sending.admission import RateAdmission
 from pillarbox.sending.draft import Draft, Invocation, Templated
 from pillarbox.sending.idempotency import KeyReused, once_of
 from pillarbox.sending.policy import AccountPaused, DailyQuotaExceeded
@@ -42,7 +42,7 @@ async def keep(store: Store, one: Draft, at: int = NOON) -> str:
 async def sender(store: Store) -> Sender:
     await store.write(identities.vouch, SCOPE, "example.com", NOON)
     standings = Standings(store, StandingClock(NOON), any_sender=False, sandbox=False)
-    return Sender(store, standings, RouteTable(), RateAdmission(lambda _: None), lambda _: None)
+    return Sender(store, standings, RouteTable())
 
 
 async def test_an_invocation_that_comes_again_is_one_message(store: Store) -> None:
@@ -106,8 +106,8 @@ async def test_the_answer_is_found_whatever_stands_against_the_call_by_now(store
     sending = await sender(store)
     first = await sending.send(asked(), NOON)
     await store.write(account.set_sending, SCOPE, False, NOON)
-    standings = Standings(store, StandingClock(NOON), any_sender=False, sandbox=False)
-    sending = Sender(store, standings, RouteTable(), RateAdmission(lambda _: None), lambda _: 0)
+    standings = Standings(store, StandingClock(NOON), any_sender=False, sandbox=False, quota=Quota(0, 0, False))
+    sending = Sender(store, standings, RouteTable())
 
     assert await sending.send(asked(invocation=AGAIN), NOON + 1) == first
     with pytest.raises(AccountPaused):

@@ -85,10 +85,11 @@ def test_headers_tell_the_server_what_the_call_does_not() -> None:
     assert (found.configuration_set, found.tags) == ("from-call", (("c", "3"),))
 
 
-@pytest.mark.parametrize("name", [b"X-SES-TENANT"])
-def test_what_the_server_does_not_do_is_refused_in_headers_too(name: bytes) -> None:
-    with pytest.raises(Invalid, match="is not supported"):
-        envelope_of(name + b": shop\r\n" + RAW)
+def test_a_header_tells_for_whom_it_is_sent_where_the_call_does_not() -> None:
+    raw = b"X-SES-TENANT: acme\r\n" + RAW
+    assert envelope_of(raw).prepared.tenant == "acme"
+    assert envelope_of(raw, tenant="other").prepared.tenant == "other"
+    assert envelope_of().prepared.tenant == ""
 
 
 def test_everyone_who_speaks_in_it_must_be_verified() -> None:

@@ -12,8 +12,8 @@ from pillarbox.stats import query
 
 @operation("ses", "GetSendQuota")
 async def get_send_quota(call: Call, _: Params) -> Result:
-    quota = call.services.quota
-    sent = await call.store.read(account.sent_last_24_hours, call.scope, call.now)
+    standing, sent = await call.store.read(account.standing, call.scope, call.now)
+    quota = call.services.quota.with_own(standing.quota)
     return {"Max24HourSend": quota.max_24_hour, "MaxSendRate": quota.told_rate, "SentLast24Hours": sent}
 
 

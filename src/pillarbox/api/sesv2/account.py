@@ -6,17 +6,14 @@ https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html
 
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
-from pillarbox.kit.clock import Millis
-from pillarbox.kit.ids import Scope
 from pillarbox.resources import account
-from pillarbox.resources.account import Account, Details, Quota, Review
-from pillarbox.store.plan import Plan
+from pillarbox.resources.account import Details, Quota, Review
 
 
 @operation("sesv2", "GetAccount")
 async def get_account(call: Call, _: Params) -> Result:
-    standing, sent = await call.store.read(_standing, call.scope, call.now)
-    quota = call.services.quota
+    standing, sent = await call.store.read(account.standing, call.scope, call.now)
+    quota = call.services.quota.with_own(standing.quota)
     return {
         "DedicatedIpAutoWarmupEnabled": False,
         "EnforcementStatus": "HEALTHY",
@@ -47,12 +44,6 @@ async def put_account_details(call: Call, params: Params) -> Result:
 async def put_account_sending_attributes(call: Call, params: Params) -> Result:
     await call.store.write(account.set_sending, call.scope, params.get("SendingEnabled", False), call.now)
     return {}
-
-
-def _standing(scope: Scope, now: Millis) -> Plan[tuple[Account, int]]:
-    standing = yield from account.get(scope)
-    sent = yield from account.sent_last_24_hours(scope, now)
-    return standing, sent
 
 
 def _quota(quota: Quota, sent: int) -> Result:

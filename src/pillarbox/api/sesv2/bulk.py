@@ -40,6 +40,7 @@ def _shared(call: Call, params: Params, content: Templated) -> Draft:
         tags=tag_pairs(params.get("DefaultEmailTags")),
         grants=call.grants,
         on_behalf=on_behalf(params),
+        tenant=params.get("TenantName"),
     )
 
 

@@ -19,7 +19,6 @@ from pillarbox.sending.templates import templated
 
 UNSUPPORTED = {
     "EndpointId": "there are no multi-region endpoints.",
-    "TenantName": "there are no tenants.",
     "ConfigurationOverrides": "opens and clicks are not tracked.",
 }
 
@@ -58,6 +57,7 @@ def _draft(call: Call, params: Params, content: Simple | Raw | Templated) -> Dra
         grants=call.grants,
         on_behalf=on_behalf(params),
         list_management=_list_management(params.get("ListManagementOptions")),
+        tenant=params.get("TenantName"),
     )
 
 

@@ -1,7 +1,7 @@
 """The suppression list, which only v2 has, and the choice of reasons in account and configuration set.
 
-Translation only; the rules stand in resources/suppression.py. Lists of tenants
-and addresses that are judged before anything is sent to them are refused by name.
+Translation only; the rules stand in resources/suppression.py. That addresses are
+judged before anything is sent to them is refused by name.
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutSuppressedDestination.html
 """
 
@@ -13,36 +13,31 @@ from pillarbox.resources.suppression import Suppressed
 from pillarbox.resources.suppression_reasons import Reason, Reasons, chosen
 from pillarbox.resources.unsupported import refuse_members, refuse_unless
 
-_NO_TENANTS = {"TenantName": "there are no tenants, and an account has one list."}
-
 
 @operation("sesv2", "PutSuppressedDestination")
 async def put_suppressed_destination(call: Call, params: Params) -> Result:
-    refuse_members(params, _NO_TENANTS)
     address, reason = params["EmailAddress"], Reason(params["Reason"])
     sandbox = await call.store.read(account.is_in_sandbox, call.scope, call.services.quota)
-    await call.store.write(suppression.put, call.scope, address, reason, call.now, sandbox)
+    await call.store.write(suppression.put, call.scope, address, reason, call.now, sandbox, params.get("TenantName"))
     return {}
 
 
 @operation("sesv2", "GetSuppressedDestination")
 async def get_suppressed_destination(call: Call, params: Params) -> Result:
-    refuse_members(params, _NO_TENANTS)
-    found = await call.store.read(suppression.get, call.scope, params["EmailAddress"])
+    found = await call.store.read(suppression.get, call.scope, params["EmailAddress"], params.get("TenantName"))
     attributes = {"MessageId": found.message_id, "FeedbackId": found.feedback_id} if found.message_id else None
-    return {"SuppressedDestination": {**_summary(found), "Attributes": attributes}}
+    told = {**_summary(found), "Attributes": attributes, "TenantName": params.get("TenantName")}
+    return {"SuppressedDestination": told}
 
 
 @operation("sesv2", "DeleteSuppressedDestination")
 async def delete_suppressed_destination(call: Call, params: Params) -> Result:
-    refuse_members(params, _NO_TENANTS)
-    await call.store.write(suppression.delete, call.scope, params["EmailAddress"])
+    await call.store.write(suppression.delete, call.scope, params["EmailAddress"], params.get("TenantName"))
     return {}
 
 
 @operation("sesv2", "ListSuppressedDestinations")
 async def list_suppressed_destinations(call: Call, params: Params) -> Result:
-    refuse_members(params, _NO_TENANTS)
     page = await call.store.read(
         suppression.list_page,
         call.scope,
@@ -51,6 +46,7 @@ async def list_suppressed_destinations(call: Call, params: Params) -> Result:
         params.get("EndDate"),
         params.get("NextToken"),
         params.get("PageSize"),
+        params.get("TenantName"),
     )
     return {
         "SuppressedDestinationSummaries": [_summary(one) for one in page.addresses],

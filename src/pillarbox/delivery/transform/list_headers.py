@@ -10,7 +10,7 @@ import re
 
 from pillarbox.delivery.transform.shown_parts import shown_parts
 from pillarbox.kit.headers import splice, split
-from pillarbox.kit.mime import Part, TooManyParts, base64_lines, decoded, has_long_line, quoted_printable_binary
+from pillarbox.kit.mime import Part, TooManyParts, base64_lines, decoded, has_long_line, quoted_printable_text
 
 PLACEHOLDER = b"{{amazonSESUnsubscribeUrl}}"
 # https://docs.aws.amazon.com/ses/latest/dg/sending-email-subscription-management.html
@@ -53,7 +53,7 @@ def _links(raw: bytes, url: bytes) -> list[Edit]:
         changed, count = _replaced(raw, part, url, left)
         left -= count
         if count and part.encoding in _PLAIN and part.fields and has_long_line(changed):
-            edits += [_requoted(part), (part.start, part.end, quoted_printable_binary(changed)[:-2])]
+            edits += [_requoted(part), (part.start, part.end, quoted_printable_text(changed)[:-2])]
         elif count:
             edits.append((part.start, part.end, changed))
     return edits

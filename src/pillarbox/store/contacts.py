@@ -112,10 +112,6 @@ def delete_all(scope: Scope, name: str) -> Plan[None]:
     yield Rows(f"DELETE FROM contacts WHERE {_HERE}", (*scope, name))
 
 
-def delete_all(scope: Scope, name: str) -> Plan[None]:
-    yield Rows(f"DELETE FROM contacts WHERE {_HERE}", (*scope, name))
-
-
 def list_by_address(scope: Scope, name: str, after: str, limit: int) -> Plan[list[ContactRow]]:
     """Return at most `limit` contacts of a list whose addresses come after `after`, in order."""
     rows = yield Rows(

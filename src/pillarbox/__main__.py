@@ -32,6 +32,10 @@ _FAMILIES = {
     ),
     "contacts": ("The people on contact lists.", {"import": "import_"}),
     "dead_letters": ("Notifications that could not be delivered.", {"list": "list_", "replay": "replay"}),
+    "stats": (
+        "How sending goes: totals, rates, and customers side by side.",
+        {"show": "show", "rebuild": "rebuild", "tag": "tag"},
+    ),
 }
 _ALSO = {"identities": ("identity",)}
 _COMMANDS = {

@@ -21,11 +21,14 @@ from pillarbox.operate import (
     messages,
     queue,
     sends,
+    statistics,
+    tracking,
     upstream,
 )
 from pillarbox.operate.desk import Desk
 from pillarbox.operate.messages import Wanted
 from pillarbox.operate.queue import What
+from pillarbox.operate.statistics import Asked
 from pillarbox.resources.import_files import ContactRecord, SuppressedRecord
 
 
@@ -247,6 +250,36 @@ class ListUpstreams(_Request, frozen=True, tag="upstreams.list"):
 
 
 class CheckUpstream(_Request, frozen=True, tag="upstreams.check"):
+class ShowStatistics(_Request, frozen=True, tag="stats"):
+    """Answered by `statistics.Report`."""
+
+    asked: Asked
+
+
+class CountAgain(_Request, frozen=True, tag="stats.rebuild"):
+    """Answered by how many events are still to be counted."""
+
+
+class StillToCount(_Request, frozen=True, tag="stats.left"):
+    """Answered by how many events are recorded and not yet counted."""
+
+
+class CountByTag(_Request, frozen=True, tag="stats.tag"):
+    """Answered by the time from which on mail is counted by the tag."""
+
+    account: str
+    region: str
+    tag: str
+
+
+class StopCountingByTag(_Request, frozen=True, tag="stats.untag"):
+    """Answered by None."""
+
+    account: str
+    region: str
+    tag: str
+
+
     """Answered by `upstream.Seen`."""
 
     name: str
@@ -296,6 +329,11 @@ class ServerStatus(msgspec.Struct, frozen=True):
 
     endpoint: str
     dev: bool
+    | ShowStatistics
+    | CountAgain
+    | StillToCount
+    | CountByTag
+    | StopCountingByTag
 
 
 async def answer(desk: Desk, request: Request) -> Any:
@@ -371,8 +409,27 @@ async def _of_addresses(desk: Desk, request: _OfAddresses) -> Any:
         case PutSuppressed(_, _, records):
             return await address_lists.put(desk, scope, records)
         case RemoveSuppressed(_, _, records):
+        case ShowStatistics() | CountAgain() | StillToCount() | CountByTag() | StopCountingByTag():
+            return await _of_statistics(desk, request)
             return await address_lists.remove(desk, scope, records)
         case PutContacts(_, _, name, records):
             return await address_lists.put_contacts(desk, scope, name, records)
         case RemoveContacts(_, _, name, records):
             return await address_lists.remove_contacts(desk, scope, name, records)
+
+
+_OfStatistics = ShowStatistics | CountAgain | StillToCount | CountByTag | StopCountingByTag
+
+
+async def _of_statistics(desk: Desk, request: _OfStatistics) -> Any:
+    match request:
+        case ShowStatistics(asked):
+            return await statistics.report(desk, asked)
+        case CountAgain():
+            return await statistics.count_again(desk)
+        case StillToCount():
+            return await statistics.still_to_count(desk)
+        case CountByTag(account, region, tag):
+            return await statistics.count_by_tag(desk, Scope(account, region), tag)
+        case StopCountingByTag(account, region, tag):
+            return await statistics.stop_counting_by_tag(desk, Scope(account, region), tag)

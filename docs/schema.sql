@@ -42,6 +42,19 @@ CREATE TABLE contacts (
     PRIMARY KEY (account, region, list, address)
 ) WITHOUT ROWID;
 
+CREATE TABLE conversations (
+    message_id TEXT NOT NULL,
+    part BIGINT NOT NULL,
+    attempt BIGINT NOT NULL,
+    place BIGINT NOT NULL,
+    account TEXT NOT NULL,
+    began_at BIGINT NOT NULL,
+    peer TEXT NOT NULL,
+    recipients TEXT NOT NULL,
+    lines TEXT NOT NULL,
+    PRIMARY KEY (message_id, part, attempt, place)
+) WITHOUT ROWID;
+
 CREATE TABLE counter_members (
     account TEXT NOT NULL,
     region TEXT NOT NULL,

@@ -17,6 +17,7 @@ from pillarbox.operate.story import join
 from pillarbox.operate.tail import Told
 
 _Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
+_MARKS = {"us": ">", "them": "<", "note": "*"}
 _UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _COLOURS = {
     "accepted": "blue",
@@ -84,7 +85,9 @@ def messages(
         say(style(f"older messages are left out: --limit is {limit}", "dim"))
 
 
-def history(message_id: str, /, *, after: str = "", json: _Json = False, place: Place = HERE) -> None:
+def history(
+    message_id: str, /, *, after: str = "", conversation: bool = False, json: _Json = False, place: Place = HERE
+) -> None:
     """Show what has become of one message, or of a send of several.
 
     Parameters
@@ -93,6 +96,8 @@ def history(message_id: str, /, *, after: str = "", json: _Json = False, place: 
         The MessageId that the send was answered with, or the id of a send of several messages.
     after
         Of a send: list the messages behind this one.
+    conversation
+        Show what was said to mail servers, too.
     """
     for send in ask(place, ShowSend(message_id, after), list[Send]):
         if json:
@@ -105,6 +110,8 @@ def history(message_id: str, /, *, after: str = "", json: _Json = False, place: 
         say_json(found)
     else:
         say(timeline(found))
+        if conversation:
+            say(conversations(found))
 
 
 def tail(*, account: str = "", json: _Json = False, place: Place = HERE) -> None:
@@ -158,6 +165,22 @@ def timeline(found: History) -> str:
     if found.waiting:
         lines += ["", style("Still waiting", "bold")]
         lines += [f"  {plain(join(one.recipients))}: {plain(one.why)}" for one in found.waiting]
+    return "\n".join(lines)
+
+
+def conversations(found: History) -> str:
+    """Return what was said to mail servers as a person reads it: `>` we, `<` they."""
+    if not found.conversations:
+        return f"\n{style('Conversations', 'bold')}\n  none: nothing was handed to a mail server, or it is forgotten"
+    lines = []
+    for one in found.conversations:
+        heading = f"Attempt {one.attempt} at {moment(one.began_at, millis=True)} UTC"
+        lines += [
+            "",
+            style(heading, "bold"),
+            f"  with {plain(one.peer or 'nobody')}, for {plain(join(one.recipients))}",
+        ]
+        lines += [f"  {spoken.after_ms:>7} ms  {_MARKS[spoken.who]} {plain(spoken.words)}" for spoken in one.lines]
     return "\n".join(lines)
 
 

@@ -32,7 +32,8 @@ from pillarbox.events.types import (
 from pillarbox.kit.clock import SECOND, Millis
 from pillarbox.kit.ids import new_message_id
 from pillarbox.resources.suppression_reasons import Reason
-from pillarbox.store import outgoing, upstream_ids
+from pillarbox.store import conversations, outgoing, upstream_ids
+from pillarbox.store.conversations import ConversationRow
 from pillarbox.store.outgoing import Closing, OutgoingRow
 from pillarbox.store.plan import Plan
 from pillarbox.store.upstream_ids import UpstreamId
@@ -50,6 +51,7 @@ class Closed:
     closing: Closing
     events: tuple[Event, ...]
     links: tuple[UpstreamId, ...] = ()
+    conversations: tuple[ConversationRow, ...] = ()
 
 
 def close(
@@ -129,6 +131,9 @@ def close_attempts(group: Sequence[Closed]) -> Plan[list[bool]]:
     if attempted := [event for event in events if event.kind is not Kind.REJECT]:
         yield from record(attempted)
         yield from suppress(attempted)
+    kept = [row for closed, mine in zip(group, held, strict=True) if mine for row in closed.conversations]
+    if kept:
+        yield from conversations.keep(kept)
     if links := sorted({link for closed in group for link in closed.links}):
         yield from upstream_ids.link(links)
     return held

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import msgspec
@@ -25,11 +26,13 @@ from pillarbox.delivery.suppression import HeldBack, Key, held_back
 from pillarbox.delivery.terms import Terms, TermsBook
 from pillarbox.delivery.transform.headers import Undeliverable
 from pillarbox.delivery.transport.base import Attempt, Transport
+from pillarbox.delivery.transport.smtp_transcript import Conversations
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import SECOND, Clock, Millis
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import new_token
 from pillarbox.store import holds, messages, outgoing
+from pillarbox.store.conversations import ConversationRow
 from pillarbox.store.engine import Store
 from pillarbox.store.holds import Hold
 from pillarbox.store.messages import MessageRow
@@ -57,6 +60,10 @@ OUTCOMES = metrics.counter(
 IN_FLIGHT = metrics.gauge("delivery_attempts_in_flight", doc="Attempts that are being made at this moment.")
 
 _read_list = msgspec.json.Decoder(list[str]).decode
+
+
+def _write_list(addresses: Sequence[str]) -> str:
+    return msgspec.json.encode(addresses).decode()
 
 
 class _Claimed(NamedTuple):
@@ -272,12 +279,13 @@ class Worker:
         recipients = [address for address in _read_list(row.recipients) if address not in held]
         outcomes: Mapping[str, Outcome] = {}
         terms = await self._terms.of(message.scope, message.configuration_set)
+        began_at, said = self._clock.now(), Conversations()
         try:
             if _is_to_be_scanned(row) and (reason := await self._scan(given)):
                 self._tell(row, dict.fromkeys((*recipients, *held), "rejected"), reason)
                 return reject(row, reason, self._clock.now())
             if recipients:
-                outcomes = await self._outcomes(row, message, given, recipients, terms)
+                outcomes = await self._outcomes(row, message, given, recipients, terms, said)
         except _NotScanned as error:  # what nobody has looked at is not delivered
             self._log.exception("scan failed", message=row.message_id)
             outcomes = dict.fromkeys(recipients, Deferred(f"{_NOT_SCANNED} ({error})", ours=True))
@@ -287,11 +295,19 @@ class Worker:
         outcomes = {**outcomes, **held}
         site, now = self._preparer.site, self._clock.now()
         closed = close(row, outcomes, site.reporting_mta, now, terms.give_up_after)
+        if said.held:
+            closed = replace(closed, conversations=_kept(row, began_at, said))
         self._tell(row, {address: _NAMES[type(outcome)] for address, outcome in outcomes.items()}, closed.closing.why)
         return closed
 
     async def _outcomes(
-        self, row: OutgoingRow, message: MessageRow, given: bytes, recipients: Sequence[str], terms: Terms
+        self,
+        row: OutgoingRow,
+        message: MessageRow,
+        given: bytes,
+        recipients: Sequence[str],
+        terms: Terms,
+        said: Conversations,
     ) -> Mapping[str, Outcome]:
         transport = self._transports.get(row.transport)
         if transport is None:
@@ -315,6 +331,7 @@ class Worker:
             prepared.data,
             self._clock.now(),
             terms.tls_required,
+            said,
             upstream=hop.provider,
             configuration_set=message.configuration_set,
             mail=prepared.mail,
@@ -364,6 +381,14 @@ class Worker:
 def _is_to_be_scanned(row: OutgoingRow) -> bool:
     """Once, before the first attempt: and again for as long as the scanner could not look."""
     return row.attempts == 0 or _NOT_SCANNED in row.why
+
+
+def _kept(row: OutgoingRow, began_at: Millis, said: Conversations) -> tuple[ConversationRow, ...]:
+    key = (row.message_id, row.part, row.attempts + 1)
+    return tuple(
+        ConversationRow(*key, place, row.account, began_at, one.peer, _write_list(one.recipients), one.lines)
+        for place, one in enumerate(said.held)
+    )
 
 
 def _give_back(rows: Sequence[OutgoingRow]) -> Plan[list[None]]:

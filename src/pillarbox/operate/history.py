@@ -15,12 +15,14 @@ from pillarbox.operate.messages import Summary, summary_of
 from pillarbox.operate.queue import why_lane_closed
 from pillarbox.operate.sends import Send
 from pillarbox.operate.story import span, tell
-from pillarbox.store import events, messages, outgoing
+from pillarbox.store import conversations, events, messages, outgoing
+from pillarbox.store.conversations import ConversationRow
 from pillarbox.store.engine import Store
 from pillarbox.store.events import EventRow
 from pillarbox.store.outgoing import CaptureRow, OutgoingRow
 from pillarbox.store.plan import Plan
 
+_WHO = {">": "us", "<": "them", "*": "note"}
 _read_list = msgspec.json.Decoder(list[str]).decode
 _read_mail = msgspec.json.Decoder(MailFacts).decode
 
@@ -59,6 +61,24 @@ class Captured(msgspec.Struct, frozen=True):
     body: str
 
 
+class Spoken(msgspec.Struct, frozen=True):
+    """One line of a conversation: `after_ms` since the attempt began; `who` is `us`, `them`, or `note` for a remark."""
+
+    after_ms: Millis
+    who: str
+    words: str
+
+
+class Conversation(msgspec.Struct, frozen=True):
+    """What was said to one next hop in an attempt for these recipients."""
+
+    attempt: int
+    began_at: Millis
+    peer: str
+    recipients: list[str]
+    lines: list[Spoken]
+
+
 class History(msgspec.Struct, frozen=True):
     """All that is known of one message. `body` refers to the bytes as they were promised.
 
@@ -75,6 +95,7 @@ class History(msgspec.Struct, frozen=True):
     captured: list[Captured]
     body: str
     send: Send | None = None
+    conversations: list[Conversation] = msgspec.field(default_factory=list)
 
 
 async def of(store: Store, message_id: str, now: Millis, account: str = "") -> History:
@@ -137,12 +158,23 @@ def _history(message_id: str, now: Millis) -> Plan[History | None]:
         captured=captures,
         body=row.body,
         send=(yield from sends.read(row.send_id)) if row.send_id != row.message_id else None,
+        conversations=[_conversation(one) for one in (yield from conversations.of_message(message_id))],
     )
 
 
 def _waiting(row: OutgoingRow, now: Millis, closed: str) -> Waiting:
     why = why_waiting(row, now, closed)
     return Waiting(_read_list(row.recipients), row.transport, row.attempts, row.due_at, why)
+
+
+def _conversation(row: ConversationRow) -> Conversation:
+    lines = [_spoken(line) for line in row.lines.split("\n")]
+    return Conversation(row.attempt, row.began_at, row.peer, _read_list(row.recipients), lines)
+
+
+def _spoken(line: str) -> Spoken:
+    after_ms, who, words = line.split(" ", 2)
+    return Spoken(int(after_ms), _WHO[who], words)
 
 
 def _captured(row: CaptureRow) -> Captured:

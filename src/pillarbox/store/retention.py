@@ -41,7 +41,7 @@ def drop_bodies(before: Millis, most: int) -> Plan[int]:
 
 
 def drop_messages(scope: Scope, before: Millis, most: int) -> Plan[int]:
-    """Drop messages accepted before a time, with their recipients, captures and what upstreams call them."""
+    """Drop messages accepted before a time, with their recipients, captures, conversations and what upstreams call them."""
     rows = yield Rows(
         "SELECT message_id FROM messages m WHERE account = ? AND region = ? AND accepted_at < ?"
         " AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.message_id = m.message_id)"
@@ -50,7 +50,7 @@ def drop_messages(scope: Scope, before: Millis, most: int) -> Plan[int]:
         (*scope, before, most),
     )
     ids = [row[0] for row in rows]
-    for table in ("recipients", "captures", "upstream_ids", "first_hits", "messages"):
+    for table in ("recipients", "captures", "conversations", "upstream_ids", "first_hits", "messages"):
         yield from _delete(table, "message_id", ids)
     return len(ids)
 

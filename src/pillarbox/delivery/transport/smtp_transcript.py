@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import NamedTuple
 
+from pillarbox.delivery.transport.smtp_replies import printable
+
 OURS, THEIRS, NOTE = ">", "<", "*"
 MOST = 8 * 1024  # characters of an attempt
 _LONGEST_LINE = 600
@@ -62,7 +64,7 @@ class Conversations:
 
     def _line(self, at: float, who: str, words: str) -> str:
         shown = words if len(words) <= _LONGEST_LINE else f"{words[:_LONGEST_LINE]}…"
-        return f"{max(0, round((at - self._began_at) * 1000))} {who} {shown}"
+        return f"{max(0, round((at - self._began_at) * 1000))} {who} {printable(shown)}"
 
 
 def _bounded(lines: list[str], most: int) -> str:

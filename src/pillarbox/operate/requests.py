@@ -22,7 +22,6 @@ from pillarbox.operate import (
     queue,
     sends,
     statistics,
-    tracking,
     upstream,
 )
 from pillarbox.operate.desk import Desk
@@ -239,17 +238,6 @@ class ResumeMail(_Request, frozen=True, tag="queue.resume"):
     what: What
 
 
-class RetryMail(_Request, frozen=True, tag="queue.retry"):
-    """Answered by how many deliveries are tried now."""
-
-    what: What
-
-
-class ListUpstreams(_Request, frozen=True, tag="upstreams.list"):
-    """Answered by a list of `upstream.Seen`."""
-
-
-class CheckUpstream(_Request, frozen=True, tag="upstreams.check"):
 class ShowStatistics(_Request, frozen=True, tag="stats"):
     """Answered by `statistics.Report`."""
 
@@ -280,6 +268,17 @@ class StopCountingByTag(_Request, frozen=True, tag="stats.untag"):
     tag: str
 
 
+class RetryMail(_Request, frozen=True, tag="queue.retry"):
+    """Answered by how many deliveries are tried now."""
+
+    what: What
+
+
+class ListUpstreams(_Request, frozen=True, tag="upstreams.list"):
+    """Answered by a list of `upstream.Seen`."""
+
+
+class CheckUpstream(_Request, frozen=True, tag="upstreams.check"):
     """Answered by `upstream.Seen`."""
 
     name: str
@@ -316,6 +315,11 @@ Request = (
     | PauseMail
     | ResumeMail
     | RetryMail
+    | ShowStatistics
+    | CountAgain
+    | StillToCount
+    | CountByTag
+    | StopCountingByTag
     | ListUpstreams
     | CheckUpstream
 )
@@ -329,11 +333,6 @@ class ServerStatus(msgspec.Struct, frozen=True):
 
     endpoint: str
     dev: bool
-    | ShowStatistics
-    | CountAgain
-    | StillToCount
-    | CountByTag
-    | StopCountingByTag
 
 
 async def answer(desk: Desk, request: Request) -> Any:
@@ -392,6 +391,8 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await queue.resume(desk, what)
         case RetryMail(what):
             return await queue.retry(desk, what)
+        case ShowStatistics() | CountAgain() | StillToCount() | CountByTag() | StopCountingByTag():
+            return await _of_statistics(desk, request)
         case ListUpstreams():
             return await upstream.list_all(desk)
         case CheckUpstream(name):
@@ -409,8 +410,6 @@ async def _of_addresses(desk: Desk, request: _OfAddresses) -> Any:
         case PutSuppressed(_, _, records):
             return await address_lists.put(desk, scope, records)
         case RemoveSuppressed(_, _, records):
-        case ShowStatistics() | CountAgain() | StillToCount() | CountByTag() | StopCountingByTag():
-            return await _of_statistics(desk, request)
             return await address_lists.remove(desk, scope, records)
         case PutContacts(_, _, name, records):
             return await address_lists.put_contacts(desk, scope, name, records)

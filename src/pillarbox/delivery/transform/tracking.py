@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from pillarbox.delivery.tracking import Tracking
-from pillarbox.kit.headers import codec_for, contains_ascii, read_parameters, splice, value_of
+from pillarbox.delivery.transform.shown_parts import shown_parts
+from pillarbox.kit.headers import codec_for, contains_ascii, splice
 from pillarbox.kit.html_links import Anchor, Scan, scan
 from pillarbox.kit.mime import (
     Part,
@@ -23,7 +24,6 @@ from pillarbox.kit.mime import (
     has_long_line,
     quoted_printable_binary,
     quoted_printable_text,
-    walk,
 )
 from pillarbox.kit.tracking_links import LONGEST_TARGET, can_be_tracked
 
@@ -31,8 +31,6 @@ MOST_LINKS = 250
 PLACEHOLDER = b"{{ses:openTracker}}"
 _PIXEL = '<img alt="" src="{url}" style="display: none; width: 1px; height: 1px;">'
 _TAG = re.compile(r"([A-Za-z0-9_-]+):([A-Za-z0-9_-]+)")
-# Their parts are covered by a signature, cannot be read, or belong to another message.
-_CLOSED = frozenset(("multipart/signed", "multipart/encrypted", "message/rfc822"))
 _PGP = b"-----BEGIN PGP "
 # Charsets in which a byte below 128 is not always the ASCII character.
 _SHIFTING = ("iso2022", "hz", "utf-7")
@@ -67,27 +65,11 @@ def with_tracking(raw: bytes, message_id: str, tracking: Tracking) -> bytes:
 
 
 def _documents(raw: bytes) -> Iterator[_Document]:
-    closed_until = 0
-    for part in walk(raw):
-        if part.start < closed_until:
-            continue
-        if part.content_type in _CLOSED:
-            closed_until = part.end
-        elif part.content_type == "text/html" and _is_shown(raw, part):
-            document = _read(raw, part)
-            if document is not None and _PGP not in document.content:
-                yield document
-
-
-def _is_shown(raw: bytes, part: Part) -> bool:
-    """An attachment stays as it is; so does what is disposed of in a way that is not known, as RFC 2183 has it.
-
-    https://www.rfc-editor.org/rfc/rfc2183#section-2.8
-    """
-    for field in part.fields:
-        if field.name == "content-disposition":
-            return read_parameters(value_of(raw, field))[0] in ("", "inline")
-    return True
+    for part in shown_parts(raw, ("text/html",)):
+        document = _read(raw, part)
+        # Where no blank line ends its header, what is put into a part could be taken for more of the header.
+        if document is not None and _PGP not in document.content and raw.endswith(b"\r\n\r\n", 0, part.start):
+            yield document
 
 
 def _read(raw: bytes, part: Part) -> _Document | None:

@@ -1,9 +1,11 @@
 """Links and pixel are set where they belong, and nothing else of a message changes."""
 
+import base64
 import email
 import re
 from email.message import Message
 from pathlib import Path
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 
 from pillarbox.delivery.tracking import Tracking
 from pillarbox.delivery.transform.tracking import MOST_LINKS, with_tracking
-from pillarbox.kit.mime import has_long_line, in_crlf_lines
+from pillarbox.kit.mime import decoded, has_long_line, in_crlf_lines, walk
 from pillarbox.kit.tracking_links import Link, Pixel, TrackingLinks
 from tests.support import marked_mail
 from tests.support.html_tokens import Token, anchors, tokens
@@ -114,6 +116,25 @@ def test_a_line_that_grows_too_long_changes_the_encoding_of_its_part() -> None:
     assert left.count(b"Content-Transfer-Encoding") == 1
     assert not has_long_line(left)
     assert len(links_of(body_of(left).decode())) == 20
+
+
+@pytest.mark.parametrize("head", [b"Content-Type: text/html\r\n", b"Content-Type: text/html\r\n<p>no header\r\n"])
+def test_nothing_is_put_where_a_header_may_still_go_on(head: bytes) -> None:
+    assert with_tracking(head, ID, BOTH) == head
+
+
+@pytest.mark.parametrize("encoding", ["7bit", "quoted-printable", "base64"])
+@pytest.mark.parametrize(
+    "filling", [b'<a href="http://a.example/">x</a>\r\n', b"{{ses:openTracker}}\r\n", b"<a =3D\r\n", b"=\r\n"]
+)
+def test_a_message_made_to_cost_much_costs_little(filling: bytes, encoding: str) -> None:
+    document = filling * (800_000 // len(filling))
+    body = base64.encodebytes(document).replace(b"\n", b"\r\n") if encoding == "base64" else document
+    raw = b"Content-Type: text/html\r\nContent-Transfer-Encoding: %b\r\n\r\n%b" % (encoding.encode(), body)
+    began = process_time()
+    with_tracking(raw, ID, BOTH)
+
+    assert process_time() - began < 4
 
 
 def test_links_are_counted_for_each_target() -> None:
@@ -237,6 +258,17 @@ def _without_targets(token: Token) -> Token:
     ).map(b"".join)
 )
 def test_no_message_is_too_odd(raw: bytes) -> None:
-    left = with_tracking(in_crlf_lines(raw), ID, BOTH)
+    raw = in_crlf_lines(raw)
 
-    assert with_tracking(in_crlf_lines(raw), ID, BOTH) == left
+    left = with_tracking(raw, ID, BOTH)
+
+    assert not has_long_line(left)
+    assert [part[0] for part in parts_of(left)] == [part[0] for part in parts_of(raw)]
+    assert [part for part in parts_of(left) if part[0] != "text/html"] == [
+        part for part in parts_of(raw) if part[0] != "text/html"
+    ]
+
+
+def parts_of(raw: bytes) -> list[tuple[str, bytes]]:
+    """Return the type of each part and the content of those without parts."""
+    return [(part.content_type, b"" if part.has_parts else decoded(raw, part)) for part in walk(raw)]

@@ -171,7 +171,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dev_really_send: bool = False
     public_url: str = ""
     sns_cert_url: str = ""
-    tracking_url: str = ""
+    tracking_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[A-Za-z0-9.:\[\]-]+/?)?$")] = ""
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     click_query: Literal["keep", "drop"] = "keep"
     bot_rules: str = ""

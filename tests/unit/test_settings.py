@@ -132,7 +132,9 @@ def test_mail_for_the_operator_never_goes_round(tmp_path: Path, address: str, wh
     assert of(tmp_path, f'{ours}operator_address = "ops@example.com"\n').operator_address == "ops@example.com"
 
 
-@pytest.mark.parametrize("url", ["click.example.com", "https://click.example.com/path", "ftp://click.example.com", "//x"])
+@pytest.mark.parametrize(
+    "url", ["click.example.com", "https://click.example.com/path", "ftp://click.example.com", "//x"]
+)
 def test_tracked_links_lead_to_a_host_and_nothing_else(tmp_path: Path, url: str) -> None:
     with pytest.raises(SettingsError, match="tracking_url"):
         of(tmp_path, f'tracking_url = "{url}"\n')

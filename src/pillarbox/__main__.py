@@ -20,6 +20,7 @@ _FAMILIES = {
         "Senders that mail may come from.",
         {"list": "list_", "vouch": "vouch", "check": "check", "ed25519": "ed25519"},
     ),
+    "tracking": ("Domains for tracked links.", {"check": "check", "keys": "keys"}),
     "dns": ("The records of the service domain.", {"zone": "zone"}),
     "account": (
         "Accounts in and out of the sandbox, and how much they may send.",

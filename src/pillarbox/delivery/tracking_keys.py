@@ -17,4 +17,9 @@ _YEARS_READ = 10
 
 async def load(store: Store, keyring: Keyring, now: Millis) -> TrackingLinks:
     """Open the keys of the last years; Unavailable when the keyring is not the one that sealed them."""
-    return TrackingLinks(await yearly_keys.load(store, keyring, "tracking", _YEARS_READ, now))
+    return TrackingLinks(await opened(store, keyring, now))
+
+
+async def opened(store: Store, keyring: Keyring, now: Millis) -> dict[int, bytes]:
+    """Return the keys themselves, by their numbers, the one that signs last."""
+    return await yearly_keys.load(store, keyring, "tracking", _YEARS_READ, now)

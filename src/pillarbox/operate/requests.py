@@ -22,6 +22,7 @@ from pillarbox.operate import (
     queue,
     sends,
     statistics,
+    tracking,
     upstream,
 )
 from pillarbox.operate.desk import Desk
@@ -115,6 +116,17 @@ class AddEd25519(_Request, frozen=True, tag="identities.ed25519"):
     name: str
     account: str
     region: str
+
+
+class CheckTracking(_Request, frozen=True, tag="tracking.check"):
+    """`host` is the one of this server's own tracked links. Answered by `tracking.DomainReport`."""
+
+    domain: str
+    host: str
+
+
+class ShowTrackingKeys(_Request, frozen=True, tag="tracking.keys"):
+    """Answered by keys in hex, by their numbers."""
 
 
 class ShowZone(_Request, frozen=True, tag="dns.zone"):
@@ -294,6 +306,8 @@ Request = (
     | CheckIdentity
     | AddEd25519
     | ShowZone
+    | CheckTracking
+    | ShowTrackingKeys
     | ListReviews
     | DecideProduction
     | ShowQuota
@@ -362,6 +376,10 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await identities.check(desk, name, account, region)
         case AddEd25519(name, account, region):
             return await identities.add_ed25519(desk, name, account, region)
+        case CheckTracking(domain, host):
+            return await tracking.check(domain, host, desk.names)
+        case ShowTrackingKeys():
+            return await tracking.keys(desk.store, desk.keyring, desk.clock.now())
         case ShowZone():
             return await dns_zone.zone(desk)
         case ListMessages(wanted):

@@ -4,7 +4,7 @@ Pure: clock readings are arguments. Limits live in rows (store/pace.py) that all
 processes share; delivery/pacer.py reads and writes them. A pace is additive
 increase, multiplicative decrease: halved once for each time the provider is
 pushed too hard, then raised by a twentieth of what was too fast, and forgotten
-when twice of that has been fine.
+when twice of that has been fine, or all that the provider itself allows.
 """
 
 import math
@@ -15,7 +15,8 @@ from pillarbox.store.pace import Limits
 
 AHEAD: Millis = SECOND // 4  # so long before it begins, time can be leased
 RAISE_EVERY: Millis = 10 * SECOND
-FIRST_REST: Millis = 30 * SECOND
+_MOMENT: Millis = SECOND
+_FIRST_REST: Millis = 30 * SECOND
 _LONGEST_REST: Millis = 15 * MINUTE
 _REMEMBERED_FOR: Millis = DAY
 _SLOWEST = 0.05
@@ -47,20 +48,22 @@ def opens_at(limits: Limits) -> Millis:
     return max(limits.not_before, limits.held_until)
 
 
-def slowed(limits: Limits, use: Use, reply: str, now: Millis, first_rest: Millis = FIRST_REST) -> Limits:
-    """Return the limits after the far side said that this was too fast; it rests for `first_rest` the first time.
+def slowed(limits: Limits, use: Use, reply: str, now: Millis) -> Limits:
+    """Return the limits after the far side said that this was too fast.
 
+    One that tells its rate beforehand says with that only that others use their part of it now: a moment's rest is
+    enough, and the pace neither falls to nothing nor takes long to come back.
     Attempts that began before the last slowing were answered to the old pace: they say nothing of the new one.
     """
     if use.began_at <= limits.slowed_at:
         return limits
     rate = rate_of(limits) or max(use.rate, _LEAST_KNOWN_RATE)
     connections = connections_of(limits) or use.connections
-    rest = min(first_rest * 2**limits.throttles, _LONGEST_REST)
+    rest = _MOMENT if limits.far_rate else min(_FIRST_REST * 2**limits.throttles, _LONGEST_REST)
     return limits._replace(
-        rate=max(rate / 2, _SLOWEST),
+        rate=max(rate / 2, _SLOWEST, limits.far_rate / _STEPS_BACK),
         connections=max(connections // 2, 1),
-        step=rate / _STEPS_BACK,
+        step=max(rate, limits.far_rate) / _STEPS_BACK,
         not_before=now + rest,
         throttles=min(limits.throttles + 1, 10),
         slowed_at=now,
@@ -88,7 +91,7 @@ def raised(limits: Limits, good: int, now: Millis) -> Limits:
     if not good or good < rate_of(limits) * since / SECOND / 2:
         return limits
     rate = limits.rate + limits.step
-    if rate >= 2 * _STEPS_BACK * limits.step:
+    if rate >= (limits.far_rate or 2 * _STEPS_BACK * limits.step):
         return forgotten(limits)
     return limits._replace(rate=rate, connections=limits.connections + 1, throttles=0)
 

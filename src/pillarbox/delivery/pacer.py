@@ -15,7 +15,6 @@ from pillarbox.delivery.lanes import OTHER_SES, Hop, Lane
 from pillarbox.delivery.outcome import Deferred, Outcome, Postponed
 from pillarbox.delivery.pace import (
     AHEAD,
-    FIRST_REST,
     Budget,
     Use,
     connections_of,
@@ -250,11 +249,7 @@ class Pacer:
         THROTTLED.labels(*hop).inc()
         since, count = self._seen.get(hop, (now, 0))
         use = Use(count * SECOND / max(now - since, SECOND), self._in_hand[hop], began_at)
-        # Another SES tells its rate beforehand: when that was too fast after all, a moment mends it.
-        rest = SECOND if hop.egress == OTHER_SES else FIRST_REST
-        after, _ = await self._store.write(
-            pace.change, *hop, lambda limits: (slowed(limits, use, reply, now, rest), None)
-        )
+        after, _ = await self._store.write(pace.change, *hop, lambda limits: (slowed(limits, use, reply, now), None))
         self._limits[hop] = after
         self._leases.pop(hop, None)
         self._log.info(

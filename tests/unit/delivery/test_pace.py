@@ -175,10 +175,25 @@ def test_what_the_far_side_allows_is_a_ceiling_that_stays() -> None:
     limits = set_by_far_side(set_by_hand(FREE, 30.0, None), 14.0)
     assert rate_of(limits) == 14.0
 
-    throttled = slowed(limits, BUSY, "429 too fast", NOON + 1, SECOND)
+    throttled = slowed(limits, BUSY, "429 too fast", NOON + 1)
     assert rate_of(throttled) == 7.0 and throttled.not_before == NOON + 1 + SECOND
     assert rate_of(forgotten(throttled)) == 14.0
     assert rate_of(set_by_far_side(limits, 0.0)) == 30.0, "without a quota only the hand sets one"
+
+
+def test_a_pace_that_is_known_comes_back_soon_however_often_others_use_it() -> None:
+    limits, now = set_by_far_side(FREE, 20.0), NOON
+    for _ in range(20):
+        now = limits.not_before + MINUTE
+        limits = slowed(limits, BUSY._replace(began_at=now), "429 too fast", now)
+        assert limits.not_before == now + SECOND
+    assert rate_of(limits) == 1.0
+
+    steps = 0
+    while limits.rate:
+        now, steps = now + RAISE_EVERY + SECOND, steps + 1
+        limits = raised(limits, 1000, now)
+    assert steps == 19 and rate_of(limits) == 20.0
 
 
 def test_a_hold_lasts_as_long_as_who_looked_last_says() -> None:

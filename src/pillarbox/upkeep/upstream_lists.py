@@ -98,7 +98,7 @@ def take_page(
     rows = []
     for address, reason in page.items():
         before, here = known.get(_mark_of(name, address)), listed.get((*scope, _OF_THE_ACCOUNT, address))
-        brought = before.brought if before else here is None
+        brought = here is None or (before is not None and before.brought)
         if here is None or (brought and here != reason):
             rows.append(SuppressedRow(*scope, _OF_THE_ACCOUNT, address, reason.value, "", "", now))
         document = msgspec.json.encode(Mark(state.round, brought)).decode()

@@ -4,11 +4,13 @@ import msgspec
 import pytest
 
 from pillarbox.delivery.close import close, reject
-from pillarbox.delivery.outcome import Deferred, Delivered, Refused
+from pillarbox.delivery.outcome import Accepted, Deferred, Delivered, Postponed, Refused, Suppressed
 from pillarbox.delivery.retry import GIVE_UP_AFTER
 from pillarbox.events.types import Bounce, Complaint, Delivery, DeliveryDelay, Kind, Reject
 from pillarbox.kit.clock import MINUTE
+from pillarbox.resources.suppression_reasons import Reason
 from pillarbox.store.outgoing import OutgoingRow
+from pillarbox.store.upstream_ids import UpstreamId
 
 NOON = 1_790_000_000_000
 MTA = "mta.example.org"
@@ -115,3 +117,41 @@ def test_the_events_of_one_attempt_have_names_of_their_own() -> None:
 
     names = [event.event_id for event in (*closed.events, *later.events)]
     assert len(set(names)) == 3
+
+
+def test_what_another_ses_accepted_is_linked_and_not_yet_delivered() -> None:
+    taken = Accepted("250 accepted", "eu", "0102-x")
+    closed = close(row("a@x", "b@x"), {"a@x": taken, "b@x": taken}, MTA, NOON)
+
+    assert closed.events == () and closed.closing.recipients is None
+    assert closed.links == (UpstreamId("eu", "0102-x", "m1", NOON),)
+
+
+def test_what_is_postponed_is_no_attempt_no_event_and_never_given_up() -> None:
+    later = NOON + 2 * GIVE_UP_AFTER
+    closed = close(row("a@x"), {"a@x": Postponed("too fast", 1.0, throttled=True)}, MTA, later)
+
+    assert closed.events == ()
+    assert (closed.closing.recipients, closed.closing.why) == ('["a@x"]', "too fast")
+    assert (closed.closing.due_at, closed.closing.tries, closed.closing.lane) == (later + 1000, 0, "")
+
+
+def test_behind_a_closed_lane_mail_is_due_at_once() -> None:
+    closed = close(row("a@x"), {"a@x": Postponed("used up", 120.0, closed=True)}, MTA, NOON)
+
+    assert (closed.closing.due_at, closed.closing.tries) == (NOON, 0)
+
+
+def test_what_one_upstream_does_not_take_waits_in_the_lane_of_the_next() -> None:
+    given = row("a@x")._replace(lane="1/us-east-1/ses/eu", transport="ses")
+    closed = close(given, {"a@x": Postponed("paused", provider="us")}, MTA, NOON)
+
+    assert (closed.closing.lane, closed.closing.due_at) == ("1/us-east-1/ses/us", NOON)
+
+
+def test_an_attempt_that_made_events_counts_though_others_are_postponed() -> None:
+    outcomes = {"a@x": Suppressed(Reason.BOUNCE), "b@x": Postponed("too fast", 1.0, throttled=True)}
+    closed = close(row("a@x", "b@x"), outcomes, MTA, NOON)
+
+    assert [event.kind for event in closed.events] == [Kind.BOUNCE]
+    assert (closed.closing.recipients, closed.closing.tries) == ('["b@x"]', 1), "events are known by their attempt"

@@ -38,6 +38,7 @@ _ATTRIBUTES = re.compile(
         b"_", _SPACE
     )
 )
+_STRAY_VALUE = re.compile(rb"[_/]*+=".replace(b"_", _SPACE))
 _SCRIPT_STEP = re.compile(rb"(?i:<!--|-->|</?script(?=[_/>]))".replace(b"_", _SPACE))
 _TEXT_END = {
     name: re.compile(rb"(?i:</%b(?=[_/>]))".replace(b"_", _SPACE) % name)
@@ -102,11 +103,11 @@ def _anchor(document: bytes, start: int, end: int) -> list[Anchor]:
         if name == b"href":
             href = href or _value(found)
         elif name in (NO_TRACK, TAGS):
-            removals.append(_removal(document, found))
+            removals += _removal(document, found)
             is_tracked = is_tracked and name != NO_TRACK
             if name == TAGS and tags is None:
                 tags = _text(document, _value(found))
-    if href is None and not removals:
+    if href is None and tags is None and is_tracked:
         return []
     place = href or (end, end)
     return [Anchor(*place, _text(document, place), is_tracked, tags or "", tuple(removals))]
@@ -116,10 +117,15 @@ def _value(found: re.Match[bytes]) -> tuple[int, int]:
     return found.span(found.lastindex) if found.lastindex and found.lastindex > 2 else (found.end(), found.end())
 
 
-def _removal(document: bytes, found: re.Match[bytes]) -> tuple[int, int]:
-    """An attribute goes with the space in front of it, unless what follows would then join what stands there."""
+def _removal(document: bytes, found: re.Match[bytes]) -> list[tuple[int, int]]:
+    """An attribute goes with the space in front of it, unless what follows would then join what stands there.
+
+    Where a stray `=` follows, it stays: what stands in front of it would get a value.
+    """
+    if _STRAY_VALUE.match(document, found.end()):
+        return []
     alone = document[found.end() : found.end() + 1] in (b" ", b"\t", b"\n", b"\f", b"\r", b">")
-    return (found.start() if alone else found.start(2)), found.end()
+    return [(found.start() if alone else found.start(2), found.end())]
 
 
 def _text_end(document: bytes, name: bytes, at: int) -> int | None:

@@ -191,6 +191,12 @@ def test_the_same_message_is_rewritten_in_the_same_way_again() -> None:
     assert with_tracking(raw, ID, BOTH) == with_tracking(raw, ID, BOTH)
 
 
+def test_an_attribute_stays_where_another_would_get_its_value() -> None:
+    document = '<a download ses:no-track ="x" href="http://a.example/">x</a>'
+
+    assert tracked(document, CLICKS) == document
+
+
 def test_a_placeholder_in_a_tag_that_is_removed_goes_with_it() -> None:
     left = tracked('<a ses:tags="{{ses:openTracker}}" href="http://a.example/">x</a>')
 

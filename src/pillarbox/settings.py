@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 PREFIX = "PILLARBOX_"
-_TABLES = ("smarthost", "mx")
+_TABLES = ("smarthost", "mx", "s3")
 _SECRETS = ("access_key_id", "secret_access_key", "session_token")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _STAYS_HERE = frozenset({"capture", "simulator"})
@@ -97,6 +97,16 @@ class MxSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def versions(self) -> frozenset[int]:
         """The versions of the Internet protocol by which mail may leave."""
         return frozenset({"both": {4, 6}, "ipv4": {4}, "ipv6": {6}}[self.families])
+
+
+class S3Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `[s3]` table: from where import jobs read, and which account may from which bucket."""
+
+    endpoint: str
+    access_key_id: str
+    secret_access_key: str
+    region: str = "us-east-1"
+    buckets: dict[str, str] = {}
 
 
 class PoolSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -189,6 +199,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dns_validates: bool = False
     bodies_days: Days = 30
     history_days: Days = 180
+    least_free_bytes: Annotated[int, msgspec.Meta(ge=0)] = 256 * 1024 * 1024
     metrics_token: str = ""
     sigv3: bool = False
     signature_window_seconds: int = 900
@@ -199,6 +210,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     routes: tuple[RouteSetting, ...] = ()
     smarthost: SmarthostSetting | None = None
     mx: MxSetting | None = None
+    s3: S3Setting | None = None
     upstreams: tuple[UpstreamSetting, ...] = ()
     pools: dict[Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")], PoolSetting] = {}
 

@@ -38,6 +38,7 @@ from pillarbox.edge.unsubscribe import UnsubscribePages
 from pillarbox.edge.verification import VerificationPages
 from pillarbox.edge.watched import WatchedAuthenticator, WatchedLogins
 from pillarbox.kit.clock import Clock
+from pillarbox.kit.disk import Room
 from pillarbox.kit.ids import REGIONS
 from pillarbox.pubsub.signing import Signer
 from pillarbox.resources.account import Quota
@@ -99,6 +100,7 @@ def services_of(listening: Listening, clock: Clock) -> Services:
             quota=quota if enforced else None,
         ),
         route,
+        Room(settings.folder, settings.least_free_bytes, clock),
     )
     return Services(
         store=store,
@@ -116,6 +118,7 @@ def services_of(listening: Listening, clock: Clock) -> Services:
         verify_at_once=settings.dev,
         quota=quota,
         pools=listening.pools,
+        import_buckets=settings.s3.buckets if settings.s3 else {},
     )
 
 

@@ -4,6 +4,7 @@ Pure. Called by smtp.py.
 https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-smtp.html
 """
 
+from pillarbox.kit.disk import NoRoom
 from pillarbox.kit.errors import Denied, Refusal, Unavailable
 from pillarbox.resources.configuration_sets import ConfigurationSetMissing
 from pillarbox.sending import policy
@@ -16,6 +17,8 @@ TOO_MANY_CONNECTIONS = "421 Too many concurrent SMTP connections"
 CLOSING = "421 Service closing transmission channel"
 NOT_NOW = "451 Temporary service failure"
 TIMED_OUT = "451 4.4.2 Timeout waiting for data from client."
+# https://www.rfc-editor.org/rfc/rfc3463#section-3.4 X.3.1: mail system full.
+NO_ROOM = "452 4.3.1 Insufficient system storage"
 TOO_MANY_RECIPIENTS = "452 Too many recipients"
 NO_LOGIN_NOW = "454 Temporary authentication failure"
 LINE_TOO_LONG = "500 Command line too long"
@@ -39,6 +42,7 @@ BAD_PARAMETER = "555 Parameters not recognized or not implemented"
 
 # The first class that fits decides, so a class stands before what it derives from.
 _REPLY_FOR: tuple[tuple[type[BaseException], str], ...] = (
+    (NoRoom, NO_ROOM),
     (Unavailable, NOT_NOW),
     (policy.RateExceeded, "454 Throttling failure: {why}"),
     (policy.DailyQuotaExceeded, "454 Throttling failure: {why}"),

@@ -15,6 +15,7 @@ from pillarbox.events.record import record
 from pillarbox.events.types import Event, MailFacts
 from pillarbox.kit import metrics
 from pillarbox.kit.clock import DAY, Millis
+from pillarbox.kit.disk import Room
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.ids import Scope, new_message_id
 from pillarbox.kit.simulated import is_simulated
@@ -260,17 +261,22 @@ def _quota_uses(promises: Sequence[Promise]) -> list[tuple[str, str, Millis, int
 
 
 class Sender:
-    """Answers a door only after the promise is on disk; raises what stood against it."""
+    """Answers a door only after the promise is on disk; raises what stood against it.
+
+    With a `room`, NoRoom is raised when the disk has too little of it left, before anything is promised.
+    """
 
     def __init__(
         self,
         store: Store,
         standings: Standings,
         route: Route,
+        room: Room | None = None,
     ) -> None:
         self._store = store
         self._standings = standings
         self._route = route
+        self._room = room
         self._shut = ShutAccounts()
 
     async def send(self, draft: Draft, now: Millis) -> str:
@@ -316,6 +322,8 @@ class Sender:
         return next((reason for reason in reasons if reason), None)
 
     async def _promises(self, drafts: Sequence[Draft], now: Millis) -> list[Promise | str | Exception]:
+        if self._room:
+            self._room.check()
         envelopes = await _read_each(drafts)
         answered = await self._answered(drafts, envelopes, now)
         made: list[Promise | str | Exception] = []

@@ -4,7 +4,7 @@ Made by edge/gateway.py for each request; handed to every operation.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pillarbox.kit.clock import Millis
@@ -37,6 +37,7 @@ class Services:
     quota: Quota
     pools: Pools
     verify_at_once: bool  # dev mode: an identity is verified when it is created
+    import_buckets: Mapping[str, str] = field(default_factory=dict)  # which account may import from which bucket
 
 
 @dataclass(slots=True, frozen=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -23,12 +23,15 @@ from pillarbox.events.follow import Follower
 from pillarbox.kit import log
 from pillarbox.kit.clock import Clock
 from pillarbox.kit.net import Outside
+from pillarbox.kit.s3 import Objects
 from pillarbox.pubsub.deliver import Deliverer
 from pillarbox.pubsub.queue_sweep import QueueSweep
 from pillarbox.pubsub.signing import Signer
 from pillarbox.sending.expand import Expander
+from pillarbox.settings import Settings
 from pillarbox.stats.follow import count
 from pillarbox.upkeep.identity_checks import IdentityChecks
+from pillarbox.upkeep.import_jobs import ImportJobs
 from pillarbox.upkeep.retention import Kept, Retention
 from pillarbox.upkeep.retry_keys import RetryKeySweep
 from pillarbox.upkeep.runner import Runner
@@ -79,8 +82,16 @@ async def background(
         Runner(store, Retention(store, Kept(settings.bodies_days, settings.history_days), clock), clock).run(),
         Runner(store, UpstreamQuotas(store, upstreams), clock).run(),
         Runner(store, UpstreamLists(store, listed_here(settings, upstreams)), clock).run(),
+        *(Runner(store, ImportJobs(store, one, clock), clock).run() for one in _objects(settings)),
         *(Runner(store, poller, clock).run() for poller in pollers(listening, clock, running)),
     ]
+
+
+def _objects(settings: Settings) -> Iterator[Objects]:
+    """Yield from where import jobs read, if the operator has given anything."""
+    if settings.s3 is not None:
+        given = settings.s3
+        yield Objects(given.endpoint, given.region, given.access_key_id, given.secret_access_key)
 
 
 @asynccontextmanager

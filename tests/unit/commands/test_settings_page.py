@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from pillarbox.settings import MxSetting, Settings, SmarthostSetting, UpstreamSetting
+from pillarbox.settings import MxSetting, S3Setting, Settings, SmarthostSetting, UpstreamSetting
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
 WORDS = {"": "empty", (): "none"}
@@ -34,6 +34,11 @@ def test_the_page_tells_every_setting_of_the_smarthost() -> None:
 
 def test_the_page_tells_every_setting_of_direct_delivery() -> None:
     assert told_by_the_page(r"mx\.") == defaults_of(MxSetting)
+
+
+def test_the_page_tells_every_setting_of_import_jobs() -> None:
+    required = dict.fromkeys(("endpoint", "access_key_id", "secret_access_key"), "required")
+    assert told_by_the_page(r"s3\.") == {**defaults_of(S3Setting), **required}
 
 
 def test_the_page_tells_every_setting_of_an_upstream() -> None:

@@ -119,7 +119,6 @@ def services_of(listening: Listening, clock: Clock) -> Services:
         quota=quota,
         pools=listening.pools,
         import_buckets=settings.s3.buckets if settings.s3 else {},
-        import_buckets=settings.s3.buckets if settings.s3 else {},
     )
 
 

@@ -278,6 +278,20 @@ MUTANTS = [
         "LinkState.OPEN",
         "tests/unit/edge/test_verification.py::test_an_expired_link_says_so_and_verifies_nothing",
     ),
+    Mutant(
+        "a link leads only where the mail said",
+        "kit/tracking_links.py",
+        "        mac.update(content)\n",
+        "",
+        "tests/unit/kit/test_tracking_links.py::test_a_mangled_link_leads_where_it_did_or_nowhere",
+    ),
+    Mutant(
+        "what its sender has signed is not rewritten",
+        "delivery/transform/shown_parts.py",
+        "if part.content_type in _CLOSED:",
+        "if not part:",
+        "tests/unit/delivery/transform/test_tracking.py::test_a_message_keeps_all_that_is_no_link",
+    ),
 ]
 
 

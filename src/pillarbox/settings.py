@@ -109,16 +109,6 @@ class S3Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     buckets: dict[str, str] = {}
 
 
-class S3Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The `[s3]` table: from where import jobs read, and which account may from which bucket."""
-
-    endpoint: str
-    access_key_id: str
-    secret_access_key: str
-    region: str = "us-east-1"
-    buckets: dict[str, str] = {}
-
-
 class PoolSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One `[pools.NAME]` table: where mail leaves from by `mx` when its configuration set names this pool."""
 

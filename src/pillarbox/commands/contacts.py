@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from pillarbox.commands.importing import import_file, is_json
 from pillarbox.commands.reach import HERE, Place, ask
 from pillarbox.operate.keys import FIRST_ACCOUNT
-from pillarbox.operate.requests import PutContacts, RemoveContacts
+from pillarbox.operate.list_requests import PutContacts, RemoveContacts
 from pillarbox.resources.import_files import BadRecord, read_contacts
 
 

@@ -12,7 +12,7 @@ from pillarbox.commands.printing import moment, say, say_json, table
 from pillarbox.commands.reach import HERE, CommandError, Place, ask
 from pillarbox.operate.address_lists import Listed, Page
 from pillarbox.operate.keys import FIRST_ACCOUNT
-from pillarbox.operate.requests import ListSuppressed, PutSuppressed, RemoveSuppressed
+from pillarbox.operate.list_requests import ListSuppressed, PutSuppressed, RemoveSuppressed
 from pillarbox.resources.import_files import BadRecord, SuppressedRecord, read_suppressed
 from pillarbox.resources.suppression_reasons import Reason
 

@@ -11,13 +11,13 @@ import msgspec
 from pillarbox.kit.ids import Scope
 from pillarbox.operate import (
     accounts,
-    address_lists,
     audit,
     dead_letters,
     dns_zone,
     history,
     identities,
     keys,
+    list_requests,
     messages,
     queue,
     sends,
@@ -26,10 +26,10 @@ from pillarbox.operate import (
     upstream,
 )
 from pillarbox.operate.desk import Desk
+from pillarbox.operate.list_requests import ListRequest
 from pillarbox.operate.messages import Wanted
 from pillarbox.operate.queue import What
 from pillarbox.operate.statistics import Asked
-from pillarbox.resources.import_files import ContactRecord, SuppressedRecord
 
 
 class _Request(msgspec.Struct, frozen=True, tag_field="request"):
@@ -159,49 +159,6 @@ class ListAudit(_Request, frozen=True, tag="audit"):
     most: int = 100
 
 
-class ListSuppressed(_Request, frozen=True, tag="suppression.list"):
-    """Answered by an `address_lists.Page`."""
-
-    account: str
-    region: str
-    reason: str = ""
-    token: str = ""
-
-
-class PutSuppressed(_Request, frozen=True, tag="suppression.put"):
-    """Answered by a list of `BadRecord`: what was wrong with those that are not there now."""
-
-    account: str
-    region: str
-    records: list[SuppressedRecord]
-
-
-class RemoveSuppressed(_Request, frozen=True, tag="suppression.remove"):
-    """Answered by a list of `BadRecord`: those that were not there."""
-
-    account: str
-    region: str
-    records: list[SuppressedRecord]
-
-
-class PutContacts(_Request, frozen=True, tag="contacts.put"):
-    """Answered by a list of `BadRecord`."""
-
-    account: str
-    region: str
-    name: str
-    records: list[ContactRecord]
-
-
-class RemoveContacts(_Request, frozen=True, tag="contacts.remove"):
-    """Answered by a list of `BadRecord`."""
-
-    account: str
-    region: str
-    name: str
-    records: list[ContactRecord]
-
-
 class ListDeadLetters(_Request, frozen=True, tag="dead-letters.list"):
     """Answered by a list of `dead_letters.DeadLetter`."""
 
@@ -316,11 +273,7 @@ Request = (
     | ShowHistory
     | ShowSend
     | ListAudit
-    | ListSuppressed
-    | PutSuppressed
-    | RemoveSuppressed
-    | PutContacts
-    | RemoveContacts
+    | ListRequest
     | ListDeadLetters
     | ReplayDeadLetters
     | ShowQueue
@@ -351,6 +304,8 @@ class ServerStatus(msgspec.Struct, frozen=True):
 
 async def answer(desk: Desk, request: Request) -> Any:
     """Do what is asked and return a value that JSON can carry, or raise a Refusal."""
+    if isinstance(request, ListRequest):
+        return await list_requests.answer(desk, request)
     match request:
         case Status():
             return ServerStatus(desk.endpoint, desk.dev)
@@ -391,8 +346,6 @@ async def answer(desk: Desk, request: Request) -> Any:
             return [send] if send else []
         case ListAudit(account, most):
             return await audit.newest(desk, account, most)
-        case ListSuppressed() | PutSuppressed() | RemoveSuppressed() | PutContacts() | RemoveContacts():
-            return await _of_addresses(desk, request)
         case ListDeadLetters(account, topic, most):
             return await dead_letters.list_all(desk, account, topic, most)
         case ReplayDeadLetters(notification_id, account, topic):
@@ -415,24 +368,6 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await upstream.list_all(desk)
         case CheckUpstream(name):
             return await upstream.check(desk, name)
-
-
-_OfAddresses = ListSuppressed | PutSuppressed | RemoveSuppressed | PutContacts | RemoveContacts
-
-
-async def _of_addresses(desk: Desk, request: _OfAddresses) -> Any:
-    scope = Scope(request.account, request.region)
-    match request:
-        case ListSuppressed(_, _, reason, token):
-            return await address_lists.page(desk, scope, reason, token)
-        case PutSuppressed(_, _, records):
-            return await address_lists.put(desk, scope, records)
-        case RemoveSuppressed(_, _, records):
-            return await address_lists.remove(desk, scope, records)
-        case PutContacts(_, _, name, records):
-            return await address_lists.put_contacts(desk, scope, name, records)
-        case RemoveContacts(_, _, name, records):
-            return await address_lists.remove_contacts(desk, scope, name, records)
 
 
 _OfStatistics = ShowStatistics | CountAgain | StillToCount | CountByTag | StopCountingByTag

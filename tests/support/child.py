@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import msgspec
 import uvloop
 
 from pillarbox.app.listening import Listening
@@ -71,7 +72,7 @@ def main() -> None:
         print(listening.port, listening.smtp_port, listening.return_path_port, flush=True)
 
     here = {"port": 0, "smtp_port": -1, "smtps_port": 0, "return_path_port": -1, "dev": True, "log_level": "error"}
-    settings = Settings(**here, **json.loads(sys.argv[1]))  # type: ignore[arg-type]
+    settings = msgspec.convert({**here, **json.loads(sys.argv[1])}, Settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_killed(settings, announce))
 

@@ -1,0 +1,130 @@
+"""Between an upstream's queue or posts and our store anything may die: no event is lost, and none counts twice."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from pillarbox.consumer import Verifier
+from pillarbox.edge.events_in import EventsIn, Expected
+from pillarbox.kit.clock import SystemClock
+from pillarbox.kit.errors import Unavailable
+from pillarbox.kit.ids import Scope
+from pillarbox.kit.net import Outside
+from pillarbox.settings import EventsSetting, UpstreamSetting
+from pillarbox.store import events
+from pillarbox.store.engine import Store
+from pillarbox.store.sqlite import SqliteStore
+from pillarbox.upstream.arrival import Source
+from pillarbox.upstream.poller import QueuePoller
+from pillarbox.upstream.sqs_client import Queue, QueueError, SqsClient
+from tests.support.child import Child
+from tests.support.far_queue import FarQueue
+from tests.support.far_sns import TOPIC, URL, FarSns, sample
+
+ACCOUNT = "110000000001"
+SOURCE = Source("far", Scope(ACCOUNT, "us-east-1"))
+MESSAGE = sample("open")["mail"]["messageId"]
+
+
+async def test_a_kill_between_store_and_delete_repeats_nothing_and_loses_nothing(tmp_path: Path) -> None:
+    with FarQueue.standing(json.dumps(sample("open")), json.dumps(sample("click"))) as queue:
+        upstream = UpstreamSetting(
+            name="far", region="us-east-1", account=ACCOUNT, endpoint_url="http://127.0.0.1:1", suppression=False,
+            access_key_id="x", secret_access_key="y", events=EventsSetting(queue_url=queue.url),
+        )  # fmt: skip
+        queue.refuses = True  # what the dead one has asked for
+        queue.holds.clear()
+        with Child(tmp_path, upstreams=[msgspec.to_builtins(upstream)]) as child:
+            assert queue.asked_to_delete.wait(30)
+            child.kill()
+        queue.refuses = False
+        queue.holds.set()
+        assert len(queue.left) == 2
+
+        store = await SqliteStore.open(tmp_path)
+        assert [row.kind for row in await store.read(events.of_message, MESSAGE)] == ["Open", "Click"]
+        poller, client = await _polling(store, queue)
+        await poller.work(0)
+        assert queue.left == {}
+        assert [row.kind for row in await store.read(events.of_message, MESSAGE)] == ["Open", "Click"]
+        await client.close()
+        await store.close()
+
+
+async def _polling(store: Store, queue: FarQueue) -> tuple[QueuePoller, SqsClient]:
+    client = SqsClient(Queue(queue.url, "us-east-1", "", "x", "y"))
+    return QueuePoller(SOURCE, client, (), store, SystemClock()), client
+
+
+async def test_what_could_not_be_stored_stays_in_the_queue(tmp_path: Path) -> None:
+    with FarQueue.standing(json.dumps(sample("open"))) as queue:
+        store = await SqliteStore.open(tmp_path)
+        await store.close()
+        poller, client = await _polling(store, queue)
+        with pytest.raises(Unavailable):
+            await poller.work(0)
+        assert not queue.asked_to_delete.is_set()
+
+        store = await SqliteStore.open(tmp_path)
+        poller, again = await _polling(store, queue)
+        await poller.work(0)
+        assert queue.left == {}
+        assert [row.kind for row in await store.read(events.of_message, MESSAGE)] == ["Open"]
+        for one in (client, again):
+            await one.close()
+        await store.close()
+
+
+async def test_what_could_not_be_deleted_comes_again_and_is_known(store: Store) -> None:
+    with FarQueue.standing(json.dumps(sample("open"))) as queue:
+        poller, client = await _polling(store, queue)
+        queue.refuses = True
+        with pytest.raises(QueueError, match="answered 500"):
+            await poller.work(0)
+        queue.refuses = False
+        await poller.work(0)
+        await client.close()
+    assert queue.left == {}
+    assert [row.kind for row in await store.read(events.of_message, MESSAGE)] == ["Open"]
+
+
+async def test_a_post_that_cannot_be_stored_is_not_said_to_be_taken(tmp_path: Path) -> None:
+    sns = FarSns()
+    verifier = Verifier()
+    verifier.remember(URL, sns.certificate)
+    body = json.dumps(sns.post(sample("open"))).encode()
+    headers = {"content-length": str(len(body))}
+
+    async def read() -> bytes:
+        return body
+
+    def door(store: Store) -> EventsIn:
+        return EventsIn([Expected(SOURCE, frozenset({TOPIC}), verifier, Outside())], store, SystemClock())
+
+    store = await SqliteStore.open(tmp_path)
+    await store.close()
+    assert (await door(store).answer("POST", "/in/sns/far", headers, read)).status == 503
+
+    store = await SqliteStore.open(tmp_path)
+    for _ in range(2):  # SNS posts it again, and again when our answer was lost
+        assert (await door(store).answer("POST", "/in/sns/far", headers, read)).status == 200
+    assert [row.kind for row in await store.read(events.of_message, MESSAGE)] == ["Open"]
+    await store.close()
+
+
+async def test_a_post_whose_certificate_cannot_be_fetched_is_asked_for_again(store: Store) -> None:
+    sns = FarSns()
+    verifier = Verifier(hosts=["localhost:1"])
+    url = URL.replace("sns.us-east-1.amazonaws.com", "localhost:1")
+    body = json.dumps(sns.post(sample("open"), SigningCertURL=url)).encode()
+
+    async def read() -> bytes:
+        return body
+
+    outside = Outside(allow_loopback=True)
+    door = EventsIn([Expected(SOURCE, frozenset({TOPIC}), verifier, outside)], store, SystemClock())
+    answer = await door.answer("POST", "/in/sns/far", {"content-length": str(len(body))}, read)
+    assert answer.status == 503
+    await outside.close()

@@ -173,7 +173,7 @@ def test_operators_make_scoped_keys_and_read_the_audit_log(tmp_path: Path, capsy
     assert "good for identity=One.example alone" in run("keys", "create", "--scope", "identity=One.example")[1]
     assert "identity=one.example" in run("keys", "list")[1]
     code, why = run("keys", "create", "--scope", "all")
-    assert code == 1 and "a scope is send-only, read-only or identity=NAME, and not 'all'" in why
+    assert code == 1 and "a scope is send-only, read-only, identity=NAME or tenant=NAME, and not 'all'" in why
     listed = json.loads(run("audit", "--json")[1])
     assert [(one["who"], one["source"], one["action"]) for one in listed] == [
         ("operator", "command line", "keys.create"),

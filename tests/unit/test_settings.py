@@ -180,3 +180,24 @@ def test_upstreams_that_cannot_work_are_told_at_once(tmp_path: Path, text: str, 
 def test_a_credential_for_no_upstream_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="UPSTREAM_US_SECRET_ACCESS_KEY"):
         of(tmp_path, UPSTREAM, {"PILLARBOX_UPSTREAM_US_SECRET_ACCESS_KEY": "s3cret"})
+
+
+def test_a_pool_has_an_address_to_leave_from(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text('[pools.receipts]\nsource_ipv4 = "192.0.2.26"\n')
+    assert load(file, {}, {}).pools["receipts"].source_ipv4 == "192.0.2.26"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('[pools.receipts]\nhelo = "a.example"\n', "pools.receipts: a pool needs"),
+        ('[pools.receipts]\nsource_ipv4 = "2001:db8::1"\n', "pools.receipts: `source_ipv4`"),
+        ('[pools."two words"]\nsource_ipv4 = "192.0.2.26"\n', "settings:"),
+    ],
+)
+def test_pools_that_cannot_work_are_told_at_once(tmp_path: Path, text: str, why: str) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(text)
+    with pytest.raises(SettingsError, match=why):
+        load(file, {}, {})

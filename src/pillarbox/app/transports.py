@@ -73,9 +73,9 @@ async def mx_transport(
     if pool:
         setting = _of_pool(setting, settings.pools[pool])
     helo = setting.helo or f"mta.{settings.service_domain}"
-    pools = settings.pools.values()
-    sources = {one for each in pools for one in (each.helo.lower(), each.source_ipv4, each.source_ipv6)}
-    own = {helo.lower(), *map(str.lower, setting.own), setting.source_ipv4, setting.source_ipv6, *sources} - {""}
+    every = (setting, settings.mx or MxSetting(), *settings.pools.values())
+    sources = {one for each in every for one in (each.helo.lower(), each.source_ipv4, each.source_ipv6)}
+    own = {helo.lower(), *map(str.lower, setting.own), *sources} - {""}
     inside = setting.private_addresses
     refusing = partial(reason_to_refuse, allow_loopback=inside, allow_private=inside)
     direct = Direct(

@@ -37,8 +37,8 @@ def create(
     region
         The region that the SMTP password is for; the key itself is good for every region.
     scope
-        What the key is good for: send-only, read-only, or identity=NAME to send as that identity alone;
-        without it, everything.
+        What the key is good for: send-only, read-only, identity=NAME to send as that identity alone, or
+        tenant=NAME to send for that tenant alone; without it, everything.
     """
     pair = ask(place, CreateKey(account, user, scope), KeyPair)
     password = smtp_password(pair.secret, region)

@@ -5,7 +5,6 @@ the suppression list. https://docs.aws.amazon.com/ses/latest/dg/tenants.html
 """
 
 import os
-import re
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
@@ -14,7 +13,7 @@ import msgspec
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Duplicate, Invalid, LimitReached, NotFound
 from pillarbox.kit.ids import Scope
-from pillarbox.resources import configuration_sets, identities, pages, tags, templates, tenant_resources
+from pillarbox.resources import configuration_sets, identities, pages, tags, templates, tenant_names, tenant_resources
 from pillarbox.resources.identity_names import canonical, read_arn
 from pillarbox.resources.suppression_reasons import Reasons
 from pillarbox.resources.tenant_resources import Association
@@ -27,8 +26,6 @@ ENABLED, DISABLED, REINSTATED = "ENABLED", "DISABLED", "REINSTATED"
 Status = Literal["ENABLED", "DISABLED", "REINSTATED"]
 # https://docs.aws.amazon.com/ses/latest/dg/quotas.html
 MOST_TENANTS = 10_000
-_LONGEST_NAME = 64
-_NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class TenantExists(Duplicate):
@@ -91,7 +88,7 @@ def get(scope: Scope, name: str) -> Plan[Tenant | None]:
 
 def existing(scope: Scope, name: str) -> Plan[Tenant]:
     """Return a tenant, or raise TenantMissing."""
-    _check_name(name)
+    tenant_names.checked(name)
     found = yield from get(scope, name)
     if found is None:
         raise TenantMissing(name)
@@ -115,7 +112,7 @@ def create(
     suppression: SuppressionOfTenant | None = None,
     tag_pairs: Iterable[tuple[str, str]] = (),
 ) -> Plan[Tenant]:
-    _check_name(name)
+    tenant_names.checked(name)
     made = Tenant(name, f"tn-{os.urandom(15).hex()}", now, tags.checked(tag_pairs, KIND), suppression=suppression)
     if not (yield from nouns.create(scope, KIND, name, _write(made), now)):
         raise TenantExists(f"Tenant with name {name} already exists in account {scope.account}")
@@ -221,15 +218,6 @@ def _resource(scope: Scope, arn: str) -> tuple[str, str]:
     if parts.scope.account != scope.account:
         raise Invalid(f"Resource <{arn}> must be in the same account")
     return kind, canonical(name) if kind == tenant_resources.IDENTITY else name
-
-
-def _check_name(name: str) -> None:
-    if not name.strip():
-        raise Invalid("TenantName cannot be empty")
-    if len(name) > _LONGEST_NAME:
-        raise Invalid(f"TenantName cannot exceed {_LONGEST_NAME} characters.")
-    if not _NAME.fullmatch(name):
-        raise Invalid(f"Invalid tenant name <{name}>: only alphanumeric ASCII characters, '_', and '-' are allowed.")
 
 
 def _write(one: Tenant) -> str:

@@ -43,6 +43,7 @@ class Asking:
     recipients: tuple[str, ...]
     source_ip: str
     region: str
+    tenant: str = ""
 
     def granted(self, arns: Iterable[str], now: Millis) -> bool:
         """Say whether the caller's key is good for one of these identities."""
@@ -75,10 +76,17 @@ class Asking:
             "aws:principalaccount": (self.principal.account,),
             "aws:principaltype": ("User",),
         }
-        return {**keys, "ses:fromdisplayname": (name,)} if name else keys
+        if name:
+            keys["ses:fromdisplayname"] = (name,)
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsimpleemailservicev2.html
+        if self.tenant:
+            keys["ses:tenantname"] = (self.tenant,)
+        return keys
 
 
-def asking(draft: Draft, on_behalf: OnBehalf, spoken: Sequence[Spoken], recipients: tuple[str, ...]) -> Asking:
+def asking(
+    draft: Draft, on_behalf: OnBehalf, spoken: Sequence[Spoken], recipients: tuple[str, ...], tenant: str = ""
+) -> Asking:
     """Return what a draft asks for; raise Invalid for an ARN that cannot speak for its address."""
     claims = (claim(draft.scope, on_behalf, one.role, one.written, one.mailbox.address) for one in spoken)
     author = next((one for one in spoken if one.role == AUTHOR), spoken[0]).mailbox
@@ -93,6 +101,7 @@ def asking(draft: Draft, on_behalf: OnBehalf, spoken: Sequence[Spoken], recipien
         recipients=recipients,
         source_ip=draft.source_ip,
         region=draft.scope.region,
+        tenant=tenant,
     )
 
 

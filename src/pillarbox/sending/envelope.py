@@ -227,18 +227,18 @@ def _prepared(
     in_header: ListManagement | None = None,
     tenant_in_header: str | None = None,
 ) -> Prepared:
-    addresses = tuple(recipients)
+    addresses, tenant = tuple(recipients), draft.tenant or tenant_in_header or ""
     return Prepared(
         scope=draft.scope,
         raw=raw,
         size_limit=draft.size_limit,
         recipients=addresses,
         must_be_verified={one.written: covering_names(one.mailbox.address) for one in spoken},
-        asking=asking(draft, on_behalf, spoken, addresses),
+        asking=asking(draft, on_behalf, spoken, addresses, tenant),
         configuration_set=configuration_set or None,
         tags=tags,
         list_management=draft.list_management or in_header,
-        tenant=draft.tenant or tenant_in_header or "",
+        tenant=tenant,
     )
 
 

@@ -51,13 +51,29 @@ def test_the_key_of_an_identity_sends_as_that_one_alone() -> None:
     assert not allows(scope, "ses:GetSendQuota")
 
 
+def test_the_key_of_a_tenant_sends_for_that_one_alone() -> None:
+    granted = grants(checked("tenant=acme"), ACCOUNT)
+    assert granted is not None
+
+    def may(action: str, **context: tuple[str, ...]) -> bool:
+        asked = Asked(Principal(ACCOUNT, "bob"), action, f"arn:aws:ses:us-east-1:{ACCOUNT}:identity/a.example", context)
+        return decide([granted], asked) is Decision.ALLOWED
+
+    assert may("ses:SendEmail", **{"ses:tenantname": ("acme",)})
+    assert not may("ses:SendEmail", **{"ses:tenantname": ("other",)})
+    assert not may("ses:SendEmail")
+    assert not may("ses:GetSendQuota", **{"ses:tenantname": ("acme",)})
+
+
 def test_a_star_in_an_address_is_no_wildcard() -> None:
     arn = f"arn:aws:ses:us-east-1:{ACCOUNT}:identity/"
     assert allows(checked("identity=a*b@example.com"), "ses:SendEmail", arn + "a*b@example.com")
     assert not allows(checked("identity=a*b@example.com"), "ses:SendEmail", arn + "axb@example.com")
 
 
-@pytest.mark.parametrize("text", ["everything", "identity=", "identity=not a name", "Send-Only", "tenant=x"])
+@pytest.mark.parametrize(
+    "text", ["everything", "identity=", "identity=not a name", "Send-Only", "tenant=", "tenant=not a name"]
+)
 def test_a_scope_that_there_is_not_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         checked(text)

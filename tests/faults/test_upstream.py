@@ -138,7 +138,9 @@ async def test_processes_together_keep_to_the_rate_in_recipients(
     await asyncio.gather(*running, return_exceptions=True)
 
     linked = [one for message_id in promised for one in await stores[0].read(upstream_ids.theirs, message_id)]
-    for part in (*stores, *clients):
-        await part.close()
+    for client in clients:
+        await client.close()
+    for store in stores:
+        await store.close()
     assert sorted(one.their_id for one in linked) == sorted(taken.their_id for taken in far.taken)
     assert far.fastest(rate, slack_seconds=0.15) <= 0

@@ -17,7 +17,7 @@ from tests.support.far_ses import DAY_USED_UP, TOO_FAST, FarSes, Said, wait_unti
 from tests.support.server import RunningServer, Server
 
 SENDER = "shop@somewhere.example"
-KEY = {"access_key_id": "AKIAFAR", "secret_access_key": "far secret"}
+KEY: dict[str, Any] = {"access_key_id": "AKIAFAR", "secret_access_key": "far secret"}
 
 
 @pytest.fixture
@@ -100,6 +100,7 @@ def test_mail_goes_to_the_far_side_as_it_is_with_what_the_sender_said_beside_it(
         assert it.kinds(message_id) == ["Send"], "what becomes of it is told by the far side"
         linked = it.server.read(upstream_ids.theirs, message_id)
         assert [(one.upstream, one.their_id) for one in linked] == [("eu", taken.their_id)]
+        assert f"eu as {taken.their_id}" in it.command("history", message_id)
 
 
 def test_a_throttled_send_goes_back_to_the_queue_and_out_a_moment_later(tmp_path: Path, far: FarSes) -> None:

@@ -34,6 +34,8 @@ def upstream_of(setting: UpstreamSetting) -> Upstream:
         fallback=setting.fallback,
         configuration_set=setting.configuration_set,
         configuration_sets=setting.configuration_sets,
+        # Members that a compatible server does not know, it may refuse.
+        turns_tracking_off=setting.tracking == "ours" and not setting.endpoint_url,
         max_send_rate=setting.max_send_rate,
         max_connections=setting.max_connections,
         connect_seconds=setting.connect_seconds,

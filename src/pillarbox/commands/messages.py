@@ -162,6 +162,9 @@ def timeline(found: History) -> str:
         lines.append(f"  {moment(one.happened_at, millis=True)}  {kind}  {plain(one.story)}")
         if one.said:
             lines.append(" " * 46 + style(f"“{plain(one.said)}”", "dim"))
+    if found.handed_on:
+        lines += ["", style("Sent by another SES", "bold")]
+        lines += [f"  {moment(one.at)} UTC  {plain(one.upstream)} as {plain(one.their_id)}" for one in found.handed_on]
     if found.waiting:
         lines += ["", style("Still waiting", "bold")]
         lines += [f"  {plain(join(one.recipients))}: {plain(one.why)}" for one in found.waiting]

@@ -15,7 +15,7 @@ from pillarbox.operate.messages import Summary, summary_of
 from pillarbox.operate.queue import why_lane_closed
 from pillarbox.operate.sends import Send
 from pillarbox.operate.story import span, tell
-from pillarbox.store import conversations, events, messages, outgoing
+from pillarbox.store import conversations, events, messages, outgoing, upstream_ids
 from pillarbox.store.conversations import ConversationRow
 from pillarbox.store.engine import Store
 from pillarbox.store.events import EventRow
@@ -79,6 +79,14 @@ class Conversation(msgspec.Struct, frozen=True):
     lines: list[Spoken]
 
 
+class HandedOn(msgspec.Struct, frozen=True):
+    """That another SES has the message, under an id of its own: what becomes of it is told by that side."""
+
+    upstream: str
+    their_id: str
+    at: Millis
+
+
 class History(msgspec.Struct, frozen=True):
     """All that is known of one message. `body` refers to the bytes as they were promised.
 
@@ -95,6 +103,7 @@ class History(msgspec.Struct, frozen=True):
     captured: list[Captured]
     body: str
     send: Send | None = None
+    handed_on: list[HandedOn] = []
     conversations: list[Conversation] = msgspec.field(default_factory=list)
 
 
@@ -158,6 +167,9 @@ def _history(message_id: str, now: Millis) -> Plan[History | None]:
         captured=captures,
         body=row.body,
         send=(yield from sends.read(row.send_id)) if row.send_id != row.message_id else None,
+        handed_on=[
+            HandedOn(one.upstream, one.their_id, one.linked_at) for one in (yield from upstream_ids.theirs(message_id))
+        ],
         conversations=[_conversation(one) for one in (yield from conversations.of_message(message_id))],
     )
 

@@ -51,6 +51,9 @@ class SesTransport:
         if client is None:
             why = f"no upstream named {attempt.upstream!r} is configured"
             return dict.fromkeys(attempt.recipients, Deferred(why, ours=True))
+        if attempt.tls_required and not client.upstream.endpoint_url.startswith("https:"):
+            why = f"upstream {attempt.upstream} is not spoken to over TLS, and this mail leaves over TLS or not at all"
+            return dict.fromkeys(attempt.recipients, Deferred(why, ours=True))
         outcomes: dict[str, Outcome] = {}
         for start in range(0, len(attempt.recipients), _MOST_RECIPIENTS):
             recipients = attempt.recipients[start : start + _MOST_RECIPIENTS]
@@ -89,6 +92,9 @@ def request_of(attempt: Attempt, recipients: Sequence[str], upstream: Upstream) 
     theirs = upstream.configuration_sets.get(attempt.configuration_set, upstream.configuration_set)
     if theirs:
         content["ConfigurationSetName"] = theirs
+        if upstream.turns_tracking_off:
+            off = {"OpenTrackingEnabled": "DISABLED", "ClickTrackingEnabled": "DISABLED"}
+            content["ConfigurationOverrides"] = {"Tracking": off}
     return _write(content)
 
 

@@ -64,6 +64,7 @@ class Upstream:
     fallback: str
     configuration_set: str
     configuration_sets: Mapping[str, str]
+    turns_tracking_off: bool
     max_send_rate: float
     max_connections: int
     connect_seconds: float

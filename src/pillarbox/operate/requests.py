@@ -350,6 +350,21 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await dead_letters.list_all(desk, account, topic, most)
         case ReplayDeadLetters(notification_id, account, topic):
             return await dead_letters.replay(desk, notification_id, account, topic)
+        case ShowQueue() | ListPaces() | SetPace() | PauseMail() | ResumeMail() | RetryMail():
+            return await _of_the_queue(desk, request)
+        case ShowStatistics() | CountAgain() | StillToCount() | CountByTag() | StopCountingByTag():
+            return await _of_statistics(desk, request)
+        case ListUpstreams():
+            return await upstream.list_all(desk)
+        case CheckUpstream(name):
+            return await upstream.check(desk, name)
+
+
+_OfTheQueue = ShowQueue | ListPaces | SetPace | PauseMail | ResumeMail | RetryMail
+
+
+async def _of_the_queue(desk: Desk, request: _OfTheQueue) -> Any:
+    match request:
         case ShowQueue(account):
             return await queue.show(desk, account)
         case ListPaces():
@@ -362,12 +377,6 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await queue.resume(desk, what)
         case RetryMail(what):
             return await queue.retry(desk, what)
-        case ShowStatistics() | CountAgain() | StillToCount() | CountByTag() | StopCountingByTag():
-            return await _of_statistics(desk, request)
-        case ListUpstreams():
-            return await upstream.list_all(desk)
-        case CheckUpstream(name):
-            return await upstream.check(desk, name)
 
 
 _OfStatistics = ShowStatistics | CountAgain | StillToCount | CountByTag | StopCountingByTag

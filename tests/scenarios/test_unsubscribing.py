@@ -303,3 +303,33 @@ def test_the_page_in_a_browser_without_scripts(shop: Shop, browser: Browser) -> 
         assert complaints == []
     finally:
         context.close()
+
+
+def test_each_recipient_of_a_split_send_has_a_link_of_their_own(shop: Shop) -> None:
+    arn = f"arn:aws:ses:us-east-1:{shop.server.account}:configuration-set/told"
+    shop.ses.tag_resource(ResourceArn=arn, Tags=[{"Key": "pillarbox:split-recipients", "Value": "true"}])
+    first = shop.send(JANE, "joe@example.net")
+    second = f"{first[:-1]}1"
+    urls = {shop.link(first), shop.link(second)}
+    assert len(urls) == 2
+
+    shop.request("POST", shop.link(second), {"List-Unsubscribe": "One-Click"})
+
+    assert shop.status(JANE) == (False, {})
+    assert shop.status("joe@example.net") == (False, {"news": "OPT_OUT"})
+    shop.queue.heard()
+    shop.send(JANE, "joe@example.net")
+    (bounce,) = shop.events("Bounce")
+    assert [one["emailAddress"] for one in bounce["bounce"]["bouncedRecipients"]] == ["joe@example.net"]
+
+
+def test_the_way_out_is_not_tracked(shop: Shop) -> None:
+    destination = {"Enabled": True, "MatchingEventTypes": ["CLICK", "OPEN"]}
+    destination["SnsDestination"] = {"TopicArn": shop.queue.topic_arn}
+    shop.ses.create_configuration_set_event_destination(
+        ConfigurationSetName="told", EventDestinationName="clicks", EventDestination=destination
+    )
+    html = shop.captured(shop.send()).get_body(("html",))
+    assert html is not None
+    assert "/CI0/" in html.get_content()  # the message is tracked
+    assert f'<a href="{shop.server.endpoint}/unsubscribe/' in html.get_content()

@@ -14,6 +14,7 @@ from typing import NamedTuple
 NO_TRACK = b"ses:no-track"
 TAGS = b"ses:tags"
 
+# What the patterns below write as `_`.
 _SPACE = rb"\t\n\f\r\x20"
 # Attributes up to the end of the tag; a quoted value that is never closed ends with the document, and with it the tag.
 _ATTRIBUTE = rb"""[^_/>][^_/>=]*+(?:[_]*+=[_]*+(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^_>"'][^_>]*+|(?=>)))?+"""
@@ -72,25 +73,23 @@ class Scan(NamedTuple):
 def scan(document: bytes) -> Scan:
     """Find what tracking needs to know of a document; no document is too odd."""
     anchors: list[Anchor] = []
-    body_end = None
-    at: int | None = 0
-    start = len(document)
-    while at is not None and (found := _NEXT.match(document, at)):
+    at, shown_until, body_end = 0, len(document), None
+    while found := _NEXT.match(document, at):
         name, start = found[1].lower(), found.start(1) - 1
-        at = _tag_end(document, name, found.end())
-        if at is not None and name in _LINKS:
-            anchors += _anchor(document, found.end(), at - 1)
-        elif at is not None and name == b"/body":
-            body_end = start
-        elif at is not None:
-            at = _text_end(document, name, at)
-    shown = len(document) if at is not None else start
-    return Scan(tuple(anchors), shown if body_end is None else body_end)
-
-
-def _tag_end(document: bytes, name: bytes, at: int) -> int | None:
-    found = _TAG_END.match(document, at) if name != b"!--" else None
-    return found.end() if found else None
+        tag = _TAG_END.match(document, found.end()) if name != b"!--" else None
+        goes_on_at = None
+        if tag and name in _LINKS:
+            anchors += _anchor(document, found.end(), tag.end() - 1)
+            goes_on_at = tag.end()
+        elif tag and name == b"/body":
+            body_end, goes_on_at = start, tag.end()
+        elif tag:
+            goes_on_at = _text_end(document, name, tag.end())
+        if goes_on_at is None:  # what begins here never ends, and nothing of it is shown
+            shown_until = start
+            break
+        at = goes_on_at
+    return Scan(tuple(anchors), shown_until if body_end is None else body_end)
 
 
 def _anchor(document: bytes, start: int, end: int) -> list[Anchor]:

@@ -145,7 +145,8 @@ def _edge(
     clock: Clock,
 ) -> HttpEdge:
     settings = listening.settings
-    control_rate = ControlRate(0.0 if settings.dev else settings.control_rate)
+    is_limited = settings.control_rate > 0 and not settings.dev
+    control_rate = ControlRate(settings.control_rate) if is_limited else None
     gateway = Gateway(services, registry.load(), _authenticator(listening, failures, clock), clock, control_rate)
     host = urlsplit(listening.public_url).hostname
     pages = build(
@@ -154,6 +155,7 @@ def _edge(
         listening.keyring,
         endpoint=listening.public_url,
         dev=settings.dev,
+        quota=services.quota,
         hosts=frozenset({host} if host else ()),
     )
     return HttpEdge(

@@ -25,7 +25,7 @@ _SERVICES = frozenset({"ses", "sesv2"})
 
 
 class ControlRate:
-    """Lets `rate` calls a second in for each account, region and operation (0: any number), and so many at once."""
+    """Lets `rate` calls a second in for each account, region and operation, and so many at once."""
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
@@ -33,7 +33,7 @@ class ControlRate:
 
     def check(self, scope: Scope, service: str, operation: str, now: Millis) -> None:
         """Count a call, or raise RateExceeded."""
-        if self._rate <= 0 or service not in _SERVICES or operation in _SENDS:
+        if service not in _SERVICES or operation in _SENDS:
             return
         key, most = (scope, operation), max(1.0, self._rate)
         left, at = self._left.get(key, (most, now))

@@ -48,7 +48,7 @@ class Gateway:
         handlers: Mapping[tuple[str, str], Handler],
         authenticator: Authenticator,
         clock: Clock,
-        control_rate: ControlRate,
+        control_rate: ControlRate | None = None,
     ) -> None:
         self._control_rate = control_rate
         self._services = services
@@ -107,7 +107,8 @@ class Gateway:
         handler = self._handlers.get((routed.service.name, routed.operation.name))
         try:
             permit(caller, routed.service.name, routed.operation.name, params)
-            self._control_rate.check(caller.scope, routed.service.name, routed.operation.name, now)
+            if self._control_rate is not None:
+                self._control_rate.check(caller.scope, routed.service.name, routed.operation.name, now)
             if handler is None:
                 raise decline(routed.service.name, routed.operation.name)
             result = await handler(call, params)

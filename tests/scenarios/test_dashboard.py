@@ -73,7 +73,7 @@ def send(server: Server, subject: str, recipient: str = "ada@example.net", html:
 
 
 def list_of(server: Server) -> str:
-    return f"{server.endpoint}/ui/?account={server.account}"
+    return f"{server.endpoint}/ui/messages?account={server.account}"
 
 
 def test_a_sent_message_appears_by_itself_and_leads_to_its_timeline(server: Server, page: Page) -> None:

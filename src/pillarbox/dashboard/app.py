@@ -16,10 +16,15 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from pillarbox.dashboard.access import Access, ByAccessKey, Denied, OpenOnThisMachine, Viewer
-from pillarbox.dashboard.pages import Look, Pages
+from pillarbox.dashboard.customers import CustomerPages
+from pillarbox.dashboard.overview import OverviewPages
+from pillarbox.dashboard.pages import Pages
+from pillarbox.dashboard.show import Look, Show
 from pillarbox.kit.clock import Clock
 from pillarbox.kit.errors import Invalid, NotFound, Unavailable
 from pillarbox.kit.secrets import Keyring
+from pillarbox.operate.desk import Desk
+from pillarbox.resources.account import Quota
 from pillarbox.store.engine import Store
 
 _STATIC = Path(__file__).parent / "static"
@@ -50,30 +55,42 @@ def build(
     *,
     endpoint: str,
     dev: bool,
+    quota: Quota,
     hosts: frozenset[str] = frozenset(),
 ) -> Starlette:
     """Return the application. `endpoint` is shown; `hosts` are names besides localhost that dev mode answers to."""
     access: Access = OpenOnThisMachine(store, hosts) if dev else ByAccessKey(store, keyring, clock)
-    pages = Pages(store, clock, Look(endpoint, dev))
-    guard = _Guard(access, pages)
-    messages = [
-        Route("/", guard.of(pages.messages)),
-        Route("/messages.json", guard.of(pages.messages)),
-        Route("/messages/{message_id}.json", guard.of(pages.message)),
-        Route("/messages/{message_id}", guard.of(pages.message)),
-        Route("/messages/{message_id}/html", guard.of(pages.html)),
-        Route("/messages/{message_id}/source", guard.of(pages.source)),
-    ]
-    inside: list[BaseRoute] = [*messages, Mount("/static", _Static(directory=_STATIC))]
+    show = Show(Look(endpoint, dev), clock)
+    pages = Pages(store, clock, show)
+    desk = Desk(store, keyring, clock, endpoint, dev)
+    overview, customers = OverviewPages(desk, show, quota), CustomerPages(desk, show)
+    guard = _Guard(access, show)
+    answers: dict[str, Page] = {
+        "/": overview.overview,
+        "/bounces": overview.bounces,
+        "/customers": customers.customers,
+        "/customer": customers.customer,
+        "/api/overview": overview.overview,
+        "/api/statistics": overview.statistics,
+        "/api/members": customers.customers,
+        "/messages": pages.messages,
+        "/messages.json": pages.messages,
+        "/messages/{message_id}.json": pages.message,
+        "/messages/{message_id}": pages.message,
+        "/messages/{message_id}/html": pages.html,
+        "/messages/{message_id}/source": pages.source,
+    }
+    inside: list[BaseRoute] = [Route(path, guard.of(page)) for path, page in answers.items()]
+    inside.append(Mount("/static", _Static(directory=_STATIC)))
     return Starlette(routes=[Route("/ui", RedirectResponse("/ui/")), Mount("/ui", routes=inside)])
 
 
 class _Guard:
     """Stands before each page: asks who looks, tells refusals, sets the headers."""
 
-    def __init__(self, access: Access, pages: Pages) -> None:
+    def __init__(self, access: Access, show: Show) -> None:
         self._access = access
-        self._pages = pages
+        self._show = show
 
     def of(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         async def guarded(request: Request) -> Response:
@@ -90,13 +107,13 @@ class _Guard:
             viewer = await self._access.viewer(request)
             return await page(request, viewer)
         except Denied as error:
-            return self._pages.refusal(request, error.status, error.reason, error.headers)
+            return self._show.refusal(request, error.status, error.reason, error.headers)
         except NotFound as error:
-            return self._pages.refusal(request, 404, str(error))
+            return self._show.refusal(request, 404, str(error))
         except Invalid as error:
-            return self._pages.refusal(request, 400, str(error))
+            return self._show.refusal(request, 400, str(error))
         except Unavailable as error:
-            return self._pages.refusal(request, 503, str(error))
+            return self._show.refusal(request, 503, str(error))
 
 
 class _Static(StaticFiles):

@@ -59,3 +59,16 @@ def tally(recipients: Sequence[Recipient]) -> dict[str, int]:
     for one in recipients:
         counts[one.status] = counts.get(one.status, 0) + 1
     return counts
+
+
+def number(count: int) -> str:
+    """Return a number with its thousands set apart."""
+    return f"{count:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def percent(rate: float | None) -> str:
+    """Return a share in percent, to as many places as small rates need; a dash where nothing counts."""
+    if rate is None:
+        return "\N{EN DASH}"
+    places = 1 if rate >= 0.1 or not rate else 2 if rate >= 0.001 else 3
+    return f"{rate:.{places}%}".replace("%", "\N{NARROW NO-BREAK SPACE}%")

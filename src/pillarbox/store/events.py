@@ -84,6 +84,12 @@ def after(position: Position, limit: int) -> Plan[list[tuple[Position, EventRow]
     return [(Position(*row[:2]), EventRow(*row[2:])) for row in rows]
 
 
+def newest(limit: int) -> Plan[list[EventRow]]:
+    """Return the facts that were recorded last, the newest first."""
+    rows = yield Rows(f"SELECT {_COLUMNS} FROM events ORDER BY tx DESC, seq DESC LIMIT ?", (limit,))
+    return [EventRow(*row) for row in rows]
+
+
 def oldest_after(position: Position) -> Plan[Millis | None]:
     """Return when the first fact behind `position` was recorded, whether or not it may be followed yet."""
     rows = yield Rows(

@@ -7,10 +7,13 @@ import pytest
 
 from pillarbox.dashboard.app import build
 from pillarbox.kit.secrets import Keyring
+from pillarbox.resources.account import Quota
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.asgi import Answer, get
 from tests.support.clock import StandingClock
 from tests.support.filled import NOON, Mailroom
+
+QUOTA = Quota(50_000.0, 14.0, sandbox=False)
 
 
 class Dashboard:
@@ -25,7 +28,7 @@ class Dashboard:
 
     def built(self, *, dev: bool, hosts: frozenset[str] = frozenset()) -> object:
         self.application = build(
-            self.store, self.clock, self.keyring, endpoint="http://localhost:8025", dev=dev, hosts=hosts
+            self.store, self.clock, self.keyring, endpoint="http://localhost:8025", dev=dev, quota=QUOTA, hosts=hosts
         )
         return self.application
 

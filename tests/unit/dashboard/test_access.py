@@ -39,7 +39,7 @@ async def key_of(dashboard: Dashboard, account: str) -> dict[str, str]:
 async def test_dev_mode_answers_names_of_this_machine_only(dashboard: Dashboard, host: str, status: int) -> None:
     dashboard.built(dev=True, hosts=frozenset({"mail.example.com"}))
     await dashboard.room.accept(subject="Private")
-    answer = await dashboard.get("/ui/", host=host)
+    answer = await dashboard.get("/ui/messages", host=host)
     assert answer.status == status
     assert ("Private" in answer.text) == (status == 200)
 
@@ -88,7 +88,7 @@ async def test_a_key_shows_its_own_account_only(dashboard: Dashboard) -> None:
     mine = await dashboard.room.accept(subject="Mine")
     theirs = await dashboard.room.accept(subject="Theirs", scope=OTHER, html="Theirs")
     signed_in = await key_of(dashboard, "123456789012")
-    page = (await dashboard.get("/ui/?account=210987654321", signed_in)).text
+    page = (await dashboard.get("/ui/messages?account=210987654321", signed_in)).text
     assert "Mine" in page and "Theirs" not in page and 'name="account"' not in page
     assert (await dashboard.get(f"/ui/messages/{mine}", signed_in)).status == 200
     for path in (theirs, f"{theirs}.json", f"{theirs}/html", f"{theirs}/source"):

@@ -15,7 +15,7 @@ HTMX = {"HX-Request": "true"}
 
 
 async def test_an_empty_list_shows_how_to_send(dashboard: Dashboard) -> None:
-    answer = await dashboard.get("/ui/")
+    answer = await dashboard.get("/ui/messages")
     assert answer.status == 200
     assert "No messages yet" in answer.text
     assert "endpoint_url=&#34;http://localhost:8025&#34;" in answer.text
@@ -26,7 +26,7 @@ async def test_the_list_shows_who_wrote_to_whom_and_what_became_of_it(dashboard:
     await dashboard.room.attempt(
         sent, {"ada@example.net": Delivered("250 OK"), "bob@example.org": Refused("550 5.1.1")}
     )
-    page = (await dashboard.get("/ui/")).text
+    page = (await dashboard.get("/ui/messages")).text
     assert f'href="/ui/messages/{sent}">Invoice</a>' in page
     assert page.index("ada@example.net") < page.index("bob@example.org")
     assert '<span class="status s-delivered">delivered</span>' in page
@@ -37,7 +37,7 @@ async def test_the_list_shows_who_wrote_to_whom_and_what_became_of_it(dashboard:
 async def test_what_was_captured_has_a_badge(dashboard: Dashboard) -> None:
     sent = await dashboard.room.accept()
     await dashboard.room.capture(sent)
-    assert ">captured</span>" in (await dashboard.get("/ui/")).text
+    assert ">captured</span>" in (await dashboard.get("/ui/messages")).text
     assert ">captured</span>" in (await dashboard.get(f"/ui/messages/{sent}")).text
 
 
@@ -45,10 +45,10 @@ async def test_filters_stay_in_the_form_and_in_the_links(dashboard: Dashboard) -
     for number in range(51):
         await dashboard.room.accept("ada@example.net", subject=f"A & {number}")
     await dashboard.room.accept("bob@example.org", subject="Other")
-    page = (await dashboard.get("/ui/?subject=A+%26&to=ada")).text
+    page = (await dashboard.get("/ui/messages?subject=A+%26&to=ada")).text
     assert 'name="subject" value="A &amp;"' in page
     assert "Other" not in page
-    older = re.search(r'href="(/ui/\?[^"]*after=[^"]*)"', page)
+    older = re.search(r'href="(/ui/messages\?[^"]*after=[^"]*)"', page)
     assert older and "subject=A+%26" in older[1]
     last = (await dashboard.get(older[1].replace("&amp;", "&"))).text
     assert last.count("<tr>") == 2  # the headings and the one message that was left
@@ -57,21 +57,21 @@ async def test_filters_stay_in_the_form_and_in_the_links(dashboard: Dashboard) -
 async def test_only_the_first_page_refreshes_itself(dashboard: Dashboard) -> None:
     for number in range(51):
         await dashboard.room.accept(subject=str(number))
-    page = (await dashboard.get("/ui/")).text
-    assert 'hx-get="/ui/" hx-trigger="every 2s"' in page
-    older = re.search(r'href="(/ui/\?after=[^"]*)"', page)
+    page = (await dashboard.get("/ui/messages")).text
+    assert 'hx-get="/ui/messages" hx-trigger="every 2s"' in page
+    older = re.search(r'href="(/ui/messages\?after=[^"]*)"', page)
     assert older and "every 2s" not in (await dashboard.get(older[1])).text
 
 
 async def test_a_refresh_sends_the_list_alone_and_only_when_it_has_changed(dashboard: Dashboard) -> None:
     await dashboard.room.accept(subject="first")
-    whole = (await dashboard.get("/ui/")).text
+    whole = (await dashboard.get("/ui/messages")).text
     seen = re.search(r'"X-Seen": "(\w+)"', whole)
     assert seen
-    unchanged = await dashboard.get("/ui/", HTMX | {"X-Seen": seen[1]})
+    unchanged = await dashboard.get("/ui/messages", HTMX | {"X-Seen": seen[1]})
     assert (unchanged.status, unchanged.body) == (204, b"")
     await dashboard.room.accept(subject="second")
-    changed = await dashboard.get("/ui/", HTMX | {"X-Seen": seen[1]})
+    changed = await dashboard.get("/ui/messages", HTMX | {"X-Seen": seen[1]})
     assert changed.text.startswith('<div id="live"')
     assert "second" in changed.text and "<html" not in changed.text
     assert "hx-push-url" not in changed.headers
@@ -79,8 +79,8 @@ async def test_a_refresh_sends_the_list_alone_and_only_when_it_has_changed(dashb
 
 async def test_changed_filters_go_into_the_address_bar(dashboard: Dashboard) -> None:
     await dashboard.room.accept()
-    answer = await dashboard.get("/ui/?to=ada&from=&status=", HTMX)
-    assert answer.headers["hx-push-url"] == "/ui/?to=ada"
+    answer = await dashboard.get("/ui/messages?to=ada&from=&status=", HTMX)
+    assert answer.headers["hx-push-url"] == "/ui/messages?to=ada"
     assert "Nothing fits" in answer.text
 
 
@@ -103,7 +103,7 @@ async def test_a_message_with_nothing_to_come_is_left_alone(dashboard: Dashboard
     assert "every 2s" not in (await dashboard.get(f"/ui/messages/{sent}")).text
 
 
-@pytest.mark.parametrize("target", ["/ui/", "/ui/messages/{id}"])
+@pytest.mark.parametrize("target", ["/ui/messages", "/ui/messages/{id}"])
 async def test_nothing_that_a_sender_writes_becomes_markup(dashboard: Dashboard, target: str) -> None:
     headers = (
         f'From: "{HOSTILE.replace(chr(34), "")}" <sender@example.com>\r\nSubject: {HOSTILE}\r\nX-Evil: {HOSTILE}\r\n'
@@ -120,9 +120,9 @@ async def test_nothing_that_a_sender_writes_becomes_markup(dashboard: Dashboard,
 
 
 async def test_a_hostile_filter_does_not_become_markup(dashboard: Dashboard) -> None:
-    page = (await dashboard.get("/ui/?to=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")).text
+    page = (await dashboard.get("/ui/messages?to=%22%3E%3Cscript%3Ealert(1)%3C/script%3E")).text
     assert "<script>alert" not in page and "&#34;&gt;&lt;script&gt;" in page
-    refused = await dashboard.get("/ui/?status=%3Cscript%3E")
+    refused = await dashboard.get("/ui/messages?status=%3Cscript%3E")
     assert refused.status == 400 and "<script>'" not in refused.text and "&lt;script&gt;" in refused.text
 
 
@@ -140,12 +140,12 @@ async def test_the_html_of_a_mail_is_served_in_a_sandbox(dashboard: Dashboard) -
 
 
 async def test_pages_allow_nothing_from_elsewhere(dashboard: Dashboard) -> None:
-    for target in ("/ui/", "/ui/messages/none", "/ui/?status=none"):
+    for target in ("/ui/messages", "/ui/messages/none", "/ui/messages?status=none"):
         answer = await dashboard.get(target)
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
         assert answer.headers["cache-control"] == "no-store"
-    page = (await dashboard.get("/ui/")).text
+    page = (await dashboard.get("/ui/messages")).text
     assert not re.search(r'(?:src|href)="(?!/ui/|#)', page)
     assert not re.search(r"<style|style=|<script>|\son\w+=", page)
 
@@ -158,7 +158,7 @@ async def test_the_source_is_a_file_of_the_bytes_that_were_given(dashboard: Dash
     assert answer.headers["content-disposition"] == f'attachment; filename="{sent}.eml"'
 
 
-@pytest.mark.parametrize(("target", "headers"), [("/ui/messages.json", {}), ("/ui/", {"Accept": "application/json"})])
+@pytest.mark.parametrize(("target", "headers"), [("/ui/messages.json", {}), ("/ui/messages", {"Accept": "application/json"})])
 async def test_the_list_is_json_too(dashboard: Dashboard, target: str, headers: dict[str, str]) -> None:
     sent = await dashboard.room.accept("ada@example.net", subject="Invoice")
     answer = await dashboard.get(target, headers)
@@ -179,7 +179,7 @@ async def test_a_message_is_json_too(dashboard: Dashboard) -> None:
 async def test_the_account_is_a_filter_for_those_who_see_all(dashboard: Dashboard) -> None:
     await dashboard.room.accept(subject="Mine")
     await dashboard.room.accept(subject="Theirs", scope=Scope("210987654321", "us-east-1"))
-    page = (await dashboard.get("/ui/?account=210987654321")).text
+    page = (await dashboard.get("/ui/messages?account=210987654321")).text
     assert "Theirs" in page and "Mine" not in page
 
 

@@ -1,0 +1,112 @@
+"""How pages are shown: templates, parts that keep themselves up to date, and JSON.
+
+Used by every page. Reads the templates once; no page decides here.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+import jinja2
+import msgspec
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from pillarbox.dashboard import words
+from pillarbox.kit.clock import Clock, iso
+
+_HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What every page shows of the server."""
+
+    endpoint: str
+    dev: bool
+
+
+class Live(NamedTuple):
+    """A part of a page that keeps itself up to date; `seen` names what it shows."""
+
+    html: Markup
+    seen: str
+
+
+class Show:
+    """Renders pages and parts of pages."""
+
+    def __init__(self, look: Look, clock: Clock) -> None:
+        self.look = look
+        self._clock = clock
+        self._templates = _templates(look)
+
+    def page(
+        self, template: str, status: int = 200, headers: Mapping[str, str] | None = None, **shown: Any
+    ) -> Response:
+        return HTMLResponse(self._templates.get_template(template).render(**shown), status, headers)
+
+    def live(self, template: str, again: str | None, **shown: Any) -> Live:
+        """Render a part that asks for itself again at `again`, if that is given."""
+        inside = self._templates.get_template(template).render(now=self._clock.now(), **shown)
+        seen = hashlib.sha256(inside.encode()).hexdigest()[:16]
+        outside = self._templates.get_template("_live.html")
+        return Live(Markup(outside.render(inside=Markup(inside), seen=seen, refresh=again)), seen)  # noqa: S704
+
+    def refusal(self, request: Request, status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
+        if wants_json(request):
+            return as_json({"error": reason}, status, headers)
+        return self.page("refusal.html", status, headers, reason=reason, viewer=None)
+
+
+def refresh(request: Request, shown: Live, push_url: str | None = None) -> Response:
+    """Answer a page that is open and asks for its changing part."""
+    seen = request.headers.get("x-seen")
+    if seen == shown.seen:
+        return Response(status_code=204)  # htmx leaves the page alone: a selection or a focus survives
+    response = HTMLResponse(shown.html)
+    if seen is None and push_url is not None:  # somebody has changed the filters
+        response.headers["HX-Push-Url"] = push_url
+    return response
+
+
+def is_refresh(request: Request) -> bool:
+    """Say whether a page that is open asks for its changing part."""
+    asked = request.headers
+    return asked.get("hx-request") == "true" and asked.get("hx-history-restore-request") != "true"
+
+
+def wants_json(request: Request) -> bool:
+    path = request.url.path
+    asks = "application/json" in request.headers.get("accept", "")
+    return asks or path.endswith(".json") or path.startswith("/ui/api/")
+
+
+def as_json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(value), status, headers, "application/json")
+
+
+def url(path: str, query: Mapping[str, str]) -> str:
+    given = urlencode({name: value for name, value in query.items() if value})
+    return f"{path}?{given}" if given else path
+
+
+def _templates(look: Look) -> jinja2.Environment:
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for name in ("after", "ago", "clock_time", "full_time", "number", "percent", "person", "size", "span", "tally"):
+        templates.filters[name] = getattr(words, name)
+    templates.filters["iso"] = iso
+    static = sorted((_HERE / "static").iterdir())
+    version = hashlib.sha256(b"".join(file.read_bytes() for file in static)).hexdigest()[:10]
+    templates.globals.update(look=look, version=version, url=url)
+    return templates

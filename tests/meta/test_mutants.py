@@ -53,6 +53,20 @@ MUTANTS = [
         "tests/scenarios/test_smtp_door.py::test_nothing_is_relayed_without_a_login",
     ),
     Mutant(
+        "looking at a link unsubscribes nobody",
+        "edge/unsubscribe.py",
+        "await self._store.read(subscriptions.look, message_id)",
+        "await self._store.write(subscriptions.leave, message_id, self._clock.now())",
+        "tests/scenarios/test_unsubscribing.py::test_a_scanner_that_looks_at_links_unsubscribes_nobody",
+    ),
+    Mutant(
+        "only our links open a page of preferences",
+        "delivery/unsubscribe_links.py",
+        " or not hmac.compare_digest(self._signed(message, number), text)",
+        "",
+        "tests/unit/delivery/test_unsubscribe_links.py::test_no_altered_link_is_read",
+    ),
+    Mutant(
         "an SMTP password is checked",
         "edge/smtp_login.py",
         "if known and region else None",

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from pillarbox.edge.hit_spool import FRAME, LOST, MAGIC, SUFFIX, Hit, read_hit
 from pillarbox.kit import log
 
@@ -104,7 +106,12 @@ def _hits(path: Path, start: int, content: bytes) -> Iterator[Spooled]:
         length, checksum = FRAME.unpack_from(content, at)
         end = at + FRAME.size + length
         frame = content[at + FRAME.size : end]
-        if len(frame) != length or zlib.crc32(frame) != checksum:
+        # After a loss of power a file can end in zeros, and of nothing the checksum is zero too.
+        if not frame or len(frame) != length or zlib.crc32(frame) != checksum:
             return
-        yield Spooled(path, start + at, start + end, read_hit(frame))
+        try:
+            hit = read_hit(frame)
+        except msgspec.DecodeError:
+            return
+        yield Spooled(path, start + at, start + end, hit)
         at = end

@@ -160,6 +160,14 @@ def test_a_torn_end_loses_nothing_that_stands_before_it(tmp_path: Path, torn: in
     assert names(tmp_path) == []
 
 
+def test_a_file_that_ends_in_zeros_is_read_up_to_them(tmp_path: Path) -> None:
+    written(tmp_path, hit(1)).close()
+    [path] = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes() + bytes(4096))
+
+    assert [one.hit for one in everything(HitFiles(tmp_path))] == [hit(1)]
+
+
 def test_a_damaged_file_does_not_stand_in_the_way_of_others(tmp_path: Path) -> None:
     written(tmp_path, hit(1)).close()
     [path] = tmp_path.iterdir()

@@ -213,8 +213,6 @@ class Pacer:
                 self._wanted[lane.hop] = max(cost, self._wanted.get(lane.hop, 1))
                 return False
             if budget.begin(now, cost):
-                if cost >= self._wanted.get(lane.hop, 1):
-                    self._wanted.pop(lane.hop, None)
                 return True
             await asyncio.sleep(min((budget.next - now) / SECOND, _LOOK_SECONDS))
 
@@ -233,11 +231,11 @@ class Pacer:
         return limits is not None and bool(rate_of(limits) or connections_of(limits))
 
     async def _lease(self, hop: Hop, now: Millis) -> _Lease:
-        good = self._good.pop(hop, 0)
+        good, least = self._good.pop(hop, 0), self._wanted.pop(hop, 1)
         before = self._limits[hop]
         last = self._leases[hop].budget if hop in self._leases else None
         limits, (budget, connections) = await self._store.write(
-            _lease, hop, good, last, self._wanted.get(hop, 1), self._holder, self._in_hand[hop], now
+            _lease, hop, good, last, least, self._holder, self._in_hand[hop], now
         )
         self._limits[hop] = limits
         if rate_of(before) and not rate_of(limits):

@@ -21,6 +21,7 @@ from pillarbox.events.types import (
     Complaint,
     Event,
     Fact,
+    listed_in,
 )
 from pillarbox.kit.ids import SERVICE_ACCOUNT
 from pillarbox.resources import suppression
@@ -63,9 +64,10 @@ def held_back(rows: Sequence[OutgoingRow], known: Mapping[str, MessageRow]) -> P
             places.setdefault(recipient, []).append((row.message_id, row.part))
     held = yield from suppression.held_back(places.keys())
     found: dict[Key, dict[str, Suppressed | Refused]] = {}
-    first = [row for row in rows if not row.attempts]
-    for key, addresses in (yield from unwilling(first, known)).items():
-        found[key] = dict.fromkeys(addresses, Refused(subtype=UNSUBSCRIBED))
+    to_lists = [row for row in rows if not row.attempts and listed_in(known[row.message_id].mail)]
+    if to_lists:
+        for key, addresses in (yield from unwilling(to_lists, known)).items():
+            found[key] = dict.fromkeys(addresses, Refused(subtype=UNSUBSCRIBED))
     for recipient, (reason, of_tenant) in held.items():
         for key in places[recipient]:
             found.setdefault(key, {})[recipient.address] = Suppressed(reason, of_tenant)

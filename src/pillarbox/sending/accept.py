@@ -110,7 +110,7 @@ def accept(draft: Draft, envelope: Envelope, standing: Standing, route: Route, n
         rate=standing.rate,
         once=once_of(draft, envelope.key),
         everybody=listed,
-        contacts=addressed([(message, addresses)]),
+        contacts=addressed([(message, addresses)]) if envelope.prepared.list_management else (),
     )
 
 

@@ -32,6 +32,7 @@ _FAMILIES = {
         {"list": "list_", "add": "add", "remove": "remove", "import": "import_", "export": "export"},
     ),
     "contacts": ("The people on contact lists.", {"import": "import_"}),
+    "quarantine": ("What upstreams told and nobody could read.", {"list": "list_", "retry": "retry"}),
     "dead_letters": ("Notifications that could not be delivered.", {"list": "list_", "replay": "replay"}),
     "stats": (
         "How sending goes: totals, rates, and customers side by side.",

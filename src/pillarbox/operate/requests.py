@@ -19,6 +19,7 @@ from pillarbox.operate import (
     keys,
     list_requests,
     messages,
+    quarantine,
     queue,
     sends,
     statistics,
@@ -175,6 +176,19 @@ class ReplayDeadLetters(_Request, frozen=True, tag="dead-letters.replay"):
     topic: str = ""
 
 
+class ListQuarantine(_Request, frozen=True, tag="quarantine.list"):
+    """Answered by a list of `quarantine.Kept`."""
+
+    upstream: str = ""
+    most: int = 100
+
+
+class ReadAgain(_Request, frozen=True, tag="quarantine.retry"):
+    """Answered by how many could be read now."""
+
+    upstream: str = ""
+
+
 class ShowQueue(_Request, frozen=True, tag="queue"):
     """Answered by `queue.Queue`."""
 
@@ -253,6 +267,13 @@ class CheckUpstream(_Request, frozen=True, tag="upstreams.check"):
     name: str
 
 
+class ExamineUpstream(_Request, frozen=True, tag="upstreams.doctor"):
+    """Answered by a list of `upstream_doctor.Link`."""
+
+    name: str
+    sender: str = ""
+
+
 Request = (
     Status
     | CreateKey
@@ -276,6 +297,8 @@ Request = (
     | ListRequest
     | ListDeadLetters
     | ReplayDeadLetters
+    | ListQuarantine
+    | ReadAgain
     | ShowQueue
     | ListPaces
     | SetPace
@@ -289,6 +312,7 @@ Request = (
     | StopCountingByTag
     | ListUpstreams
     | CheckUpstream
+    | ExamineUpstream
 )
 
 encode = msgspec.json.Encoder().encode
@@ -350,6 +374,10 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await dead_letters.list_all(desk, account, topic, most)
         case ReplayDeadLetters(notification_id, account, topic):
             return await dead_letters.replay(desk, notification_id, account, topic)
+        case ListQuarantine(name, most):
+            return await quarantine.list_all(desk, name, most)
+        case ReadAgain(name):
+            return await quarantine.read_again(desk, name)
         case ShowQueue() | ListPaces() | SetPace() | PauseMail() | ResumeMail() | RetryMail():
             return await _of_the_queue(desk, request)
         case ShowStatistics() | CountAgain() | StillToCount() | CountByTag() | StopCountingByTag():
@@ -358,6 +386,8 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await upstream.list_all(desk)
         case CheckUpstream(name):
             return await upstream.check(desk, name)
+        case ExamineUpstream(name, sender):
+            return await upstream.doctor(desk, name, sender)
 
 
 _OfTheQueue = ShowQueue | ListPaces | SetPace | PauseMail | ResumeMail | RetryMail

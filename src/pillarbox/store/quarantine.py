@@ -32,11 +32,13 @@ def put(row: QuarantineRow) -> Plan[None]:
     )
 
 
-def oldest(upstream: str, limit: int) -> Plan[list[QuarantineRow]]:
-    """Return the oldest of one upstream, or of every one when `upstream` is empty."""
+def oldest(upstream: str, limit: int, after: QuarantineRow | None = None) -> Plan[list[QuarantineRow]]:
+    """Return the oldest of one upstream, or of every one when `upstream` is empty; `after` is the last of a page."""
+    place = (after.arrived_at, after.upstream, after.post_id) if after else (0, "", "")
     rows = yield Rows(
-        f"SELECT {_COLUMNS} FROM quarantine WHERE ? IN ('', upstream) ORDER BY arrived_at, upstream, post_id LIMIT ?",
-        (upstream, limit),
+        f"SELECT {_COLUMNS} FROM quarantine WHERE ? IN ('', upstream) AND (arrived_at, upstream, post_id) > (?, ?, ?)"
+        " ORDER BY arrived_at, upstream, post_id LIMIT ?",
+        (upstream, *place, limit),
     )
     return [QuarantineRow(*row) for row in rows]
 

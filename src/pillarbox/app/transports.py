@@ -73,7 +73,7 @@ async def mx_transport(
     if pool:
         setting = _of_pool(setting, settings.pools[pool])
     helo = setting.helo or f"mta.{settings.service_domain}"
-    every = (setting, settings.mx or MxSetting(), *settings.pools.values())
+    every: tuple[MxSetting | PoolSetting, ...] = (setting, settings.mx or MxSetting(), *settings.pools.values())
     sources = {one for each in every for one in (each.helo.lower(), each.source_ipv4, each.source_ipv6)}
     own = {helo.lower(), *map(str.lower, setting.own), *sources} - {""}
     inside = setting.private_addresses

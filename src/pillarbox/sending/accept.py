@@ -14,7 +14,7 @@ import msgspec
 from pillarbox.events.record import record
 from pillarbox.events.types import Event, MailFacts
 from pillarbox.kit import metrics
-from pillarbox.kit.clock import DAY, Millis
+from pillarbox.kit.clock import Millis
 from pillarbox.kit.disk import Room
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.ids import Scope, new_message_id
@@ -22,7 +22,7 @@ from pillarbox.kit.simulated import is_simulated
 from pillarbox.resources import contacts
 from pillarbox.resources.contacts import Addressed
 from pillarbox.sending import idempotency, split
-from pillarbox.sending.admission import Asked, ShutAccounts, over_rate
+from pillarbox.sending.admission import Asked, ShutAccounts, refused
 from pillarbox.sending.draft import Draft, weight
 from pillarbox.sending.envelope import Envelope, read_envelope
 from pillarbox.sending.idempotency import Once, once_of
@@ -31,7 +31,6 @@ from pillarbox.sending.policy import (
     CHECKS,
     CHECKS_OF_THE_SENDER,
     MOST_RECIPIENTS,
-    DailyQuotaExceeded,
     RateExceeded,
     Standing,
 )
@@ -213,51 +212,35 @@ def _verdicts(promises: Sequence[Promise]) -> Plan[list[Refusal | str | None]]:
     if known:
         verdicts |= yield from idempotency.remember(known, promises[0].message.accepted_at)
     new = [promise for promise in promises if promise.message.message_id not in verdicts]
-    refusals = yield from _over_limit(new)
+    refusals = yield from refused([_asked(promise) for promise in new])
     if refusals:
         # Whoever came with the same message in the same moment is told the same.
-        verdicts = {one: refusals.get(str(answer), answer) for one, answer in verdicts.items()} | refusals
+        verdicts = {one: refusals.get(str(answer), answer) for one, answer in verdicts.items()}
+        verdicts.update(refusals)
         yield from idempotency.forget([one.once for one in new if one.once and one.message.message_id in refusals])
     return [verdicts.get(promise.message.message_id) for promise in promises]
 
 
-def _over_limit(promises: Sequence[Promise]) -> Plan[dict[str, Refusal | str]]:
-    """Return why promises are not kept whose account may not send so much or so fast, by MessageId."""
-    over = {promise.message.message_id for promise in (yield from _over_quota(promises))}
-    asked = [
-        Asked(promise.message.scope, key, promise.addressed, promise.rate, promise.message.accepted_at)
-        for promise in promises
-        if promise.rate is not None and (key := promise.message.message_id) not in over
-    ]
-    shut = (yield from over_rate(asked)) if asked else []
-    refusals: dict[str, Refusal | str] = {key: RateExceeded(until=until) for key, until in shut}
-    return refusals | {key: DailyQuotaExceeded("Daily message quota exceeded.") for key in over}
-
-
-def _over_quota(promises: Sequence[Promise]) -> Plan[list[Promise]]:
-    """Return those for which nothing is left of their account's daily limit, when those before them are kept."""
-    left: dict[Scope, int] = {}
-    over = []
-    for promise in promises:
-        limit, scope = promise.daily_limit, promise.message.scope
-        if limit is None:
-            continue
-        if scope not in left:
-            used = yield from messages.recipients_since(scope, promise.message.accepted_at - DAY)
-            left[scope] = limit - used
-        if promise.quota_recipients and left[scope] < promise.quota_recipients:
-            over.append(promise)
-        else:
-            left[scope] -= promise.quota_recipients
-    return over
+def _asked(promise: Promise) -> Asked:
+    message = promise.message
+    return Asked(
+        message.scope,
+        message.message_id,
+        promise.addressed,
+        promise.quota_recipients,
+        promise.daily_limit,
+        promise.rate,
+        message.accepted_at,
+    )
 
 
 def _quota_uses(promises: Sequence[Promise]) -> list[tuple[str, str, Millis, int]]:
-    return [
+    # In one order for everybody, so that two processes that count at the same time never wait for each other.
+    return sorted(
         (*promise.message.scope, promise.message.accepted_at, promise.quota_recipients)
         for promise in promises
         if promise.quota_recipients
-    ]
+    )
 
 
 class Sender:

@@ -1,17 +1,15 @@
 """What is left of the rates at which accounts may send, shared by all processes.
 
-Plans only. Called by sending/accept.py, which decides; the row is locked
-meanwhile, so that processes decide one after the other.
+Plans only. Called by sending/admission.py, which decides while it holds the
+rows, so that processes decide one after the other.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from collections.abc import Collection
+from typing import NamedTuple
 
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
-from pillarbox.store.plan import Plan, Rows, first
-
-T = TypeVar("T")
+from pillarbox.store.plan import Plan, Rows
 
 
 class Allowance(NamedTuple):
@@ -21,26 +19,22 @@ class Allowance(NamedTuple):
     counted_at: Millis
 
 
-def change(scope: Scope, start: Allowance, decide: Callable[[Allowance], tuple[Allowance, T]]) -> Plan[T]:
-    """Replace what is left (at first `start`) by what `decide` makes of it, and return its answer."""
-    yield Rows(
-        "INSERT INTO send_rates (account, region, remaining, counted_at) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (account, region) DO NOTHING",
-        (*scope, *start),
-    )
-    row = first(
-        (
-            yield Rows(
-                "SELECT remaining, counted_at FROM send_rates WHERE account = ? AND region = ? /*pg: FOR UPDATE */",
-                scope,
-            )
-        )
-    )
-    assert row is not None
-    before = Allowance(*row)
-    after, answer = decide(before)
-    if after != before:
+def hold(scopes: Collection[Scope]) -> Plan[dict[Scope, Allowance]]:
+    """Return what is left of each (at first nothing, long ago), and let nobody else decide until this is written."""
+    held = {}
+    for scope in sorted(scopes):  # in one order, so that two transactions never wait for each other in a circle
         yield Rows(
-            "UPDATE send_rates SET remaining = ?, counted_at = ? WHERE account = ? AND region = ?", (*after, *scope)
+            "INSERT INTO send_rates (account, region, remaining, counted_at) VALUES (?, ?, 0, 0)"
+            " ON CONFLICT (account, region) DO NOTHING",
+            scope,
         )
-    return answer
+        rows = yield Rows(
+            "SELECT remaining, counted_at FROM send_rates WHERE account = ? AND region = ? /*pg: FOR UPDATE */", scope
+        )
+        held[scope] = Allowance(*rows[0])
+    return held
+
+
+def put(scope: Scope, left: Allowance) -> Plan[None]:
+    """Write what is left of one that is held."""
+    yield Rows("UPDATE send_rates SET remaining = ?, counted_at = ? WHERE account = ? AND region = ?", (*left, *scope))

@@ -12,7 +12,7 @@ from pillarbox.kit.ids import Scope
 from pillarbox.resources import account
 from pillarbox.resources.account import OwnQuota, Quota
 from pillarbox.sending.accept import Promise, Sender, keep_promises
-from pillarbox.sending.admission import Asked, ShutAccounts, admitted
+from pillarbox.sending.admission import ShutAccounts, admitted
 from pillarbox.sending.policy import RateExceeded
 from pillarbox.sending.standing import Standings
 from pillarbox.store.engine import Store
@@ -93,16 +93,16 @@ def test_never_more_than_the_rate_and_a_burst_and_one_call_are_let_in(
     left, now, let_in, biggest = Allowance(burst, NOON), NOON, 0, 0
     for pause, recipients in calls:
         now += pause
-        left, until = admitted(left, Asked(SCOPE, "", recipients, rate, now))
+        left, until = admitted(left, rate, recipients, now)
         if until is None:
             let_in += recipients
             biggest = max(biggest, recipients)
         else:
             assert until > now
-            assert admitted(left, Asked(SCOPE, "", 1, rate, until + 1))[1] is None
+            assert admitted(left, rate, 1, until + 1)[1] is None
     assert let_in <= burst + rate * (now - NOON) / SECOND + biggest + 1e-6
 
 
 def test_a_clock_that_runs_behind_gives_nothing() -> None:
-    left, until = admitted(Allowance(0.0, NOON), Asked(SCOPE, "", 1, 1.0, NOON - 10 * SECOND))
+    left, until = admitted(Allowance(0.0, NOON), 1.0, 1, NOON - 10 * SECOND)
     assert (left, until) == (Allowance(0.0, NOON), NOON + SECOND)

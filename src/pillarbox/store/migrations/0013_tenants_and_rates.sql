@@ -17,7 +17,8 @@ DROP TABLE suppressed;
 CREATE INDEX suppression_lists_by_time ON suppression_lists (account, region, list_id, updated_at, address);
 
 -- How many recipients an account may still address at a moment, by its rate a second; less than nothing when a
--- message with many has been let in. A row for each account that has a rate and sends.
+-- message with many has been let in. A row for each account that is limited and sends: whoever judges what it may
+-- still send holds it.
 CREATE TABLE send_rates (
     account TEXT NOT NULL,
     region TEXT NOT NULL,

@@ -26,7 +26,7 @@ _FAMILIES = {
         "Accounts in and out of the sandbox, and how much they may send.",
         {"reviews": "reviews", "production": "production", "quota": "quota"},
     ),
-    "upstream": ("Other SES that mail leaves through.", {"list": "list_", "check": "check"}),
+    "upstream": ("Other SES that mail leaves through.", {"list": "list_", "check": "check", "doctor": "doctor"}),
     "suppression": (
         "Addresses that get no mail from an account.",
         {"list": "list_", "add": "add", "remove": "remove", "import": "import_", "export": "export"},

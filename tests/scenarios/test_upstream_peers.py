@@ -2,6 +2,8 @@
 
 import http.client
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +13,10 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from pillarbox.settings import RouteSetting, UpstreamSetting
+from pillarbox.app.upstreams import upstream_of
+from pillarbox.delivery.transport.ses_client import SesClient
+from pillarbox.operate import upstream_doctor
+from pillarbox.settings import EventsSetting, RouteSetting, UpstreamSetting
 from pillarbox.store import outgoing, upstream_ids
 from tests.support.far_ses import wait_until
 from tests.support.server import RunningServer, Server
@@ -108,3 +113,56 @@ def sent_by_moto(host: str, port: int) -> list[dict[str, Any]]:
     connection.close()
     found: list[dict[str, Any]] = data["ses"]["RawMessage"]
     return found
+
+
+def test_the_doctor_says_which_link_of_the_chain_is_missing(tmp_path: Path, far: Server) -> None:
+    ses, sns = far.client("sesv2", region="eu-west-1"), far.client("sns", region="eu-west-1")
+    topic = sns.create_topic(Name="events")["TopicArn"]
+    told_by = EventsSetting(topics=(topic,))
+
+    def examine(**settings: Any) -> tuple[dict[str, bool], str]:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        with before(folder, through(far, events=told_by, **settings)) as near:
+            command = ["upstream", "doctor", "far", "--sender", SENDER, "--json", "--data", str(folder)]
+            done = subprocess.run([sys.executable, "-m", "pillarbox", *command], capture_output=True, text=True)
+            url = f"{near.endpoint}/in/sns/far"
+        assert done.stdout, done.stderr
+        return {one["name"]: one["holds"] for one in json.loads(done.stdout)}, url
+
+    assert examine(secret_access_key="wrong")[0] == {"account": False}
+    links, _ = examine()
+    assert links == {
+        "account": True,
+        "sender": True,
+        "configuration set": False,
+        f"subscription to {topic}": False,
+    }
+    assert examine(configuration_set="news")[0]["configuration set news"] is False
+
+    ses.create_configuration_set(ConfigurationSetName="news")
+    ses.create_configuration_set_event_destination(
+        ConfigurationSetName="news",
+        EventDestinationName="pillarbox",
+        EventDestination={
+            "Enabled": True,
+            "MatchingEventTypes": ["DELIVERY", "BOUNCE", "COMPLAINT", "REJECT", "DELIVERY_DELAY", "OPEN", "CLICK"],
+            "SnsDestination": {"TopicArn": topic},
+        },
+    )
+    links, _ = examine(configuration_set="news")
+    assert links["configuration set news"] and links["event destinations of news"]
+    links, _ = examine(configuration_set="news", tracking="ours")
+    assert links["tracking of news"] is False
+
+
+async def test_a_subscription_that_waits_to_be_confirmed_is_told(far: Server) -> None:
+    sns = far.client("sns", region="eu-west-1")
+    topic = sns.create_topic(Name="waiting")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="https", Endpoint="https://203.0.113.1/in/sns/far")
+    client = SesClient(upstream_of(through(far, events=EventsSetting(topics=(topic,)))))
+    try:
+        found = await upstream_doctor.links(client, "https://203.0.113.1/in/sns/far")
+    finally:
+        await client.close()
+
+    assert "waits to be confirmed" in found[-1].found and not found[-1].holds

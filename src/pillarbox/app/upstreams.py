@@ -45,6 +45,10 @@ def upstream_of(setting: UpstreamSetting) -> Upstream:
         access_key_id=setting.access_key_id,
         secret_access_key=setting.secret_access_key,
         session_token=setting.session_token,
+        is_compatible=bool(setting.endpoint_url),
+        tracks_here=setting.tracking == "ours",
+        topics=setting.events.topics if setting.events else (),
+        queue_url=setting.events.queue_url if setting.events else "",
     )
 
 

@@ -5,8 +5,8 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pillarbox.commands.printing import moment, say, say_json, style, table
-from pillarbox.commands.reach import HERE, Place, ask
-from pillarbox.operate.requests import CheckUpstream, ListUpstreams
+from pillarbox.commands.reach import HERE, CommandError, Place, ask
+from pillarbox.operate.requests import CheckUpstream, ExamineUpstream, ListUpstreams
 from pillarbox.operate.upstream import Seen
 
 _Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
@@ -36,6 +36,29 @@ def check(name: str, /, *, json: _Json = False, place: Place = HERE) -> None:
         say_json(seen)
     else:
         _say([seen])
+
+
+def doctor(name: str, /, *, sender: str = "", json: _Json = False, place: Place = HERE) -> None:
+    """Look at every link between an upstream and what it should tell here; exit with 1 when one is missing.
+
+    Parameters
+    ----------
+    name
+        The upstream, as the settings call it.
+    sender
+        An address that mail leaves from: is it a verified sender there?
+    """
+    from pillarbox.operate.upstream_doctor import Link  # HTTP and the AWS SDK: other commands start without them
+
+    found = ask(place, ExamineUpstream(name, sender), list[Link])
+    if json:
+        say_json(found)
+    else:
+        for link in found:
+            mark = style("ok", "green") if link.holds else style("missing", "red")
+            say(f"{mark}  {link.name}: {link.found}" + (f" ({link.remedy})" if link.remedy else ""))
+    if not all(link.holds for link in found):
+        raise CommandError("the chain is not whole: what happens to mail there is not told here")
 
 
 def _say(found: list[Seen]) -> None:

@@ -274,6 +274,13 @@ class ExamineUpstream(_Request, frozen=True, tag="upstreams.doctor"):
     sender: str = ""
 
 
+class ExamineUpstream(_Request, frozen=True, tag="upstreams.doctor"):
+    """Answered by a list of `upstream_doctor.Link`."""
+
+    name: str
+    sender: str = ""
+
+
 Request = (
     Status
     | CreateKey
@@ -312,6 +319,7 @@ Request = (
     | StopCountingByTag
     | ListUpstreams
     | CheckUpstream
+    | ExamineUpstream
     | ExamineUpstream
 )
 
@@ -382,10 +390,8 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await _of_the_queue(desk, request)
         case ShowStatistics() | CountAgain() | StillToCount() | CountByTag() | StopCountingByTag():
             return await _of_statistics(desk, request)
-        case ListUpstreams():
-            return await upstream.list_all(desk)
-        case CheckUpstream(name):
-            return await upstream.check(desk, name)
+        case ListUpstreams() | CheckUpstream() | ExamineUpstream():
+            return await _of_upstreams(desk, request)
         case ExamineUpstream(name, sender):
             return await upstream.doctor(desk, name, sender)
 
@@ -424,3 +430,13 @@ async def _of_statistics(desk: Desk, request: _OfStatistics) -> Any:
             return await statistics.count_by_tag(desk, Scope(account, region), tag)
         case StopCountingByTag(account, region, tag):
             return await statistics.stop_counting_by_tag(desk, Scope(account, region), tag)
+
+
+async def _of_upstreams(desk: Desk, request: ListUpstreams | CheckUpstream | ExamineUpstream) -> Any:
+    match request:
+        case ListUpstreams():
+            return await upstream.list_all(desk)
+        case CheckUpstream(name):
+            return await upstream.check(desk, name)
+        case ExamineUpstream(name, sender):
+            return await upstream.doctor(desk, name, sender)

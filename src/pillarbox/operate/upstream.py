@@ -1,7 +1,9 @@
 """Other SES that mail leaves through, as operators see them: their quotas, the pace, and what is held and why.
 
-Touches the store, and `check` the network. Called through operate/requests.py.
+Touches the store, and `check` and `doctor` the network. Called through operate/requests.py.
 """
+
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,6 +17,11 @@ from pillarbox.operate.queue import why_closed
 from pillarbox.resources import upstreams
 from pillarbox.store import holds, outgoing, pace
 from pillarbox.store.plan import Plan
+
+if TYPE_CHECKING:
+    from pillarbox.operate.upstream_doctor import Link
+
+_NO_UPSTREAM = "there is no upstream {}; `pillarbox upstream list` shows those of the running server"
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -50,13 +57,22 @@ async def list_all(desk: Desk) -> list[Seen]:
 async def check(desk: Desk, name: str) -> Seen:
     """Ask an upstream now, let its suppression list be read anew, and return what is so then; or raise NotFound."""
     if name not in desk.upstreams:
-        raise NotFound(f"there is no upstream {name}; `pillarbox upstream list` shows those of the running server")
+        raise NotFound(_NO_UPSTREAM.format(name))
     from pillarbox.delivery.transport import ses_quota  # HTTP and the AWS SDK: commands start without them
 
     now = desk.clock.now()
     await ses_quota.look(desk.store, desk.upstreams[name], now)
     await desk.store.write(upstreams.look_now, name, now)
     return await _seen(desk, name)
+
+
+async def doctor(desk: Desk, name: str, sender: str) -> "list[Link]":
+    """Look at every link between an upstream and what it should tell here; NotFound when there is no such upstream."""
+    if name not in desk.upstreams:
+        raise NotFound(_NO_UPSTREAM.format(name))
+    from pillarbox.operate import upstream_doctor  # as above
+
+    return await upstream_doctor.links(desk.upstreams[name], f"{desk.endpoint}/in/sns/{name}", sender)
 
 
 async def _seen(desk: Desk, name: str) -> Seen:

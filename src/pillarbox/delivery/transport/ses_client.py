@@ -55,7 +55,11 @@ class Answer(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Another SES as the settings `[[upstreams]]` describe it, where each field is explained."""
+    """Another SES as the settings `[[upstreams]]` describe it, where each field is explained.
+
+    `is_compatible` says that it is not Amazon's, `tracks_here` that links and pixel are ours; `topics` and `queue_url`
+    are how its events come in.
+    """
 
     name: str
     region: str
@@ -74,6 +78,10 @@ class Upstream:
     access_key_id: str = ""
     secret_access_key: str = ""
     session_token: str = ""
+    is_compatible: bool = False
+    tracks_here: bool = False
+    topics: tuple[str, ...] = ()
+    queue_url: str = ""
 
     def __repr__(self) -> str:
         return f"Upstream({self.name} at {self.endpoint_url})"  # never the secret

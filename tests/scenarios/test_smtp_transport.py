@@ -33,9 +33,9 @@ def sink(request: pytest.FixtureRequest) -> Iterator[Sink]:
         yield listening
 
 
-def attempt(*recipients: str, data: bytes = MAIL) -> Attempt:
-    scope = Scope("123456789012", "us-east-1")
-    return Attempt("m1", 0, 1, scope, "m1@mail.example.org", recipients or (A,), data, 1_790_000_000_000)
+def attempt(*recipients: str, data: bytes = MAIL, tls_required: bool = False) -> Attempt:
+    scope, sender = Scope("123456789012", "us-east-1"), "m1@mail.example.org"
+    return Attempt("m1", 0, 1, scope, sender, recipients or (A,), data, 1_790_000_000_000, tls_required=tls_required)
 
 
 async def outcome_at(sink: Sink, data: bytes = MAIL, **settings: Any) -> Outcome:
@@ -489,6 +489,21 @@ class TestSecrecy:
     async def test_where_tls_is_not_offered_it_may_be_done_without(self, sink: Sink) -> None:
         assert await outcome_at(sink, tls="starttls") == TAKEN
         assert not sink.received[0].tls
+
+    async def test_mail_that_needs_tls_is_encrypted_whatever_the_setting_says_or_waits(
+        self, certified: Certified, sink: Sink
+    ) -> None:
+        secret = attempt(A, tls_required=True)
+        async with handing_to(
+            certified.sink.port, host="localhost", tls="none", ca_file=certified.ca_file
+        ) as transport:
+            assert (await transport.deliver(attempt(A)))[A] == TAKEN
+            assert (await transport.deliver(secret))[A] == TAKEN
+        assert [one.tls for one in certified.sink.received] == [False, True]
+        async with handing_to(sink.port, tls="none") as transport:
+            outcome = (await transport.deliver(secret))[A]
+        assert isinstance(outcome, Deferred)
+        assert sink.received == []
 
     async def test_what_is_added_to_the_answer_to_starttls_is_an_attack(self, certified: Certified) -> None:
         certified.sink.script.behind("STARTTLS", "250 2.0.0 from somebody on the way")

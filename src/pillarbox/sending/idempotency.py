@@ -105,7 +105,8 @@ def _told(draft: Draft) -> object:
     if isinstance(content, Templated) and content.name:
         content = replace(content, subject="", text=None, html=None)
     addresses = (draft.sender, draft.to, draft.cc, draft.bcc, draft.reply_to, draft.return_path)
-    return (type(content).__name__, content, addresses, draft.configuration_set, draft.tags)
+    ways = (draft.configuration_set, draft.tags, draft.list_management, draft.tenant)
+    return (type(content).__name__, content, addresses, *ways)
 
 
 def _digest(told: object) -> bytes:

@@ -13,6 +13,7 @@ from pillarbox.resources.account import Quota
 from pillarbox.sending.accept import Promise, Sender, keep_promises
 from pillarbox.sending.draft import Draft, Invocation, Templated
 from pillarbox.sending.idempotency import KeyReused, once_of
+from pillarbox.sending.list_management import ListManagement
 from pillarbox.sending.policy import AccountPaused, DailyQuotaExceeded
 from pillarbox.sending.standing import Standings
 from pillarbox.store import messages, outgoing, retry_keys
@@ -75,6 +76,17 @@ async def test_tries_in_many_transactions_at_once_are_one_message(store: Store) 
 )
 async def test_another_call_is_another_message(store: Store, other: Draft) -> None:
     assert await keep(store, asked()) != await keep(store, other)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [replace(asked(), list_management=ListManagement("readers")), replace(asked(), tenant="acme")],
+    ids=["list", "tenant"],
+)
+def test_a_call_for_another_list_or_tenant_is_another_call(other: Draft) -> None:
+    one, two = once_of(asked(), None), once_of(other, None)
+    assert one is not None and two is not None
+    assert one.at != two.at
 
 
 async def test_an_invocation_is_known_for_a_quarter_of_an_hour(store: Store) -> None:

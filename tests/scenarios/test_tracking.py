@@ -324,3 +324,16 @@ def _until(holds: Callable[[], bool], seconds: float = 20) -> None:
     while not holds():
         assert time.monotonic() < ends_at
         time.sleep(0.05)
+
+
+def test_hits_that_worker_processes_answer_are_recorded_by_the_process_behind_them(tmp_path: Path) -> None:
+    (tmp_path / "bots.toml").write_text(PATIENT)
+    with RunningServer.started(tmp_path, dev=True, workers=2, bot_rules=str(tmp_path / "bots.toml")) as started:
+        shop = Shop(started.for_new_account())
+        link, pixel = shop.link_and_pixel(shop.send())
+
+        for _ in range(10):  # each over a connection of its own, which either process may take
+            assert fetch(link).status == 302
+            assert fetch(pixel).status == 200
+
+        assert sorted(event["eventType"] for event in shop.told()) == ["Click"] * 10 + ["Open"] * 10

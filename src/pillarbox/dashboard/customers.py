@@ -91,6 +91,7 @@ class CustomerPages:
             found=found,
             chart=chart_of(found),
             explained=advice.explain(found.totals),
+            words=SPAN_WORDS[last],
             rates=rates,
         )
         if is_refresh(request):

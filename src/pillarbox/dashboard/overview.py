@@ -69,7 +69,14 @@ class OverviewPages:
             return as_json(found)
         here = url("/ui/", {"last": last, "account": shown_account(whose, viewer)})
         shown = self._show.live(
-            "_overview.html", here, found=found, chart=chart_of(found.statistics), last=last, rates=rates, viewer=viewer
+            "_overview.html",
+            here,
+            found=found,
+            chart=chart_of(found.statistics),
+            last=last,
+            words=SPAN_WORDS[last],
+            rates=rates,
+            viewer=viewer,
         )
         if is_refresh(request):
             return refresh(request, shown)

@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, Response
 
 from pillarbox.dashboard import words
 from pillarbox.kit.clock import Clock, iso
+from pillarbox.stats.providers import isp_name
 
 _HERE = Path(__file__).parent
 
@@ -105,7 +106,7 @@ def _templates(look: Look) -> jinja2.Environment:
     )
     for name in ("after", "ago", "clock_time", "full_time", "number", "percent", "person", "size", "span", "tally"):
         templates.filters[name] = getattr(words, name)
-    templates.filters["iso"] = iso
+    templates.filters.update(iso=iso, isp=isp_name)
     static = sorted((_HERE / "static").iterdir())
     version = hashlib.sha256(b"".join(file.read_bytes() for file in static)).hexdigest()[:10]
     templates.globals.update(look=look, version=version, url=url)

@@ -70,5 +70,6 @@ def percent(rate: float | None) -> str:
     """Return a share in percent, to as many places as small rates need; a dash where nothing counts."""
     if rate is None:
         return "\N{EN DASH}"
-    places = 1 if rate >= 0.1 or not rate else 2 if rate >= 0.001 else 3
-    return f"{rate:.{places}%}".replace("%", "\N{NARROW NO-BREAK SPACE}%")
+    places = 1 if rate >= 0.1 else 2 if rate >= 0.001 else 3
+    digits = f"{rate * 100:.{places}f}".rstrip("0").rstrip(".")
+    return f"{digits}\N{NARROW NO-BREAK SPACE}%"

@@ -66,7 +66,7 @@ BOUNCED = {
 }
 # What strangers call their bounces would be names without end.
 # https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#bounce-types
-_SUBTYPES = frozenset(
+SUBTYPES = frozenset(
     {
         "Undetermined",
         "General",
@@ -110,7 +110,7 @@ def detailed(name: str, detail: str) -> str:
 def bounce_detail(bounce_type: str, subtype: str) -> str:
     """Return `Permanent/General`; what nobody knows is `Other`."""
     known_type = bounce_type if bounce_type in BOUNCED else "Undetermined"
-    return f"{known_type}/{subtype if subtype in _SUBTYPES else 'Other'}"
+    return f"{known_type}/{subtype if subtype in SUBTYPES else 'Other'}"
 
 
 def write_path(*parts: str) -> str:

@@ -10,7 +10,7 @@ import msgspec
 
 from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.errors import Invalid
-from pillarbox.kit.ids import Scope
+from pillarbox.kit.ids import SERVICE_ACCOUNT, Scope
 from pillarbox.stats.follow import QUARTER
 from pillarbox.stats.names import (
     ACCOUNT,
@@ -103,11 +103,12 @@ def send_statistics(scope: Scope, now: Millis) -> Plan[list[dict[str, int]]]:
 
 
 def scopes_of(whose: Whose) -> Plan[list[Scope]]:
-    """Return the accounts and regions that anything was counted for."""
+    """Return the accounts and regions that anything was counted for; all accounts are those of customers."""
     return [
         scope
         for scope in (yield from counters.scopes())
-        if whose.account in ("", scope.account) and whose.region in ("", scope.region)
+        if (scope.account == whose.account or (not whose.account and scope.account != SERVICE_ACCOUNT))
+        and whose.region in ("", scope.region)
     ]
 
 

@@ -84,4 +84,5 @@ def _attempted(totals: Mapping[str, int]) -> int:
 
 
 def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole > 0 else None
+    # What was sent before a span may arrive in it, so that more seems to arrive than was sent.
+    return min(part / whole, 1.0) if whole > 0 else None

@@ -158,7 +158,9 @@ async def test_the_source_is_a_file_of_the_bytes_that_were_given(dashboard: Dash
     assert answer.headers["content-disposition"] == f'attachment; filename="{sent}.eml"'
 
 
-@pytest.mark.parametrize(("target", "headers"), [("/ui/messages.json", {}), ("/ui/messages", {"Accept": "application/json"})])
+@pytest.mark.parametrize(
+    ("target", "headers"), [("/ui/messages.json", {}), ("/ui/messages", {"Accept": "application/json"})]
+)
 async def test_the_list_is_json_too(dashboard: Dashboard, target: str, headers: dict[str, str]) -> None:
     sent = await dashboard.room.accept("ada@example.net", subject="Invoice")
     answer = await dashboard.get(target, headers)

@@ -327,6 +327,34 @@ MUTANTS = [
         "if not part:",
         "tests/unit/delivery/transform/test_tracking.py::test_a_message_keeps_all_that_is_no_link",
     ),
+    Mutant(
+        "a far side that takes nothing now costs mail no attempt",
+        "delivery/close.py",
+        "tries=int(is_attempt)",
+        "tries=1",
+        "tests/scenarios/test_upstream.py::test_a_day_that_is_used_up_holds_the_mail_says_so_and_frees_itself",
+    ),
+    Mutant(
+        "the pace to another SES counts recipients",
+        "delivery/pacer.py",
+        "cost = max(1, recipients) if hop.egress == OTHER_SES else 1",
+        "cost = 1",
+        "tests/scenarios/test_upstream.py::test_recipients_are_what_the_pace_counts",
+    ),
+    Mutant(
+        "a call whose answer was lost is the same call again",
+        "delivery/transport/ses.py",
+        "str(uuid.uuid5(_CALLS, name))",
+        "str(uuid.uuid4()) + name[:0]",
+        "tests/faults/test_upstream.py::test_a_kill_between_send_and_commit_makes_the_same_call_again",
+    ),
+    Mutant(
+        "a message is known by the id that another SES gave it",
+        "delivery/close.py",
+        "        yield from upstream_ids.link(links)\n",
+        "        del links\n",
+        "tests/scenarios/test_upstream_peers.py::test_a_message_is_one_here_and_there",
+    ),
 ]
 
 

@@ -1,16 +1,19 @@
 """What the documents show runs."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pillarbox.consumer import SesEvent
 from pillarbox.delivery.outcome import Deferred, Delivered, Refused
 from pillarbox.delivery.transport.base import Attempt
 from pillarbox.kit.ids import Scope
 from pillarbox.store import nouns
 from pillarbox.store.sqlite import SqliteStore
+from tests.support.far_sns import URL, FarSns, sample
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCOPE = Scope("123456789012", "us-east-1")
@@ -49,6 +52,39 @@ async def test_the_operation_in_the_guide_answers(tmp_path: Path) -> None:
     with pytest.raises(names["GreetingMissing"], match="does not exist"):
         await names["get_greeting"](Call, {"GreetingName": "evening"})
     await store.close()
+
+
+def test_the_handler_in_the_guide_for_consumers_takes_what_is_genuine() -> None:
+    names, sns = _run("consumer.md"), FarSns()
+    kept: list[SesEvent] = []
+    names["keep"] = kept.append
+    headers = {"x-amz-sns-message-type": "Notification"}
+    post = json.dumps(sns.post(sample("open")))
+    names["verifier"].note_failure(URL)
+    assert names["take"](post, headers) == 503
+
+    names["verifier"].remember(URL, sns.certificate)
+    assert names["take"](post, headers) == 200
+    assert names["take"](post.replace("192.0.2.1", "192.0.2.2"), headers) == 403
+    assert [event.kind for event in kept] == ["Open"]
+    assert names["gone"] == ("nobody@example.net",)
+
+
+def test_the_loop_in_the_guide_for_consumers_deletes_what_it_has_kept() -> None:
+    names = _run("consumer.md")
+    kept: list[SesEvent] = []
+    names["keep"] = kept.append
+    deleted = []
+
+    class Queue:
+        def receive_message(self, **_asked: Any) -> dict[str, Any]:
+            return {"Messages": [{"Body": json.dumps(FarSns().post(sample("click"))), "ReceiptHandle": "r"}]}
+
+        def delete_message(self, *, QueueUrl: str, ReceiptHandle: str) -> None:
+            deleted.append((len(kept), ReceiptHandle))
+
+    names["poll"](Queue(), "https://sqs.us-east-1.amazonaws.com/123456789012/events")
+    assert deleted == [(1, "r")]
 
 
 @pytest.mark.parametrize("path", sorted([*DOCS.rglob("*.md"), DOCS.parent / "README.md"]), ids=lambda path: path.name)

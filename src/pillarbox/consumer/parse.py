@@ -36,12 +36,13 @@ Json = Mapping[str, Any]
 
 def parse_event(raw: Json) -> SesEvent:
     """Return the event that a record tells, or raise Unreadable saying what is wrong with it."""
-    form = next((form for form in Form if form.value in raw), None)
+    form = next((form for form in _FORMS if form.value in raw), None)
     if form is None:
         raise Unreadable("the record has neither eventType nor notificationType")
-    kind = next((kind for kind in Kind if kind.value == raw[form.value]), None)
+    told = raw[form.value]
+    kind = _KINDS.get(told) if isinstance(told, str) else None
     if kind is None:
-        raise Unreadable(f"{form.value} {str(raw[form.value])[:60]!r} is none of the kinds of SES events")
+        raise Unreadable(f"{form.value} {str(told)[:60]!r} is none of the kinds of SES events")
     name, parse = _DETAILS[kind]
     mail = _mail(_Members(raw.get("mail"), "mail"))
     given = raw.get(name)
@@ -271,4 +272,6 @@ _DETAILS: Mapping[Kind, tuple[str, Callable[[_Members], Detail]]] = {
     Kind.RENDERING_FAILURE: ("failure", _failure),
     Kind.SUBSCRIPTION: ("subscription", _subscription),
 }
+_FORMS = tuple(Form)
+_KINDS = {kind.value: kind for kind in Kind}
 _MAY_BE_BARE = frozenset({Kind.SEND, Kind.REJECT})

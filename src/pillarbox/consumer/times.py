@@ -4,6 +4,7 @@ Pure. A time that cannot be read, or that names no offset, is an error and
 never *now*.
 """
 
+import contextlib
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -15,9 +16,14 @@ _TIME = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))? ?(?:(Z)|([+-])(\d\d):?(\d\d))", re.ASCII
 )
 
+_USUAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+
 
 def read_time(value: Any, name: str) -> datetime:
     """Return the moment, in UTC and to milliseconds; `name` is the member it stands in."""
+    if isinstance(value, str) and _USUAL.fullmatch(value):
+        with contextlib.suppress(ValueError):  # told below, as for every other form
+            return datetime.fromisoformat(value)
     found = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
         raise Unreadable(f"{name} is no time that names its offset: {value!r}"[:200])

@@ -90,6 +90,8 @@ class Verifier:
         url = message.raw.get("SigningCertURL") or message.raw.get("SigningCertUrl")
         if not isinstance(url, str):
             raise Refused("the post names no certificate")
+        if url in self._certificates:  # looked at when it was fetched
+            return url
         if not self.permits(url) or not _CERTIFICATE_PATH.fullmatch(urlsplit(url).path) or "?" in url:
             raise Refused(f"certificates are not taken from {url[:200]!r}")
         return url

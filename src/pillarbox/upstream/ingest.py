@@ -109,8 +109,9 @@ def _homes(arrivals: Sequence[Arrival], told: Sequence[tuple[int, Told]]) -> Pla
     for at, one in told:
         by_id.setdefault((arrivals[at].source.name, one.mail.message_id), []).append((arrivals[at], one))
     ids = yield from _known_ids(by_id)
+    new = {key for key in by_id if key not in ids}
     for key, tellers in by_id.items():
-        if key not in ids:
+        if key in new:
             ids[key] = key[1]
             yield from messages.add_if_absent(_as_told(*tellers[0]), ())
             yield from upstream_ids.note_witnessed(key[0], [key[1]], tellers[0][0].arrived_at)
@@ -121,7 +122,7 @@ def _homes(arrivals: Sequence[Arrival], told: Sequence[tuple[int, Told]]) -> Pla
     for key, tellers in by_id.items():
         known = rows.get(ids[key]) or _as_told(*tellers[0])  # the message may no longer be kept: its events are
         if is_witnessed(known) and known.account == tellers[0][0].source.scope.account:
-            known = yield from _learned(known, tellers)
+            known = yield from _learned(known, tellers, is_new=key in new)
         homes[key] = rows[ids[key]] = known
     return homes
 
@@ -149,14 +150,16 @@ def _tagged(tellers: Iterable[tuple[Arrival, Told]]) -> str:
     return next((value for _, one in tellers for value in one.mail.tags.get(OUR_ID_TAG, ())), "")
 
 
-def _learned(known: MessageRow, tellers: Sequence[tuple[Arrival, Told]]) -> Plan[MessageRow]:
+def _learned(known: MessageRow, tellers: Sequence[tuple[Arrival, Told]], *, is_new: bool) -> Plan[MessageRow]:
     learned = known
     for arrival, one in tellers:
-        learned = filled_in(learned, _as_told(arrival, one))
+        told = _as_told(arrival, one)
+        if told.mail != learned.mail:
+            learned = filled_in(learned, told)
     if learned != known:
         yield from messages.learn(learned)
-    rows = recipients_of(learned, tellers[0][0].arrived_at)
-    yield from messages.add_if_absent(learned, rows)
+    if is_new or learned.recipient_count != known.recipient_count:
+        yield from messages.add_if_absent(learned, recipients_of(learned, tellers[0][0].arrived_at))
     return learned
 
 

@@ -61,7 +61,7 @@ def witnessed(mail: Mail, named: Sequence[str], scope: Scope, *, republished: bo
         _first(mail, _OPERATION),
         mail.configuration_set or "",
         sender,
-        decode_text(mail.subject or ""),
+        decode_text(_subject(mail)),
         0,
         len(facts.recipients),
         _write_mail(facts).decode(),
@@ -131,6 +131,10 @@ def _headers(mail: Mail) -> list[tuple[str, str]]:
         if value:
             headers.append((name, str(value)))
     return headers
+
+
+def _subject(mail: Mail) -> str:
+    return mail.subject or next((value for name, value in mail.headers if name.lower() == "subject"), "")
 
 
 def _first(mail: Mail, tag: str) -> str:

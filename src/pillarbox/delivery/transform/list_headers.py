@@ -50,6 +50,8 @@ def _links(raw: bytes, url: bytes) -> list[Edit]:
     left = _MOST_REPLACED
     edits: list[Edit] = []
     for part in parts:
+        if not raw.endswith(b"\r\n\r\n", 0, part.start):  # the link could be taken for more of the part's header
+            continue
         changed, count = _replaced(raw, part, url, left)
         left -= count
         if count and part.encoding in _PLAIN and part.fields and has_long_line(changed):

@@ -95,3 +95,8 @@ def test_what_is_signed_or_encrypted_stays_but_for_the_headers(kind: bytes) -> N
 def test_mail_that_its_sender_signed_stays_as_it_is() -> None:
     raw = b"DKIM-Signature: v=1\r\nSubject: x\r\n\r\n" + HOLDER + b"\r\n"
     assert with_list_headers(raw, URL) == raw
+
+
+def test_nothing_is_put_where_a_header_may_still_go_on() -> None:
+    raw = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nSubject: x\r\n" + HOLDER + b"\r\n--b--\r\n"
+    assert with_list_headers(raw, URL) == ADDED + raw

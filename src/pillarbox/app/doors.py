@@ -33,7 +33,8 @@ from pillarbox.edge.returns import House, Returns
 from pillarbox.edge.smtp_door import Limits, SmtpDoor
 from pillarbox.edge.smtp_login import AnyPassword, DerivedPasswords
 from pillarbox.edge.smtp_tls import load as load_tls
-from pillarbox.edge.tracking import Tracker, TrackingHosts
+from pillarbox.edge.tracking import Tracker
+from pillarbox.edge.tracking_hosts import TrackingHosts
 from pillarbox.edge.unsubscribe import UnsubscribePages
 from pillarbox.edge.verification import VerificationPages
 from pillarbox.edge.watched import WatchedAuthenticator, WatchedLogins
@@ -62,7 +63,8 @@ async def open_doors(
     links = await UnsubscribeLinks.load(listening.store, listening.keyring, clock.now())
     unsubscribe = UnsubscribePages(listening.store, links, clock)
     posts = events_in(listening, clock, running)
-    edge = _edge(listening, services, signer, tracker, unsubscribe, posts, failures, clock)
+    hosts = await _tracking_hosts(listening, running)
+    edge = _edge(listening, services, signer, tracker, hosts, unsubscribe, posts, failures, clock)
     await running.enter_async_context(_http(edge, tracker, sockets.http, listening.settings.trusted_proxies))
     door = await _smtp_door(listening, services.sender, failures, clock)
     await running.enter_async_context(door.serving(sockets.smtp, sockets.smtps))
@@ -128,10 +130,11 @@ async def _tracker(listening: Listening, spool: HitSpool, clock: Clock) -> Track
     return Tracker(links, spool, LostLinks(listening.store), clock, region=region)
 
 
-def _tracking_hosts(listening: Listening) -> TrackingHosts:
-    """A host for links alone is one that is not also that of the APIs and pages."""
-    tracking = urlsplit(listening.settings.tracking_url).hostname
-    return TrackingHosts({tracking} - {urlsplit(listening.public_url).hostname} if tracking else ())
+async def _tracking_hosts(listening: Listening, running: AsyncExitStack) -> TrackingHosts:
+    own = urlsplit(listening.settings.tracking_url).hostname
+    hosts = TrackingHosts({own} if own else (), never=urlsplit(listening.public_url).hostname or "")
+    await running.enter_async_context(hosts.following(listening.store))
+    return hosts
 
 
 def _edge(
@@ -139,6 +142,7 @@ def _edge(
     services: Services,
     signer: Signer,
     tracker: Tracker,
+    tracking_hosts: TrackingHosts,
     unsubscribe: UnsubscribePages,
     posts: EventsIn,
     failures: Failures,
@@ -165,7 +169,7 @@ def _edge(
         VerificationPages(listening.store, listening.keyring, clock),
         unsubscribe,
         tracker,
-        _tracking_hosts(listening),
+        tracking_hosts,
         events_in=posts,
         body_limit_bytes=settings.body_limit_bytes,
         in_flight_bytes=settings.bodies_in_flight_bytes,

@@ -14,7 +14,8 @@ from pillarbox.delivery.unsubscribe_links import PATH as UNSUBSCRIBE_PATH
 from pillarbox.edge.events_in import PATH as EVENTS_PATH
 from pillarbox.edge.events_in import EventsIn
 from pillarbox.edge.gateway import Gateway
-from pillarbox.edge.tracking import FAVICON, PATHS, Tracker, TrackingHosts
+from pillarbox.edge.tracking import FAVICON, PATHS, Tracker
+from pillarbox.edge.tracking_hosts import TrackingHosts
 from pillarbox.edge.unsubscribe import UnsubscribePages
 from pillarbox.edge.verification import VerificationPages
 from pillarbox.kit import metrics

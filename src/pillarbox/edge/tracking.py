@@ -8,7 +8,7 @@ did. Called by edge/http.py; hits go to edge/hit_spool.py and from there on.
 
 import base64
 import hashlib
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 
 from pillarbox.edge.hit_spool import HITS, Hit, HitSpool
@@ -181,22 +181,6 @@ class Tracker:
         """
         told = [(b"x-amz-ses-region", self._region), (b"x-amz-ses-request-protocol", scope["scheme"].encode())]
         await _answer(send, 200, [*_PIXEL_HEADERS, *told], GIF, scope["method"])
-
-
-class TrackingHosts:
-    """The hosts to which only tracked links lead; they answer nothing else."""
-
-    def __init__(self, hosts: Iterable[str]) -> None:
-        self._hosts = frozenset(host.lower().encode() for host in hosts)
-
-    def has(self, scope: Scope) -> bool:
-        """Say whether a request was made to one of them."""
-        if not self._hosts:
-            return False
-        for name, value in scope["headers"]:
-            if name == b"host":
-                return value.partition(b":")[0].lower() in self._hosts
-        return False
 
 
 def _is_long(headers: Headers) -> bool:

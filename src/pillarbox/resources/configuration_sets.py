@@ -96,6 +96,11 @@ def existing(scope: Scope, name: str) -> Plan[ConfigurationSet]:
     return found
 
 
+def with_text(text: str) -> Plan[list[ConfigurationSet]]:
+    """Return the sets of every account in whose documents a text stands."""
+    return [_read(document) for document in (yield from nouns.documents_with(KIND, text))]
+
+
 def any_splits(scope: Scope) -> Plan[bool]:
     """Say whether any set of the account gives each recipient a message of their own."""
     after = ""

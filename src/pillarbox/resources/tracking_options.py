@@ -53,6 +53,12 @@ def checked(scope: Scope, tracking: Tracking) -> Plan[Tracking | None]:
     raise InvalidTracking(f"Custom redirect domain <{given}> is not verified in region {scope.region}.")
 
 
+def domains() -> Plan[set[str]]:
+    """Return the redirect domains of every account; looks at all configuration sets."""
+    found = yield from configuration_sets.with_text('"custom_redirect_domain":"')
+    return {one.tracking.custom_redirect_domain for one in found if one.tracking} - {""}
+
+
 def put(scope: Scope, name: str, tracking: Tracking, now: Millis) -> Plan[None]:
     """Set the options, whether there were any or not; those that say nothing remove them."""
     kept = yield from checked(scope, tracking)

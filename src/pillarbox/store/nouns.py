@@ -89,6 +89,12 @@ def list_by_name(scope: Scope, kind: str, after: str, limit: int) -> Plan[list[N
     return [Noun(*row) for row in rows]
 
 
+def documents_with(kind: str, text: str) -> Plan[list[str]]:
+    """Return the documents of a kind, of every account, in which a text stands. Looks at all of the kind."""
+    rows = yield Rows("SELECT document FROM nouns WHERE kind = ? AND document LIKE ?", (kind, f"%{text}%"))
+    return [row[0] for row in rows]
+
+
 def list_children(scope: Scope, kind: str, parent: str, after: str, limit: int) -> Plan[list[Noun]]:
     """Return at most `limit` of a kind below one parent whose names come after `after`, by name."""
     rows = yield Rows(

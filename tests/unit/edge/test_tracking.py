@@ -7,7 +7,7 @@ import pytest
 
 from pillarbox.edge.hit_files import HitFiles
 from pillarbox.edge.hit_spool import Hit, HitSpool
-from pillarbox.edge.tracking import Tracker, TrackingHosts
+from pillarbox.edge.tracking import Tracker
 from pillarbox.kit.tracking_links import EVERYONE, SignatureLost, TrackingLinks
 from tests.support.asgi import Answer, get
 from tests.support.clock import NOON, StandingClock
@@ -167,15 +167,3 @@ async def test_a_proxy_before_us_can_be_tested_as_with_ses(door: Door) -> None:
     assert answer.status == 200
     assert answer.headers["x-amz-ses-region"] == "eu-west-1"
     assert answer.headers["x-amz-ses-request-protocol"] == "http"
-
-
-@pytest.mark.parametrize(
-    ("host", "has"),
-    [("click.example", True), ("CLICK.example:8025", True), ("api.example", False), ("click.example.org", False)],
-)
-def test_hosts_for_links_are_told_apart(host: str, has: bool) -> None:
-    assert TrackingHosts(["Click.example"]).has({"headers": [(b"host", host.encode())]}) == has
-
-
-def test_without_a_host_for_links_alone_every_host_shows_everything() -> None:
-    assert not TrackingHosts([]).has({"headers": [(b"host", b"click.example")]})

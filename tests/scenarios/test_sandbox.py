@@ -10,6 +10,10 @@ import pytest
 
 from pillarbox.__main__ import main
 from pillarbox.edge.smtp_password import smtp_password
+from pillarbox.kit.clock import SystemClock
+from pillarbox.kit.ids import Scope
+from pillarbox.resources import account
+from pillarbox.resources.account import OwnQuota
 from tests.support.refused import refused
 from tests.support.server import RunningServer, Server
 
@@ -41,9 +45,11 @@ def sandboxed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runni
 
 @pytest.fixture
 def sandboxed(sandboxed_server: RunningServer) -> Server:
-    """A server whose accounts are in the sandbox, with shop.example verified."""
+    """A server whose accounts are in the sandbox, with shop.example verified and any rate."""
     server = sandboxed_server.for_new_key()
     server.vouch("shop.example")
+    scope, own = Scope(server.account, "us-east-1"), OwnQuota(max_24_hour=200.0, max_rate=0.0)
+    server.running.run(server.running.listening.store.write(account.set_quota, scope, own, SystemClock().now()))
     return server
 
 

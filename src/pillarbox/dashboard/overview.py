@@ -143,7 +143,7 @@ def _uses(whose: Whose, quota: Quota, now: Millis) -> Plan[list[Use]]:
     uses = []
     for scope in (yield from query.scopes_of(whose))[:_MOST_QUOTAS]:
         standing, sent = yield from account.standing(scope, now)
-        own = quota.with_own(standing.quota)
+        own = quota.of(standing.quota, standing.has_left_sandbox)
         uses.append(Use(*scope, sent, own.daily_limit, own.rate))
     return uses
 

@@ -23,6 +23,8 @@ PENDING, GRANTED, DENIED = "PENDING", "GRANTED", "DENIED"
 _NAME = "account"
 # Clients pace themselves by 1 / MaxSendRate, so that neither 0 nor -1 may be told for "no limit".
 _TOLD_FOR_NO_LIMIT = 1_000_000.0
+# https://docs.aws.amazon.com/ses/latest/dg/request-production-access.html
+_SANDBOX_24_HOUR, _SANDBOX_RATE = 200.0, 1.0
 _ACCOUNT = re.compile(r"[0-9]{12}")
 
 
@@ -47,10 +49,10 @@ class Quota:
         """How many recipients may be addressed in a second; None for any number."""
         return self.max_rate if self.max_rate > 0 else None
 
-    def with_own(self, own: "OwnQuota | None") -> "Quota":
-        """Return what holds for an account that may have limits of its own."""
+    def of(self, own: "OwnQuota | None", has_left_sandbox: bool) -> "Quota":
+        """Return what holds for an account: limits of its own, those of the sandbox, or those of all."""
         if own is None:
-            return self
+            return self if has_left_sandbox or not self.sandbox else _in_sandbox(self)
         return replace(
             self,
             max_24_hour=self.max_24_hour if own.max_24_hour is None else own.max_24_hour,
@@ -61,6 +63,15 @@ class Quota:
     def told_rate(self) -> float:
         """The rate as callers are told it."""
         return self.max_rate if self.max_rate > 0 else _TOLD_FOR_NO_LIMIT
+
+
+def _in_sandbox(quota: Quota) -> Quota:
+    daily, rate = quota.max_24_hour, quota.max_rate
+    return replace(
+        quota,
+        max_24_hour=min(daily, _SANDBOX_24_HOUR) if daily >= 0 else _SANDBOX_24_HOUR,
+        max_rate=min(rate, _SANDBOX_RATE) if rate > 0 else _SANDBOX_RATE,
+    )
 
 
 class OwnQuota(msgspec.Struct, frozen=True):

@@ -80,7 +80,7 @@ class Standings:
         if prepared.tenant:
             uses = _Uses(known.identity, known.configuration_set, envelope.template)
             tenant = await self._remembered.read(_tenant, scope, prepared.tenant, uses)
-        quota = self._quota.with_own(known.own_quota) if self._quota else None
+        quota = self._quota.of(known.own_quota, known.has_left_sandbox) if self._quota else None
         splits = self._splits if known.splits is None else known.splits
         return envelope, Standing(
             verified=known.verified,

@@ -13,7 +13,7 @@ from pillarbox.stats import query
 @operation("ses", "GetSendQuota")
 async def get_send_quota(call: Call, _: Params) -> Result:
     standing, sent = await call.store.read(account.standing, call.scope, call.now)
-    quota = call.services.quota.with_own(standing.quota)
+    quota = call.services.quota.of(standing.quota, standing.has_left_sandbox)
     return {"Max24HourSend": quota.max_24_hour, "MaxSendRate": quota.told_rate, "SentLast24Hours": sent}
 
 

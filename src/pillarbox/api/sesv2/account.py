@@ -13,7 +13,7 @@ from pillarbox.resources.account import Details, Quota, Review
 @operation("sesv2", "GetAccount")
 async def get_account(call: Call, _: Params) -> Result:
     standing, sent = await call.store.read(account.standing, call.scope, call.now)
-    quota = call.services.quota.with_own(standing.quota)
+    quota = call.services.quota.of(standing.quota, standing.has_left_sandbox)
     return {
         "DedicatedIpAutoWarmupEnabled": False,
         "EnforcementStatus": "HEALTHY",

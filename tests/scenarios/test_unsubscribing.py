@@ -1,6 +1,8 @@
 """People leave a list: from the mail program, by the page, and by nothing else."""
 
 import json
+import smtplib
+from collections.abc import Callable
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -250,17 +252,34 @@ def test_mail_to_several_tells_nobody_how_to_unsubscribe_the_others(shop: Shop) 
     assert [one["emailAddress"] for one in bounce["bounce"]["bouncedRecipients"]] == [JANE]
 
 
-def test_raw_mail_names_its_list_in_a_header(shop: Shop) -> None:
+def by_the_api(server: Server, raw: bytes) -> str:
+    return str(server.client("ses").send_raw_email(RawMessage={"Data": raw})["MessageId"])
+
+
+def by_smtp(server: Server, raw: bytes) -> str:
+    with smtplib.SMTP("127.0.0.1", server.running.listening.smtp_port, timeout=20) as client:
+        client.login(server.key_id, "any password in dev mode")
+        client.mail("news@shop.example")
+        client.rcpt(JANE)
+        code, text = client.data(raw)
+        assert code == 250, text
+        return text.decode().removeprefix("Ok ")
+
+
+@pytest.mark.parametrize("send", [by_the_api, by_smtp])
+def test_mail_that_the_caller_made_names_its_list_in_a_header(shop: Shop, send: Callable[[Server, bytes], str]) -> None:
     raw = (
         b"From: news@shop.example\r\nTo: jane@example.net\r\nSubject: x\r\n"
         b"X-SES-LIST-MANAGEMENT-OPTIONS: readers; topic=news\r\n"
         b"List-Unsubscribe: <https://old.example/>\r\n\r\n{{amazonSESUnsubscribeUrl}}\r\n"
     )
-    sent = shop.server.client("ses").send_raw_email(RawMessage={"Data": raw})
+    message_id = send(shop.server, raw)
     shop.server.settle()
-    mail = shop.captured(sent["MessageId"])
+    mail = shop.captured(message_id)
     assert mail["X-SES-LIST-MANAGEMENT-OPTIONS"] is None
     assert mail.get_all("List-Unsubscribe") == [f"<{mail.get_content().strip()}>"]
+    shop.request("POST", shop.link(message_id), {"List-Unsubscribe": "One-Click"})
+    assert shop.status() == (False, {"news": "OPT_OUT"})
 
 
 def test_a_list_or_topic_that_is_not_there_refuses_the_mail(shop: Shop) -> None:

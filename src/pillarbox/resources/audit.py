@@ -20,11 +20,13 @@ T = TypeVar("T")
 _LONGEST = 512
 # The members that say what an operation is about, the first that is there; then what of it.
 _THINGS = (
-    "Identity", "EmailIdentity", "EmailAddress", "Domain", "ConfigurationSetName", "TemplateName", "ResourceArn",
+    "Identity", "EmailIdentity", "EmailAddress", "Domain", "ConfigurationSetName", "TemplateName", "TenantName",
+    "ReputationEntityReference", "ResourceArn",
     "TopicArn", "SubscriptionArn", "QueueUrl", "QueueName", "Name", "ContactListName", "PoolName",
 )  # fmt: skip
 _PARTS = (
     "PolicyName", "EventDestinationName", "NotificationType", "MailFromDomain", "AttributeName", "Label", "TagKeys",
+    "ResourceArn", "SendingStatus",
 )  # fmt: skip
 # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/logging-management-events-with-cloudtrail.html
 _READS = ("Get", "List", "Describe", "BatchGet", "Test", "Check")
@@ -47,7 +49,7 @@ def subject_of(params: Mapping[str, Any]) -> str:
     """Return what a call is about, as it is named in the call."""
     flat = {**params, **params.get("ConfigurationSet", {}), **params.get("Template", {})}
     thing = next((flat[name] for name in _THINGS if isinstance(flat.get(name), str)), "")
-    parts = [str(flat[name]) for name in _PARTS if flat.get(name)]
+    parts = [str(flat[name]) for name in _PARTS if flat.get(name) and flat[name] != thing]
     return " ".join([thing, *parts]).strip()[:_LONGEST]
 
 

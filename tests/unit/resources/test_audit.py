@@ -63,5 +63,9 @@ def test_a_subject_names_the_thing_and_its_part_and_no_values() -> None:
     params = {"Identity": "example.com", "PolicyName": "p", "Policy": "{...}"}
     assert audit.subject_of(params) == "example.com p"
     assert audit.subject_of({"ConfigurationSet": {"Name": "news"}}) == "news"
+    assert audit.subject_of({"TenantName": "acme", "ResourceArn": "arn:x"}) == "acme arn:x"
+    assert audit.subject_of({"ResourceArn": "arn:x"}) == "arn:x"
+    paused = {"ReputationEntityReference": "arn:t", "ReputationEntityType": "RESOURCE", "SendingStatus": "DISABLED"}
+    assert audit.subject_of(paused) == "arn:t DISABLED"
     assert audit.subject_of({"Enabled": True}) == ""
     assert len(audit.subject_of({"Domain": "x" * 5000})) == 512

@@ -28,7 +28,7 @@ from tests.support.https_front import make_certificate
 
 ROUNDS = 3
 POSTS = {"pillarbox": 6_000, "django-ses": 1_500}
-CONNECTIONS = 32
+CONNECTIONS = 64
 KINDS = ("send", "delivery", "open", "click", "bounce")
 DATABASES = {"pillarbox": "pillarbox.db", "django-ses": "events.sqlite3"}
 

@@ -10,10 +10,13 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from pillarbox.settings import EventsSetting, UpstreamSetting
-from pillarbox.store import events, messages, quarantine
+from pillarbox.settings import EventsSetting, RouteSetting, UpstreamSetting
+from pillarbox.store import events, messages, quarantine, upstream_ids
+from tests.support.far_queue import FarQueue
 from tests.support.far_sns import FarSns, sample
+from tests.support.listening_queue import ListeningQueue
 from tests.support.server import RunningServer, Server
+from tests.support.set_up import configuration_set_told_to
 from tests.support.signing import send
 from tests.support.tls_front import TlsFront
 
@@ -23,11 +26,12 @@ TOPIC = f"arn:aws:sns:us-east-1:{FAR_ACCOUNT}:ses-events"
 _PATIENCE_SECONDS = 30.0
 
 
-def _upstream(**given: Any) -> UpstreamSetting:
-    ca_file = str(given.pop("ca_file", ""))
+def _upstream(*, ca_file: object = "", endpoint_url: str = "http://127.0.0.1:1", **given: Any) -> UpstreamSetting:
+    """Describe the far side. A key of a server in dev mode is the number of its account."""
     return UpstreamSetting(
-        name="far", region="us-east-1", account=ACCOUNT, endpoint_url="http://127.0.0.1:1", suppression=False,
-        access_key_id="x", secret_access_key="y", ca_file=ca_file, events=EventsSetting(**given),
+        name="far", region="us-east-1", account=ACCOUNT, endpoint_url=endpoint_url, suppression=False,
+        access_key_id=FAR_ACCOUNT, secret_access_key="y", ca_file=str(ca_file), configuration_set="newsletters",
+        events=EventsSetting(**given),
     )  # fmt: skip
 
 
@@ -129,6 +133,50 @@ def _it_is_shown_and_counted(server: Server, message_id: str) -> None:
     points = server.client("ses").get_send_statistics()["SendDataPoints"]
     assert sum(point["DeliveryAttempts"] for point in points) == 3
     assert sum(point["Bounces"] for point in points) == 1
+
+
+def test_mail_that_leaves_through_the_far_side_has_one_history_under_our_id(
+    far_side: tuple[Server, TlsFront], tmp_path: Path
+) -> None:
+    far, front = far_side
+    upstream = _upstream(
+        topics=(TOPIC,), certificate_hosts=(front.host,), ca_file=front.authority, endpoint_url=far.endpoint
+    )
+    routes = (RouteSetting("ses", upstream="far"),)
+    settings = {"dev": True, "dev_really_send": True, "upstreams": (upstream,), "routes": routes}
+    with RunningServer.started(tmp_path / "here", **settings) as running:
+        server = Server(running, ACCOUNT)
+        _subscribed(far, server, "example.com")
+        server.client("sesv2").create_email_identity(EmailIdentity="example.com")
+        server.client("sesv2").create_configuration_set(ConfigurationSetName="newsletters")
+        ours = _send(server, "orders@example.com", "somebody@example.net")
+
+        _until(lambda: _kinds(server, ours) == ["Send", "Delivery"])
+        (link,) = server.read(upstream_ids.theirs, ours)
+        assert [row.kind for row in far.read(events.of_message, link.their_id)] == ["Send", "Delivery"]
+        assert server.read(messages.get, link.their_id) is None
+        assert [row.state for row in server.read(messages.recipients_of, ours)] == ["delivered"]
+
+
+@pytest.mark.parametrize("republish", [True, False])
+def test_what_others_sent_is_told_on_only_when_that_is_wanted(tmp_path: Path, republish: bool) -> None:
+    with FarQueue.standing(json.dumps(sample("bounce"))) as queue:
+        queue.gives.clear()
+        upstream = _upstream(queue_url=queue.url, republish=republish)
+        with RunningServer.started(tmp_path, dev=True, upstreams=(upstream,)) as running:
+            server = Server(running, ACCOUNT)
+            hearing = ListeningQueue(server)
+            configuration_set_told_to(server.client("ses"), hearing.topic_arn, "ConfigSet", ["bounce"])
+            queue.gives.set()
+            message_id = sample("bounce")["mail"]["messageId"]
+            _until(lambda: _kinds(server, message_id) == ["Bounce"])
+            heard = [json.loads(one["Message"]) for one in hearing.heard() if one["Message"].startswith("{")]
+            found = [event for event in heard if "eventType" in event]
+    assert [event["eventType"] for event in found] == (["Bounce"] if republish else [])
+    if republish:
+        assert found[0]["mail"]["messageId"] == message_id
+        assert found[0]["bounce"]["timestamp"] == sample("bounce")["bounce"]["timestamp"]
+        assert found[0]["mail"]["tags"]["myCustomTag1"] == ["value1"]
 
 
 def test_who_has_not_signed_what_is_expected_is_not_believed(tmp_path: Path) -> None:

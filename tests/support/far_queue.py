@@ -9,11 +9,16 @@ from typing import Any
 
 
 class FarQueue:
-    """Gives every message that was not deleted to whoever asks; `refuses` makes it fail at deleting."""
+    """Gives every message that was not deleted to whoever asks, at once; `refuses` makes it fail at deleting.
+
+    It gives nothing while `gives` is clear, and answers to a deletion only when `holds` is set.
+    """
 
     def __init__(self, bodies: Sequence[str]) -> None:
         self.left = {f"receipt-{number}": body for number, body in enumerate(bodies)}
         self.refuses = False
+        self.gives = threading.Event()
+        self.gives.set()
         self.holds = threading.Event()
         self.holds.set()
         self.asked_to_delete = threading.Event()
@@ -54,6 +59,8 @@ class FarQueue:
 
     def answer(self, operation: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         if operation == "ReceiveMessage":
+            if not self.gives.wait(0.2):
+                return 200, {}
             some = list(self.left.items())[: asked["MaxNumberOfMessages"]]
             told = [{"MessageId": f"m-{receipt}", "ReceiptHandle": receipt, "Body": body} for receipt, body in some]
             return 200, {"Messages": told} if told else {}

@@ -10,11 +10,14 @@ from collections.abc import Collection
 
 from pillarbox.consumer import Leftover, Unreadable, parse_envelope, read
 from pillarbox.kit import log
-from pillarbox.kit.clock import Clock, Millis
+from pillarbox.kit.clock import SECOND, Clock, Millis
 from pillarbox.store.engine import Store
 from pillarbox.upstream.arrival import Arrival, Source, arrival_of
 from pillarbox.upstream.ingest import note, take
 from pillarbox.upstream.sqs_client import Received, SqsClient
+
+_TOO_SOON: Millis = SECOND
+_BETWEEN_SECONDS = 1.0
 
 
 class QueuePoller:
@@ -35,9 +38,11 @@ class QueuePoller:
         """Return the past: the queue itself says when there is something to do."""
         return 0
 
-    async def work(self, now: Millis) -> None:  # noqa: ARG002 - the wait for messages makes it an old one
+    async def work(self, now: Millis) -> None:
         received = await self._client.receive()
         if not received:
+            if self._clock.now() - now < _TOO_SOON:  # a queue that does not wait for messages is not asked without end
+                await asyncio.sleep(_BETWEEN_SECONDS)
             return
         arrivals = [arrival_in(one, self._source, self._topics, self._clock.now()) for one in received]
         taken = await asyncio.gather(*(self._store.commit(take, arrival) for arrival in arrivals))

@@ -188,6 +188,10 @@ def main() -> None:
                 f"   ({ours.rate:,.0f}/s, {ours.cpu_us:.0f} µs, {WHAT[name]};"
                 f" {theirs.rate:,.0f}/s, {theirs.cpu_us:.0f} µs, {WHAT['postfix']})"
             )
+            print(
+                f"ratio {name}-{case.name}-cpu/postfix-{case.name}-cpu {ours.cpu_us / theirs.cpu_us:.2f}"
+                f"   ({ours.cpu_us:.0f} and {theirs.cpu_us:.0f} µs of processor time a message; less is better)"
+            )
 
 
 if __name__ == "__main__":

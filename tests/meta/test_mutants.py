@@ -158,6 +158,21 @@ MUTANTS = [
         "tests/scenarios/test_smtp_transport.py::TestSecrecy::test_the_password_is_never_said_without_tls",
     ),
     Mutant(
+        "what comes in the clear beside the answer to STARTTLS ends the conversation",
+        "delivery/transport/smtp_stream.py",
+        "            self._end(Unasked(replies.pop()))\n",
+        "            replies.pop()\n",
+        "tests/scenarios/test_smtp_transport.py::TestSecrecy"
+        "::test_what_is_added_to_the_answer_to_starttls_is_an_attack",
+    ),
+    Mutant(
+        "passwords are not kept with what was said",
+        "delivery/transport/smtp_connection.py",
+        "        self.transcript.add(OURS, shown or line)\n",
+        "        self.transcript.add(OURS, line)\n",
+        "tests/scenarios/test_smtp_transport.py::TestConversations::test_a_login_is_told_without_its_password",
+    ),
+    Mutant(
         "what a smarthost refused before MAIL does not bounce",
         "delivery/transport/smtp.py",
         "rest = Deferred(broken.why, broken.reply, broken.remote_ip, broken.ours)",

@@ -45,6 +45,7 @@ async def background(
 ) -> list[Coroutine[Any, Any, None]]:
     """Build what works in the background: delivery, the followers of the event log, and the posts that leave."""
     settings, store = listening.settings, listening.store
+    judge = bots.load(settings.bot_rules)
     site = Site(
         settings.service_domain,
         f"mta.{settings.service_domain}",
@@ -69,7 +70,7 @@ async def background(
         HitDrain(
             HitFiles(settings.hits_folder),
             store,
-            bots.load(settings.bot_rules),
+            judge,
             clock,
             drops_query=settings.click_query == "drop",
         ).run(),

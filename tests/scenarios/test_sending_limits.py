@@ -11,6 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from pillarbox.__main__ import main
 from pillarbox.edge.smtp_password import smtp_password
 from pillarbox.operate.accounts import Limits
 from pillarbox.operate.client import Client
@@ -98,6 +99,20 @@ def test_an_account_may_have_limits_of_its_own(slow: Server) -> None:
     shown = Client(slow.running.listening.settings.socket_path).ask(asked, Limits)
     assert (shown.max_24_hour, shown.max_rate) == (None, None)
     assert slow.client("sesv2").get_account()["SendQuota"]["Max24HourSend"] == 1000.0
+
+
+def test_an_operator_sets_and_takes_back_what_an_account_may_send(
+    slow: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(*given: str) -> str:
+        folder = slow.running.listening.settings.data
+        assert main(["account", "quota", slow.account, *given, "--data", folder]) == 0
+        return capsys.readouterr().out.partition(": ")[2].strip()
+
+    assert told() == "recipients in 24 hours: as set for all; in a second: as set for all"
+    assert told("--daily", "50000") == "recipients in 24 hours: 50000; in a second: as set for all"
+    assert told("--rate", "0") == "recipients in 24 hours: 50000; in a second: any number"
+    assert told("--default", "--daily", "-1") == "recipients in 24 hours: any number; in a second: as set for all"
 
 
 def test_operations_that_send_nothing_have_a_rate_of_their_own(slow: Server) -> None:

@@ -16,7 +16,7 @@ class Explained(NamedTuple):
     """One reason, how often it came up, what it means and what to do."""
 
     what: str
-    count: int
+    recipients: int
     means: str
     do: str
     is_test: bool = False
@@ -114,7 +114,7 @@ def explain(totals: Mapping[str, int]) -> list[Explained]:
             found.append(Explained(what, count, means, do))
     if count := totals.get(Name.COMPLAINED_SIMULATOR, 0):
         found.append(Explained("Complaint", count, _COMPLAINT[0], _SIMULATED, is_test=True))
-    return sorted(found, key=lambda one: (one.is_test, -one.count, one.what))
+    return sorted(found, key=lambda one: (one.is_test, -one.recipients, one.what))
 
 
 def bounces_of(totals: Mapping[str, int]) -> int:

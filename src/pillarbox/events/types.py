@@ -56,10 +56,7 @@ class Reject(msgspec.Struct, frozen=True, tag=Kind.REJECT.value):
 
 
 class Delivery(msgspec.Struct, frozen=True, tag=Kind.DELIVERY.value, omit_defaults=True):
-    """The next hop took the mail for `recipients`; `processing_ms` counts from acceptance.
-
-    `has_pixel` and `has_links` say whether opens and clicks of it can be seen.
-    """
+    """The next hop took the mail for `recipients`; `processing_ms` counts from acceptance."""
 
     recipients: list[str]
     smtp_response: str
@@ -67,8 +64,6 @@ class Delivery(msgspec.Struct, frozen=True, tag=Kind.DELIVERY.value, omit_defaul
     reporting_mta: str
     remote_mta_ip: str | None = None
     transport: str = ""
-    has_pixel: bool = False
-    has_links: bool = False
 
 
 class Bounce(msgspec.Struct, frozen=True, tag=Kind.BOUNCE.value, omit_defaults=True):

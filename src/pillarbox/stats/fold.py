@@ -164,7 +164,8 @@ def _tallies(event: Event, message: About) -> Iterator[Tally]:
     if kind is Kind.SEND:
         yield from _split(message.recipients, Name.SENT, Name.SENT_SIMULATOR)
     elif isinstance(fact, Delivery):
-        yield from _delivered(fact)
+        name = Name.CAPTURED if fact.transport == _CAPTURE else Name.DELIVERED
+        yield from _split(fact.recipients, name, Name.DELIVERED_SIMULATOR)
     elif isinstance(fact, Bounce):
         suppressed = fact.bounce_subtype in _NOT_TRIED
         name = Name.BOUNCED_SUPPRESSED if suppressed else BOUNCED.get(fact.bounce_type, Name.BOUNCED_UNDETERMINED)
@@ -187,16 +188,6 @@ def _tallies(event: Event, message: About) -> Iterator[Tally]:
             yield Name.UNSUBSCRIBED, 1, _alone(message)
     else:
         yield _PLAIN[kind], 1, _alone(message)
-
-
-def _delivered(fact: Delivery) -> Iterator[Tally]:
-    captured = fact.transport == _CAPTURE
-    yield from _split(fact.recipients, Name.CAPTURED if captured else Name.DELIVERED, Name.DELIVERED_SIMULATOR)
-    real = [address for address in fact.recipients if not is_simulated(address)]
-    tracked = ((fact.has_pixel, Name.DELIVERED_WITH_PIXEL), (fact.has_links, Name.DELIVERED_WITH_LINKS))
-    for is_tracked, name in tracked:
-        if is_tracked and real:
-            yield name, len(real), real
 
 
 def _split(addresses: Sequence[str], name: Name, simulator: Name) -> Iterator[Tally]:

@@ -23,10 +23,14 @@ METRICS: dict[str, tuple[Name, ...]] = {
     "OPEN": (Name.OPENED_UNIQUE,),
     "CLICK": (Name.CLICKED_UNIQUE,),
     "DELIVERY": (Name.DELIVERED, Name.CAPTURED),
-    "DELIVERY_OPEN": (Name.DELIVERED_WITH_PIXEL,),
-    "DELIVERY_CLICK": (Name.DELIVERED_WITH_LINKS,),
     # Which providers report complaints is not known, so that all mail counts.
     "DELIVERY_COMPLAINT": (Name.DELIVERED, Name.CAPTURED),
+}
+
+# What the model has besides.
+UNKNOWN = {
+    "DELIVERY_OPEN": "It is not recorded which mail was delivered with a pixel.",
+    "DELIVERY_CLICK": "It is not recorded which mail was delivered with tracked links.",
 }
 
 

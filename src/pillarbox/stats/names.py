@@ -33,8 +33,6 @@ class Name(StrEnum):
     SENT_SIMULATOR = "sent.simulator"
     DELIVERED = "delivered"
     DELIVERED_SIMULATOR = "delivered.simulator"
-    DELIVERED_WITH_PIXEL = "delivered.with-pixel"
-    DELIVERED_WITH_LINKS = "delivered.with-links"
     CAPTURED = "captured"
     BOUNCED_PERMANENT = "bounced.permanent"
     BOUNCED_TRANSIENT = "bounced.transient"

@@ -52,19 +52,17 @@ def complaint_rate(totals: Mapping[str, int]) -> float | None:
 def delivery_rate(totals: Mapping[str, int], *, with_captured: bool = False) -> float | None:
     """Return the share of recipients whose next hop took the mail, on request with mail that was captured."""
     captured = totals.get(Name.CAPTURED, 0) if with_captured else 0
-    return _share(totals.get(Name.DELIVERED, 0) + captured, _attempted(totals) + captured)
+    return _share(_delivered(totals, with_captured), _attempted(totals) + captured)
 
 
 def open_rate(totals: Mapping[str, int], *, with_captured: bool = False) -> float | None:
     """Return the share of delivered recipients that opened, as far as people seem to have done it."""
-    delivered = _followed(totals, Name.DELIVERED_WITH_PIXEL, with_captured)
-    return _share(totals.get(Name.OPENED_PEOPLE_UNIQUE, 0), delivered)
+    return _share(totals.get(Name.OPENED_PEOPLE_UNIQUE, 0), _delivered(totals, with_captured))
 
 
 def click_rate(totals: Mapping[str, int], *, with_captured: bool = False) -> float | None:
     """Return the share of delivered recipients that clicked, as far as people seem to have done it."""
-    delivered = _followed(totals, Name.DELIVERED_WITH_LINKS, with_captured)
-    return _share(totals.get(Name.CLICKED_PEOPLE_UNIQUE, 0), delivered)
+    return _share(totals.get(Name.CLICKED_PEOPLE_UNIQUE, 0), _delivered(totals, with_captured))
 
 
 def reaches(rate: float | None, line: float) -> bool:
@@ -72,10 +70,9 @@ def reaches(rate: float | None, line: float) -> bool:
     return rate is not None and rate >= line
 
 
-def _followed(totals: Mapping[str, int], tracked: Name, with_captured: bool) -> int:
-    """Return to how many tracked mail was delivered: to all, where it is not known which mail was tracked."""
-    captured = totals.get(Name.CAPTURED, 0) if with_captured else 0
-    return totals.get(tracked, 0) or totals.get(Name.DELIVERED, 0) + captured
+def _delivered(totals: Mapping[str, int], with_captured: bool) -> int:
+    """Return to how many mail was delivered, tracked or not: of one message that is not known afterwards."""
+    return totals.get(Name.DELIVERED, 0) + (totals.get(Name.CAPTURED, 0) if with_captured else 0)
 
 
 def _attempted(totals: Mapping[str, int]) -> int:

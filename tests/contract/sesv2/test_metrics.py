@@ -79,3 +79,14 @@ def test_batch_get_metric_data_refuses_what_cannot_be_answered(server: Server) -
         _values(server, _query("SEND", "same"), _query("SEND", "same"))
     with refused("BadRequestException"):
         _values(server, _query("SEND") | {"EndDate": SPAN["StartDate"]})
+
+
+def test_batch_get_metric_data_says_of_each_query_what_cannot_be_told(shop: Server) -> None:
+    _send(shop, "a@gmail.com")
+
+    answer = shop.client("sesv2").batch_get_metric_data(Queries=[_query("DELIVERY_OPEN", "o"), _query("SEND", "s")])
+
+    assert [one["Id"] for one in answer["Results"]] == ["s"]
+    (error,) = answer["Errors"]
+    assert (error["Id"], error["Code"]) == ("o", "INTERNAL_FAILURE")
+    assert "not recorded" in error["Message"]

@@ -176,7 +176,7 @@ def test_every_kind_of_bounce_is_explained() -> None:
 
 def test_tests_come_last_and_are_called_so() -> None:
     found = advice.explain({"bounced.simulator:Permanent/General": 9, "complained": 1, "complained.simulator": 2})
-    assert [(one.what, one.count, one.is_test) for one in found] == [
+    assert [(one.what, one.recipients, one.is_test) for one in found] == [
         ("Complaint", 1, False),
         ("Bounce: Permanent, General", 9, True),
         ("Complaint", 2, True),

@@ -47,10 +47,6 @@ def _of_account(fact: Fact, known: About = ABOUT) -> dict[str, int]:
         (Delivery(["a@x.example", "b@x.example"], "250 ok", 1, "mta", transport="mx"), {"delivered": 2}),
         (Delivery(["a@x.example"], "250 ok", 1, "mta", transport="capture"), {"captured": 1}),
         (
-            Delivery(["a@x.example"], "250 ok", 1, "mta", transport="mx", has_pixel=True, has_links=True),
-            {"delivered": 1, "delivered.with-pixel": 1, "delivered.with-links": 1},
-        ),
-        (
             Delivery(["success@simulator.amazonses.com"], "250 ok", 1, "mta", transport="simulator"),
             {"delivered.simulator": 1},
         ),

@@ -166,7 +166,8 @@ def _by_hand(rows: dict[str, MessageRow], events: Sequence[Event]) -> Counted:
             at_domain = [("recipient-domain", who.partition("@")[2])] if who else []
             word = "opened" if isinstance(fact, Open) else "clicked"
             for name in [word] if fact.is_bot_event else [word, f"{word}.people"]:
-                keys = [((event.message_id, who, name), [*members, *at_domain])]
+                keys: list[tuple[tuple[str, ...], list[tuple[str, str]]]] = []
+                keys.append(((event.message_id, who, name), [*members, *at_domain]))
                 if isinstance(fact, Click):
                     keys.append(((event.message_id, who, name, fact.link), [("link", fact.link)]))
                 for key, those in keys:

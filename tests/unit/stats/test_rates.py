@@ -2,7 +2,16 @@
 
 import pytest
 
-from pillarbox.stats.rates import bounce_rate, complaint_rate, delivery_rate
+from pillarbox.stats.rates import (
+    BOUNCE_REVIEW,
+    bounce_rate,
+    click_rate,
+    complaint_rate,
+    delivery_rate,
+    open_rate,
+    rates_of,
+    reaches,
+)
 
 TOTALS = {
     "sent": 200,
@@ -42,3 +51,20 @@ def test_there_is_no_rate_where_nothing_counts(totals: dict[str, int]) -> None:
 
 def test_everything_captured_is_everything_delivered_when_asked_for() -> None:
     assert delivery_rate({"sent": 3, "captured": 3}, with_captured=True) == 1.0
+
+
+def test_opens_and_clicks_are_shares_of_what_was_delivered_as_far_as_people_made_them() -> None:
+    engaged = TOTALS | {"opened": 90, "opened.people.unique": 20, "clicked": 50, "clicked.people.unique": 8}
+
+    assert [open_rate(engaged), click_rate(engaged)] == [20 / 80, 8 / 80]
+    assert open_rate(engaged, with_captured=True) == 20 / 140
+    assert rates_of(engaged, with_captured=True).click == 8 / 140
+
+
+def test_no_share_is_more_than_the_whole() -> None:
+    assert delivery_rate({"sent": 2, "delivered": 3}) == 1.0
+
+
+@pytest.mark.parametrize("rate, too_much", [(None, False), (0.049, False), (0.05, True), (0.2, True)])
+def test_a_line_is_reached_where_it_begins(rate: float | None, too_much: bool) -> None:
+    assert reaches(rate, BOUNCE_REVIEW) is too_much

@@ -1,5 +1,6 @@
 """How another SES is spoken to: with whose credentials, and what is certain when nothing comes back."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -8,7 +9,11 @@ from typing import Any
 import pytest
 
 from pillarbox.app.upstreams import upstream_of
+from pillarbox.delivery.outcome import Accepted, Postponed
+from pillarbox.delivery.transport.base import Attempt
+from pillarbox.delivery.transport.ses import SesTransport
 from pillarbox.delivery.transport.ses_client import NotAnswered, NotAsked, SesClient
+from pillarbox.kit.ids import Scope
 from pillarbox.settings import UpstreamSetting
 from tests.support.far_ses import TOO_FAST, FarSes, Said
 
@@ -122,3 +127,17 @@ async def test_a_large_message_is_signed_as_well_as_a_small_one(far: FarSes) -> 
         assert (await client.post(SEND, large, {})).is_good
 
     assert len(far.taken[0].raw) == 300_000
+
+
+async def test_more_recipients_than_a_call_may_have_are_told_in_several(far: FarSes) -> None:
+    recipients = tuple(f"{number}@example.net" for number in range(120))
+    scope = Scope("123456789012", "us-east-1")
+    attempt = Attempt("m1", 0, 1, scope, "s@example.org", recipients, b"Subject: x\r\n\r\ny", 0, upstream="eu")
+    far.script.extend((Said(), TOO_FAST))
+    async with client_of(far.url, **KEY) as client:
+        outcomes = await SesTransport({"eu": client}).deliver(attempt)
+
+    assert [len(taken.recipients) for taken in far.taken] == [50, 20]
+    assert len({taken.headers["amz-sdk-invocation-id"] for taken in far.taken}) == 2
+    assert list(outcomes) == list(recipients)
+    assert Counter(type(outcome) for outcome in outcomes.values()) == {Accepted: 70, Postponed: 50}

@@ -75,10 +75,13 @@ def add(messages: Sequence[MessageRow], recipients: Sequence[RecipientRow]) -> P
     yield Many(f"INSERT INTO recipients ({_RECIPIENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", recipients)
 
 
-def add_if_absent(message: MessageRow, recipients: Sequence[RecipientRow]) -> Plan[None]:
-    """Add a message that several may learn of at the same time, and those of its recipients that are not there."""
-    marks = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    yield Rows(f"INSERT INTO messages ({_MESSAGE}) VALUES {marks} ON CONFLICT (message_id) DO NOTHING", message)
+def add_if_absent(messages: Sequence[MessageRow], recipients: Sequence[RecipientRow]) -> Plan[None]:
+    """Add messages and recipients that several may learn of at the same time: those that are not there."""
+    yield Many(
+        f"INSERT INTO messages ({_MESSAGE}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (message_id) DO NOTHING",
+        messages,
+    )
     yield Many(
         f"INSERT INTO recipients ({_RECIPIENT}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (message_id, number) DO NOTHING",
@@ -86,20 +89,23 @@ def add_if_absent(message: MessageRow, recipients: Sequence[RecipientRow]) -> Pl
     )
 
 
-def learn(message: MessageRow) -> Plan[None]:
-    """Replace what is told of a message that others sent."""
-    yield Rows(
+def learn(messages: Sequence[MessageRow]) -> Plan[None]:
+    """Replace what is told of messages that others sent."""
+    yield Many(
         "UPDATE messages SET operation = ?, configuration_set = ?, sender = ?, subject = ?, recipient_count = ?,"
         " mail = ? WHERE message_id = ?",
-        (
-            message.operation,
-            message.configuration_set,
-            message.sender,
-            message.subject,
-            message.recipient_count,
-            message.mail,
-            message.message_id,
-        ),
+        [
+            (
+                one.operation,
+                one.configuration_set,
+                one.sender,
+                one.subject,
+                one.recipient_count,
+                one.mail,
+                one.message_id,
+            )
+            for one in messages
+        ],
     )
 
 

@@ -8,7 +8,7 @@ Called by edge/events_in.py and upstream/poller.py.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -110,21 +110,32 @@ def _homes(arrivals: Sequence[Arrival], told: Sequence[tuple[int, Told]]) -> Pla
         by_id.setdefault((arrivals[at].source.name, one.mail.message_id), []).append((arrivals[at], one))
     ids = yield from _known_ids(by_id)
     new = {key for key in by_id if key not in ids}
-    for key, tellers in by_id.items():
-        if key in new:
-            ids[key] = key[1]
-            yield from messages.add_if_absent(_as_told(*tellers[0]), ())
-            yield from upstream_ids.note_witnessed(key[0], [key[1]], tellers[0][0].arrived_at)
+    ids |= {key: key[1] for key in new}
+    yield from _add_witnessed(sorted(new), by_id)
     wanted = sorted(set(ids.values()))
     yield from messages.lock(wanted)
     rows = yield from messages.get_many(wanted)
-    homes = {}
+    homes: dict[_Key, MessageRow] = {}
+    learned: dict[str, MessageRow] = {}
     for key, tellers in by_id.items():
-        known = rows.get(ids[key]) or _as_told(*tellers[0])  # the message may no longer be kept: its events are
-        if is_witnessed(known) and known.account == tellers[0][0].source.scope.account:
-            known = yield from _learned(known, tellers, is_new=key in new)
-        homes[key] = rows[ids[key]] = known
+        home = rows.get(ids[key]) or _as_told(*tellers[0])  # the message may no longer be kept: its events are
+        if is_witnessed(home) and home.account == tellers[0][0].source.scope.account:
+            filled = _filled_in(home, tellers)
+            if filled != home or key in new:
+                learned[home.message_id] = filled
+            home = filled
+        homes[key] = rows[ids[key]] = home
+    yield from messages.learn(list(learned.values()))
+    yield from messages.add_if_absent((), [row for one in learned.values() for row in recipients_of(one)])
     return homes
+
+
+def _add_witnessed(new: Sequence[_Key], by_id: Mapping[_Key, Sequence[tuple[Arrival, Told]]]) -> Plan[None]:
+    if new:
+        yield from messages.add_if_absent([_as_told(*by_id[key][0]) for key in new], ())
+        at = by_id[new[0]][0][0].arrived_at
+        for upstream in {key[0] for key in new}:
+            yield from upstream_ids.note_witnessed(upstream, [key[1] for key in new if key[0] == upstream], at)
 
 
 def _known_ids(by_id: dict[_Key, list[tuple[Arrival, Told]]]) -> Plan[dict[_Key, str]]:
@@ -150,17 +161,12 @@ def _tagged(tellers: Iterable[tuple[Arrival, Told]]) -> str:
     return next((value for _, one in tellers for value in one.mail.tags.get(OUR_ID_TAG, ())), "")
 
 
-def _learned(known: MessageRow, tellers: Sequence[tuple[Arrival, Told]], *, is_new: bool) -> Plan[MessageRow]:
-    learned = known
+def _filled_in(home: MessageRow, tellers: Iterable[tuple[Arrival, Told]]) -> MessageRow:
     for arrival, one in tellers:
         told = _as_told(arrival, one)
-        if told.mail != learned.mail:
-            learned = filled_in(learned, told)
-    if learned != known:
-        yield from messages.learn(learned)
-    if is_new or learned.recipient_count != known.recipient_count:
-        yield from messages.add_if_absent(learned, recipients_of(learned, tellers[0][0].arrived_at))
-    return learned
+        if told.mail != home.mail:
+            home = filled_in(home, told)
+    return home
 
 
 def _as_told(arrival: Arrival, one: Told) -> MessageRow:

@@ -13,7 +13,6 @@ import msgspec
 from pillarbox.consumer import Mail
 from pillarbox.events.types import MailFacts
 from pillarbox.kit.addresses import parse_mailbox
-from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.headers import decode_text
 from pillarbox.kit.ids import Scope
@@ -100,10 +99,11 @@ def is_witnessed(message: MessageRow) -> bool:
     return _read_mail(message.mail).witnessed
 
 
-def recipients_of(message: MessageRow, now: Millis) -> list[RecipientRow]:
+def recipients_of(message: MessageRow) -> list[RecipientRow]:
     """Return a row for each recipient that is known."""
+    at = message.accepted_at
     return [
-        RecipientRow(message.message_id, number, *message.scope, address, message.accepted_at, "accepted", 0, now)
+        RecipientRow(message.message_id, number, *message.scope, address, at, "accepted", 0, at)
         for number, address in enumerate(_read_mail(message.mail).recipients)
     ]
 

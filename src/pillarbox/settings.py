@@ -233,6 +233,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.folder / "admin.sock"
 
 
+_LISTS = frozenset(field.name for field in msgspec.structs.fields(Settings) if field.type == tuple[str, ...])
+
+
 def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
     """Return the settings, or raise SettingsError naming what is wrong."""
     values: dict[str, Any] = {}
@@ -259,7 +262,10 @@ def from_process(file: Path | None, **flags: Any) -> Settings:
 
 
 def _set(values: dict[str, Any], name: str, text: str) -> None:
-    """Set what the environment says; `smarthost_password` is `password` in the table `smarthost`."""
+    """Set what the environment says; `smarthost_password` is `password` in the table `smarthost`.
+
+    Names in a list stand between commas or spaces.
+    """
     table, _, inner = name.partition("_")
     if table == "upstream" and inner:
         _set_secret(values.get("upstreams"), inner, text)
@@ -268,7 +274,7 @@ def _set(values: dict[str, Any], name: str, text: str) -> None:
         given = values.get(table, {})
         values[table] = {**given, inner: text} if isinstance(given, dict) else given
     else:
-        values[name] = text
+        values[name] = text.replace(",", " ").split() if name in _LISTS else text
 
 
 def _set_secret(upstreams: Any, name: str, text: str) -> None:

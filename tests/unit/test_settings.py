@@ -201,3 +201,9 @@ def test_pools_that_cannot_work_are_told_at_once(tmp_path: Path, text: str, why:
     file.write_text(text)
     with pytest.raises(SettingsError, match=why):
         load(file, {}, {})
+
+
+def test_a_list_in_the_environment_stands_between_commas_or_spaces() -> None:
+    settings = load(None, {"PILLARBOX_NAMESERVERS": "127.0.0.1:53, 192.0.2.1", "PILLARBOX_TRUSTED_PROXIES": ""}, {})
+    assert settings.nameservers == ("127.0.0.1:53", "192.0.2.1")
+    assert settings.trusted_proxies == ()

@@ -10,6 +10,7 @@ process, however that ends.
 import asyncio
 import contextlib
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -90,38 +91,28 @@ class Workers:
 
     async def _life_of_one(self, answering: asyncio.Event) -> str:
         """Start one, wait for its end, and return how it ended."""
-        async with self._worker() as child:
-            assert child.stdout is not None
-            if await child.stdout.readline() == READY:
+        async with self._worker() as worker:
+            if await worker.says.readline() == READY:
                 answering.set()
-            code = await child.wait()
-        metrics.forget_process(child.pid)
-        return f"process {child.pid} ended with {code}"
+            await worker.says.read()  # ends with the process
+        metrics.forget_process(worker.process.pid)
+        return f"process {worker.process.pid} ended with {worker.process.returncode}"
 
     @asynccontextmanager
-    async def _worker(self) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def _worker(self) -> "AsyncIterator[_Worker]":
         """Start one, and stop it when the block is left: it finishes what it has in hand."""
         async with self._stream() as stream:
             numbers = [one.fileno() if one else -1 for one in self._sockets]
             orders = Orders(self._settings, numbers, stream.fileno() if stream else -1)
-            child = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "pillarbox.app.worker",
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                pass_fds=[number for number in (*numbers, orders.stream) if number >= 0],
-            )
+            worker = await _Worker.started([number for number in (*numbers, orders.stream) if number >= 0])
             if stream:
                 stream.close()
             STARTED.inc()
-            assert child.stdin is not None
-            child.stdin.write(msgspec.json.encode(orders) + b"\n")
             try:
-                yield child
+                worker.order(msgspec.json.encode(orders) + b"\n")
+                yield worker
             finally:
-                child.stdin.close()
-                await _ended(child)
+                await worker.end()
 
     @asynccontextmanager
     async def _stream(self) -> AsyncIterator[socket.socket | None]:
@@ -145,12 +136,42 @@ async def _all_of(events: Sequence[asyncio.Event]) -> None:
         await one.wait()
 
 
-async def _ended(child: asyncio.subprocess.Process) -> None:
-    try:
-        async with asyncio.timeout(_STOPPING_SECONDS):
-            await child.wait()
-    except TimeoutError:
-        _log.error("a worker process did not stop in time and is killed", pid=child.pid)
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
+class _Worker:
+    """One process: `says` is its standard output, which ends with it."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", says: asyncio.StreamReader) -> None:
+        self.process = process
+        self.says = says
+
+    @classmethod
+    async def started(cls, inherited: Sequence[int]) -> "_Worker":
+        # Not the event loop's own way of starting programs: it forks, and a lock that another thread holds at that
+        # moment is never let go in the child. https://docs.python.org/3/library/os.html#os.fork
+        process = await asyncio.to_thread(
+            subprocess.Popen,
+            [sys.executable, "-m", "pillarbox.app.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=inherited,
+        )
+        says = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(says), process.stdout)
+        return cls(process, says)
+
+    def order(self, orders: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(orders)
+        self.process.stdin.flush()
+
+    async def end(self) -> None:
+        """Let it stop, which it does when its standard input ends; kill it when it does not."""
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        try:
+            async with asyncio.timeout(_STOPPING_SECONDS):
+                await self.says.read()
+        except TimeoutError:
+            _log.error("a worker process did not stop in time and is killed", pid=self.process.pid)
+            self.process.kill()
+        await asyncio.to_thread(self.process.wait)

@@ -370,6 +370,34 @@ MUTANTS = [
         "        del links\n",
         "tests/scenarios/test_upstream_peers.py::test_a_message_is_one_here_and_there",
     ),
+    Mutant(
+        "an event counts at its own time",
+        "stats/fold.py",
+        "at = minute_of(event.happened_at)\n    counts",
+        "at = minute_of(event.recorded_at)\n    counts",
+        "tests/unit/stats/test_follow.py::test_counters_equal_a_count_of_the_whole_log",
+    ),
+    Mutant(
+        "a recipient who opens again is not another one",
+        "stats/follow.py",
+        "        if at is not None and at <= event.happened_at:\n            continue\n",
+        "",
+        "tests/unit/stats/test_query.py::test_unique_opens_count_at_the_first_time_however_late_that_is_told",
+    ),
+    Mutant(
+        "the values of a tag cannot fill the store",
+        "store/counters.py",
+        "new[: max(0, most - rows[0][0])]",
+        "new",
+        "tests/unit/store/test_counters.py::test_only_so_many_members_of_a_day_have_counters_of_their_own",
+    ),
+    Mutant(
+        "a key shows the statistics of its own account",
+        "dashboard/overview.py",
+        'viewer.account or asked.get("account", "")',
+        'asked.get("account", "") or viewer.account',
+        "tests/unit/dashboard/test_statistics_pages.py::test_a_key_shows_the_statistics_of_its_account_alone",
+    ),
 ]
 
 

@@ -147,10 +147,11 @@ async def test_unique_opens_count_at_the_first_time_however_late_that_is_told(st
     await _count(store, person, at=NOON)
     await _count(store, person, Open("192.0.2.3", "Mail", recipient="b@x.example"), at=NOON + HOUR)
     await _count(store, machine, at=NOON - HOUR)
+    await _count(store, machine, at=NOON + HOUR)
 
     found = await store.read(query.statistics, MINE, TODAY)
 
-    assert found.totals == {"opened": 4, "opened.people": 3, "opened.unique": 2, "opened.people.unique": 2}
+    assert found.totals == {"opened": 5, "opened.people": 3, "opened.unique": 2, "opened.people.unique": 2}
     assert [(point.at, point.totals.get("opened.unique", 0)) for point in found.series] == [
         (NOON - HOUR, 1),
         (NOON, 0),

@@ -207,3 +207,34 @@ def test_a_list_in_the_environment_stands_between_commas_or_spaces() -> None:
     settings = load(None, {"PILLARBOX_NAMESERVERS": "127.0.0.1:53, 192.0.2.1", "PILLARBOX_TRUSTED_PROXIES": ""}, {})
     assert settings.nameservers == ("127.0.0.1:53", "192.0.2.1")
     assert settings.trusted_proxies == ()
+
+
+EVENTS = "[upstreams.events]\n"
+OF_US = 'account = "123456789012"\n'
+
+
+def test_an_upstream_tells_by_posts_and_through_a_queue(tmp_path: Path) -> None:
+    told = 'topics = ["arn:aws:sns:eu-west-1:123456789012:t"]\nqueue_url = "https://sqs.example/1/q"\n'
+    (upstream,) = of(tmp_path, UPSTREAM + OF_US + EVENTS + told).upstreams
+    assert upstream.events is not None
+    assert upstream.events.topics == ("arn:aws:sns:eu-west-1:123456789012:t",)
+    assert upstream.events.queue_url == "https://sqs.example/1/q"
+    assert not upstream.events.republish
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (UPSTREAM + EVENTS + 'queue_url = "https://sqs.example/1/q"\n', "eu-west: events need .* an `account`"),
+        (UPSTREAM + OF_US + EVENTS, "name the `topics` .* or the `queue_url`"),
+        (UPSTREAM + OF_US + EVENTS + 'topics = ["t"]\n', "'t' is no ARN of a topic"),
+        (UPSTREAM + OF_US + EVENTS + 'queue_url = "sqs"\n', "queue_url"),
+        (
+            UPSTREAM + OF_US + EVENTS + 'topics = ["arn:aws:sns:a:1:t"]\ncertificate_hosts = ["https://a.example"]\n',
+            "'https://a.example' is neither",
+        ),
+    ],
+)
+def test_events_that_could_not_come_are_told_at_once(tmp_path: Path, text: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=why):
+        of(tmp_path, text)

@@ -51,12 +51,13 @@ class Show:
     ) -> Response:
         return HTMLResponse(self._templates.get_template(template).render(**shown), status, headers)
 
-    def live(self, template: str, again: str | None, **shown: Any) -> Live:
-        """Render a part that asks for itself again at `again`, if that is given."""
+    def live(self, template: str, again: str | None, *, seconds: int = 2, **shown: Any) -> Live:
+        """Render a part that asks for itself again at `again`, if that is given, every so many seconds."""
         inside = self._templates.get_template(template).render(now=self._clock.now(), **shown)
         seen = hashlib.sha256(inside.encode()).hexdigest()[:16]
         outside = self._templates.get_template("_live.html")
-        return Live(Markup(outside.render(inside=Markup(inside), seen=seen, refresh=again)), seen)  # noqa: S704
+        whole = outside.render(inside=Markup(inside), seen=seen, refresh=again, seconds=seconds)  # noqa: S704
+        return Live(Markup(whole), seen)  # noqa: S704
 
     def refusal(self, request: Request, status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
         if wants_json(request):

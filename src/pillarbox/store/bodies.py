@@ -20,6 +20,9 @@ from typing import Protocol
 
 from pillarbox.kit.errors import Unavailable
 
+# What others sent is known by what is told of it.
+NO_BODY = "the message was not sent through this server: its content was never here"
+
 _HEADER = struct.Struct(">4sII")
 _MAGIC = b"PBX1"
 _UNREADABLE = (Unavailable, OSError, struct.error)
@@ -98,7 +101,9 @@ class Segments:
         self._unsynced.clear()
 
     def read(self, reference: str) -> bytes:
-        """Return a body; Unavailable when it was dropped or does not match its CRC."""
+        """Return a body; Unavailable when there is none, it was dropped or does not match its CRC."""
+        if not reference:
+            raise Unavailable(NO_BODY)
         with self._open(_day_of(reference)) as file:
             return _read(file, reference)
 

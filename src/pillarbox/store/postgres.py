@@ -16,6 +16,7 @@ import asyncpg
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from pillarbox.kit.errors import Unavailable
+from pillarbox.store.bodies import NO_BODY
 from pillarbox.store.migrate import migrate_postgres
 from pillarbox.store.plan import Drop, Keep, Many, Plan, Rows, Touch
 
@@ -76,6 +77,8 @@ class PostgresStore:
             raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
 
     async def body(self, reference: str) -> bytes:
+        if not reference:
+            raise Unavailable(NO_BODY)
         body = await self._pool.fetchval("SELECT content FROM bodies WHERE body_id = $1", int(reference[3:]))
         if body is None:
             raise Unavailable(f"the body {reference} is no longer kept")

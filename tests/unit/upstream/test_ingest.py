@@ -11,6 +11,7 @@ import pytest
 from pillarbox.consumer import read
 from pillarbox.events.types import MailFacts
 from pillarbox.kit.clock import parse_iso
+from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import Scope
 from pillarbox.resources import suppression
 from pillarbox.store import events, messages, quarantine, upstream_ids
@@ -68,6 +69,14 @@ async def test_mail_that_we_did_not_send_becomes_a_message_with_its_history(stor
     assert facts.tags["myCustomTag1"] == ["value1"]
     assert await _kinds(store) == ["Send", "Delivery", "Open", "Click"]
     assert await _states(store) == {TO: "delivered"}
+
+
+async def test_the_content_of_what_others_sent_was_never_here(store: Store) -> None:
+    await _tell(store, sample("send"))
+    message = await store.read(messages.get, THEIRS)
+    assert message is not None
+    with pytest.raises(Unavailable, match="not sent through this server"):
+        await store.body(message.body)
 
 
 async def test_every_event_has_its_own_time(store: Store) -> None:

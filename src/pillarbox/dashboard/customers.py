@@ -65,6 +65,7 @@ class CustomerPages:
             url("/ui/customers", {"by": found.by, **kept}),
             seconds=_AGAIN_SECONDS,
             found=found,
+            whose=whose,
             kept=kept,
             heading=heading_of(found.by),
             name_of=lambda member: name_of(found.by, member),

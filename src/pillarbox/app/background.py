@@ -44,7 +44,7 @@ async def background(
     listening: Listening, signer: Signer, upstreams: Upstreams, clock: Clock, running: AsyncExitStack
 ) -> list[Coroutine[Any, Any, None]]:
     """Build what works in the background: delivery, the followers of the event log, and the posts that leave."""
-    settings, store = listening.settings, listening.store
+    settings, store, courtesy = listening.settings, listening.store, listening.courtesy
     judge = bots.load(settings.bot_rules)
     site = Site(
         settings.service_domain,
@@ -60,13 +60,16 @@ async def background(
         allow_private=settings.sns_private_addresses,
     )
     running.push_async_callback(outside.close)
+    forwarding = Forwarding(settings.service_domain, listening.routes(), clock)
     checks = IdentityChecks(store, listening.names, listening.keyring, settings.service_domain)
     return [
-        Worker(store, by_name, EicarScanner(), preparer, clock, listening.book).run(),
+        Worker(store, by_name, EicarScanner(), preparer, clock, listening.book, courtesy).run(),
         DepthGauge(store, clock).run(),
-        Follower("destinations", store, FanOut(settings.service_domain, clock), clock).run(),
-        Follower("forwarding", store, Forwarding(settings.service_domain, listening.routes(), clock), clock).run(),
-        Follower("stats", store, count, clock).run(),
+        Follower("destinations", store, FanOut(settings.service_domain, clock), clock, courtesy).run(),
+        Follower(
+            "forwarding", store, Forwarding(settings.service_domain, listening.routes(), clock), clock, courtesy
+        ).run(),
+        Follower("stats", store, count, clock, courtesy).run(),
         HitDrain(
             HitFiles(settings.hits_folder),
             store,

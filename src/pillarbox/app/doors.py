@@ -103,6 +103,7 @@ def services_of(listening: Listening, clock: Clock) -> Services:
         ),
         route,
         Room(settings.folder, settings.least_free_bytes, clock),
+        listening.courtesy,
     )
     return Services(
         store=store,

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from pillarbox.delivery.provider_book import ProviderBook
 from pillarbox.delivery.route import RouteTable, Rule
 from pillarbox.kit.clock import Clock
+from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.dns import Names
 from pillarbox.kit.secrets import Keyring
 from pillarbox.resources.dedicated_ips import Pools
@@ -79,6 +80,7 @@ class Listening:
     return_path_port: int
     names: Names
     book: ProviderBook
+    courtesy: Courtesy
 
     @classmethod
     def on(cls, sockets: Sockets, settings: Settings, store: Store, keyring: Keyring, clock: Clock) -> "Listening":
@@ -95,6 +97,7 @@ class Listening:
             return_path_port,
             names,
             ProviderBook(store, names, clock),
+            Courtesy(),
         )
 
     @property

@@ -29,6 +29,7 @@ from pillarbox.delivery.transport.base import Attempt, Transport
 from pillarbox.delivery.transport.smtp_transcript import Conversations
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import SECOND, Clock, Millis
+from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import new_token
 from pillarbox.store import holds, messages, outgoing
@@ -96,8 +97,10 @@ class Worker:
         preparer: Preparer,
         clock: Clock,
         book: ProviderBook | None = None,
+        courtesy: Courtesy | None = None,
     ) -> None:
         self._store = store
+        self._courtesy = courtesy or Courtesy()
         self._transports = transports
         self._scanner = scanner
         self._preparer = preparer
@@ -122,6 +125,7 @@ class Worker:
         try:
             while True:
                 self._woken.clear()
+                await self._courtesy.give_way()
                 try:
                     claimed = await self._claim()
                 except Unavailable as error:

@@ -14,6 +14,7 @@ from typing import Any
 from pillarbox.events.types import Event, fact_from_json
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import SECOND, Clock, Millis
+from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import EVENT_SHARDS, Scope, new_token
 from pillarbox.store import events as stored
@@ -47,8 +48,9 @@ class Follower:
     A failure of `work` is logged and tried again: a follower never skips.
     """
 
-    def __init__(self, name: str, store: Store, work: Work, clock: Clock) -> None:
+    def __init__(self, name: str, store: Store, work: Work, clock: Clock, courtesy: Courtesy | None = None) -> None:
         self._name = name
+        self._courtesy = courtesy or Courtesy()
         self._store = store
         self._work = work
         self._clock = clock
@@ -63,6 +65,7 @@ class Follower:
     async def run(self) -> None:
         try:
             while True:
+                await self._courtesy.give_way()
                 if not await self._step_safely():
                     await self._wait()
                 elif not self._more:  # let some events gather: a batch costs the same for one as for many

@@ -85,7 +85,7 @@ def new_message_id(scope: Scope, at: Millis) -> str:
 
 
 def part_message_id(first: str, number: int) -> str:
-    """Return the MessageId of the part `number` of a send whose first part is `first`: its six digits tell them apart."""
+    """Return the MessageId of the part `number` of a send whose first part is `first`; the last six digits differ."""
     return f"{first[:-6]}{number:06d}"
 
 

@@ -15,6 +15,7 @@ from pillarbox.events.record import record
 from pillarbox.events.types import Event, MailFacts
 from pillarbox.kit import metrics
 from pillarbox.kit.clock import Millis
+from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.disk import Room
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.ids import Scope, new_message_id
@@ -255,18 +256,22 @@ class Sender:
         standings: Standings,
         route: Route,
         room: Room | None = None,
+        courtesy: Courtesy | None = None,
     ) -> None:
         self._store = store
         self._standings = standings
         self._route = route
         self._room = room
+        self._courtesy = courtesy or Courtesy()
         self._shut = ShutAccounts()
 
     async def send(self, draft: Draft, now: Millis) -> str:
         """Return the MessageId of what was promised, now or when the same was asked before."""
         (made,) = await self._promises((draft,), now)
         if isinstance(made, Promise):
-            made = self._verdict(draft, await self._store.commit(keep_promises, made), now) or made
+            with self._courtesy.waiting():
+                verdict = await self._store.commit(keep_promises, made)
+            made = self._verdict(draft, verdict, now) or made
         outcome = _told(draft, made)
         if isinstance(outcome, Exception):
             raise outcome

@@ -1,0 +1,36 @@
+"""What works behind the doors rests only while many wait before them."""
+
+import asyncio
+from contextlib import ExitStack
+
+import pytest
+
+from pillarbox.kit.courtesy import Courtesy
+
+
+async def seconds_given(courtesy: Courtesy, monkeypatch: pytest.MonkeyPatch) -> float:
+    rests: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", rest)
+    await courtesy.give_way()
+    return sum(rests)
+
+
+@pytest.mark.parametrize(("waiting", "rests"), [(0, False), (7, False), (8, True), (500, True)])
+async def test_one_gives_way_while_many_wait(waiting: int, rests: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    courtesy = Courtesy()
+    with ExitStack() as doors:
+        for _ in range(waiting):
+            doors.enter_context(courtesy.waiting())
+        assert (await seconds_given(courtesy, monkeypatch) > 0) is rests
+
+
+async def test_whoever_was_answered_waits_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    courtesy = Courtesy()
+    for _ in range(20):
+        with pytest.raises(OSError), courtesy.waiting():
+            raise OSError
+    assert await seconds_given(courtesy, monkeypatch) == 0

@@ -66,9 +66,7 @@ async def background(
         Worker(store, by_name, EicarScanner(), preparer, clock, listening.book, courtesy).run(),
         DepthGauge(store, clock).run(),
         Follower("destinations", store, FanOut(settings.service_domain, clock), clock, courtesy).run(),
-        Follower(
-            "forwarding", store, Forwarding(settings.service_domain, listening.routes(), clock), clock, courtesy
-        ).run(),
+        Follower("forwarding", store, forwarding, clock, courtesy).run(),
         Follower("stats", store, count, clock, courtesy).run(),
         HitDrain(
             HitFiles(settings.hits_folder),

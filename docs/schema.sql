@@ -292,6 +292,27 @@ CREATE TABLE quarantine (
 
 CREATE INDEX quarantine_by_time ON quarantine (arrived_at, upstream, post_id);
 
+CREATE TABLE queue_attempts (
+    queue TEXT NOT NULL,
+    attempt_id TEXT NOT NULL,
+    received_at BIGINT NOT NULL,
+    shown_at BIGINT NOT NULL,
+    numbers TEXT NOT NULL,
+    ends_at BIGINT NOT NULL,
+    PRIMARY KEY (queue, attempt_id)
+) WITHOUT ROWID;
+
+CREATE INDEX queue_attempts_by_end ON queue_attempts (ends_at);
+
+CREATE TABLE queue_groups (
+    queue TEXT NOT NULL,
+    message_group TEXT NOT NULL,
+    ready_at BIGINT NOT NULL,
+    PRIMARY KEY (queue, message_group)
+) WITHOUT ROWID;
+
+CREATE INDEX queue_groups_ready ON queue_groups (queue, ready_at, message_group);
+
 CREATE TABLE queue_messages (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     queue TEXT NOT NULL,
@@ -305,9 +326,23 @@ CREATE TABLE queue_messages (
     system TEXT NOT NULL,
     attributes TEXT NOT NULL,
     body TEXT NOT NULL
-);
+, message_group TEXT);
+
+CREATE INDEX queue_messages_by_group ON queue_messages (queue, message_group, number) WHERE message_group IS NOT NULL;
 
 CREATE INDEX queue_messages_visible ON queue_messages (queue, visible_at, number, sent_at, receive_count);
+
+CREATE TABLE queue_sent (
+    queue TEXT NOT NULL,
+    message_group TEXT NOT NULL,
+    deduplication_id TEXT NOT NULL,
+    message_id TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    ends_at BIGINT NOT NULL,
+    PRIMARY KEY (queue, message_group, deduplication_id)
+) WITHOUT ROWID;
+
+CREATE INDEX queue_sent_by_end ON queue_sent (ends_at);
 
 CREATE TABLE quota_use (
     account TEXT NOT NULL,

@@ -219,7 +219,9 @@ def _principals(given: Mapping[str, Any], effect: str) -> Principals:
     if names[0] == "NotPrincipal" and effect == "Allow":
         raise Malformed("Allow with NotPrincipal is not allowed.")
     value = given[names[0]]
-    by_kind = {"AWS": ("*",), "Service": ("*",)} if value == "*" else _by_kind(value)
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html#principal-anonymous
+    everybody = value in ("*", {"AWS": "*"}, {"AWS": ["*"]})
+    by_kind = {"AWS": ("*",), "Service": ("*",)} if everybody else _by_kind(value)
     return Principals(by_kind, negated=names[0] == "NotPrincipal")
 
 

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pillarbox.kit.clock import Millis
-from pillarbox.pubsub import posts, queues, retry, subscriptions, topics
+from pillarbox.pubsub import posts, queue_sending, retry, subscriptions, topics
 from pillarbox.pubsub.notice_content import attributes_for_queue
 from pillarbox.pubsub.posts import Signed, Told
 from pillarbox.pubsub.publish import read_extras
 from pillarbox.pubsub.queue_names import place_of_arn
-from pillarbox.pubsub.queues import QueuedMessage
+from pillarbox.pubsub.queue_sending import QueuedMessage
 from pillarbox.pubsub.retry import Policy
 from pillarbox.pubsub.subscription_attributes import dead_letter_queue
 from pillarbox.pubsub.subscriptions import CONFIRMED, PENDING, REMOVED, Subscription
@@ -134,7 +134,7 @@ def _enqueue(messages: Sequence[QueuedMessage | None], finishes: Sequence[Finish
     places = [place for place, message in enumerate(messages) if message is not None]
     if not places:
         return []
-    reasons = yield from queues.enqueue_many(
+    reasons = yield from queue_sending.enqueue_many(
         [message for message in messages if message is not None], finishes[places[0]].at
     )
     return [(place, why) for place, why in zip(places, reasons, strict=True) if why is not None]

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from pillarbox.kit import policy
 from pillarbox.pubsub.queue_errors import InvalidAttributeValue, InvalidParameter, UnknownAttribute, Unsupported
 from pillarbox.pubsub.queue_names import place_of_arn
 
@@ -26,6 +27,14 @@ DEFAULTS: Mapping[str, str] = {
     "DelaySeconds": "0",
     "ReceiveMessageWaitTimeSeconds": "0",
     "SqsManagedSseEnabled": "true",
+}
+
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/high-throughput-fifo.html
+FIFO_DEFAULTS: Mapping[str, str] = {
+    **DEFAULTS,
+    "ContentBasedDeduplication": "false",
+    "DeduplicationScope": "queue",
+    "FifoThroughputLimit": "perQueue",
 }
 
 _RANGES: Mapping[str, tuple[int, int]] = {
@@ -45,37 +54,72 @@ class Redrive(NamedTuple):
     max_receive_count: int
 
 
-def changed(present: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
+def changed(present: Mapping[str, str], given: Mapping[str, str], *, is_new: bool = False) -> dict[str, str]:
     """Return the attributes after a change; raises the first reason not to make it."""
     after = dict(present)
+    fifo = is_fifo(given if is_new else present)
     for name, value in given.items():
-        check = _CHECKS.get(name)
-        if check is None:
-            raise UnknownAttribute(name)
+        if name == "FifoQueue":
+            _check_kind(present, value, is_new)
+            after[name] = value
+            continue
+        check = _check_of(name, fifo)
         if value or name in _RANGES:
             check(name, value)
         if value and name not in _NOT_KEPT:
             after[name] = value
         else:
             after.pop(name, None)
+    if value_of(after, "FifoThroughputLimit") == _PER_GROUP and value_of(after, "DeduplicationScope") != "messageGroup":
+        raise InvalidAttributeValue(
+            "Invalid value for the parameter FifoThroughputLimit. Reason: perMessageGroupId is allowed only when the"
+            " value of DeduplicationScope is messageGroup."
+        )
     return after
 
 
+def is_fifo(attributes: Mapping[str, str]) -> bool:
+    return attributes.get("FifoQueue") == "true"
+
+
+def _check_kind(present: Mapping[str, str], value: str, is_new: bool) -> None:
+    """Refuse to make another kind of queue of one that is there; a standard queue has no word for its kind."""
+    if value != "true" if is_new else not is_fifo(present):
+        raise UnknownAttribute("FifoQueue")
+    if value != "true":
+        raise InvalidAttributeValue(
+            "Invalid value for the parameter FifoQueue. Reason: Modifying queue type is not supported."
+        )
+
+
+def _check_of(name: str, fifo: bool) -> Callable[[str, str], None]:
+    if name in _FIFO_ONLY and not fifo:
+        raise _FIFO_ONLY[name]
+    if name not in _CHECKS:
+        raise UnknownAttribute(name)
+    return _CHECKS[name]
+
+
 def check_names(names: Sequence[str]) -> None:
-    """Refuse to tell an attribute that no standard queue has."""
+    """Refuse to tell an attribute that no queue has."""
     for name in names:
         if name not in _CHECKS and name not in _TOLD:
             raise UnknownAttribute(name)
 
 
 def value_of(attributes: Mapping[str, str], name: str) -> str:
-    return attributes.get(name) or DEFAULTS.get(name, "")
+    return attributes.get(name) or defaults_of(attributes).get(name, "")
+
+
+def defaults_of(attributes: Mapping[str, str]) -> Mapping[str, str]:
+    return FIFO_DEFAULTS if is_fifo(attributes) else DEFAULTS
 
 
 def first_difference(present: Mapping[str, str], given: Mapping[str, str]) -> str | None:
     """Return the name of the first given attribute (all of them checked) that the queue has another value for."""
     for name, value in given.items():
-        if name not in _NOT_KEPT and not _same(name, value or DEFAULTS.get(name, ""), value_of(present, name)):
+        otherwise = defaults_of(present).get(name, "")
+        if name not in _NOT_KEPT and not _same(name, value or otherwise, value_of(present, name)):
             return name
     return None
 
@@ -86,13 +130,13 @@ def redrive_of(text: str) -> Redrive:
     def wrong(reason: str) -> InvalidParameter:
         return InvalidParameter.value(text, "RedrivePolicy", reason)
 
-    policy = _object(text)
-    if policy is None:
+    redrive = _object(text)
+    if redrive is None:
         raise wrong("Redrive policy is not a valid JSON map.")
     for name in ("deadLetterTargetArn", "maxReceiveCount"):
-        if name not in policy:
+        if name not in redrive:
             raise wrong(f"Redrive policy does not contain mandatory attribute: {name}.")
-    target, count = str(policy["deadLetterTargetArn"]), str(policy["maxReceiveCount"])
+    target, count = str(redrive["deadLetterTargetArn"]), str(redrive["maxReceiveCount"])
     if place_of_arn(target) is None:
         raise wrong("Invalid value for deadLetterTargetArn.")
     if not _is_number(count) or not 1 <= int(count) <= 1_000:
@@ -102,12 +146,12 @@ def redrive_of(text: str) -> Redrive:
 
 def may_be_dead_letter_queue_of(attributes: Mapping[str, str], source_arn: str) -> bool:
     """Say whether a queue's RedriveAllowPolicy lets that queue send its dead letters there."""
-    policy = _object(attributes.get("RedriveAllowPolicy", "")) or {}
-    match policy.get("redrivePermission", "allowAll"):
+    allowed = _object(attributes.get("RedriveAllowPolicy", "")) or {}
+    match allowed.get("redrivePermission", "allowAll"):
         case "denyAll":
             return False
         case "byQueue":
-            return source_arn in policy["sourceQueueArns"]
+            return source_arn in allowed["sourceQueueArns"]
         case _:
             return True
 
@@ -119,8 +163,20 @@ def _check_number(name: str, value: str) -> None:
 
 
 def _check_policy(name: str, value: str) -> None:
-    if _object(value) is None:
-        raise InvalidAttributeValue(f"Invalid value for the parameter {name}. Reason: Policy is not valid JSON.")
+    try:
+        policy.read(value)
+    except policy.Malformed as error:
+        raise InvalidAttributeValue(f"Invalid value for the parameter {name}. Reason: {error}") from None
+
+
+def _check_scope(name: str, value: str) -> None:
+    if value not in ("messageGroup", "queue"):
+        raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
+
+
+def _check_limit(name: str, value: str) -> None:
+    if value not in ("perQueue", _PER_GROUP):
+        raise InvalidAttributeValue(f"Invalid value for the parameter {name}.")
 
 
 def _check_redrive(_name: str, value: str) -> None:
@@ -128,10 +184,10 @@ def _check_redrive(_name: str, value: str) -> None:
 
 
 def _check_allow(name: str, value: str) -> None:
-    policy = _object(value)
-    if policy is None:
+    allowed = _object(value)
+    if allowed is None:
         raise InvalidParameter.value(value, name, "Redrive allow policy is not a valid JSON map.")
-    permission, sources = policy.get("redrivePermission"), policy.get("sourceQueueArns")
+    permission, sources = allowed.get("redrivePermission"), allowed.get("sourceQueueArns")
     if permission not in ("allowAll", "denyAll", "byQueue"):
         raise InvalidParameter.value(
             value, name, "Invalid value for redrivePermission, valid values are allowAll, denyAll and byQueue."
@@ -172,10 +228,21 @@ _CHECKS: Mapping[str, Callable[[str, str], None]] = {
     "RedrivePolicy": _check_redrive,
     "RedriveAllowPolicy": _check_allow,
     "SqsManagedSseEnabled": _check_switch,
+    "ContentBasedDeduplication": _check_switch,
+    "DeduplicationScope": _check_scope,
+    "FifoThroughputLimit": _check_limit,
     "KmsMasterKeyId": _refuse_key,
     "KmsDataKeyReusePeriodSeconds": _check_reuse,
 }
-# Those that a queue tells, and FIFO queues' own, which may be asked for and are not there.
+_PER_GROUP = "perMessageGroupId"
+_FIFO_ONLY: Mapping[str, UnknownAttribute] = {
+    "ContentBasedDeduplication": UnknownAttribute("ContentBasedDeduplication"),
+    **{
+        name: UnknownAttribute(name, f"You can specify the {name} only when FifoQueue is set to true.")
+        for name in ("DeduplicationScope", "FifoThroughputLimit")
+    },
+}
+# Those that a queue tells, and the one that only its creator may set.
 _TOLD = frozenset(
     {
         "All",
@@ -186,9 +253,6 @@ _TOLD = frozenset(
         "ApproximateNumberOfMessagesNotVisible",
         "ApproximateNumberOfMessagesDelayed",
         "FifoQueue",
-        "ContentBasedDeduplication",
-        "DeduplicationScope",
-        "FifoThroughputLimit",
     }
 )
 _JSON = ("Policy", "RedrivePolicy", "RedriveAllowPolicy")

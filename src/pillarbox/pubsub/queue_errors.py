@@ -4,7 +4,7 @@ Pure. Raised by the queue modules of pubsub/; api/sqs/errors.py says which AWS
 error each class is. Texts are those of the service where they are known.
 """
 
-from pillarbox.kit.errors import Duplicate, Invalid, LimitReached, NotFound, Refusal
+from pillarbox.kit.errors import Denied, Duplicate, Invalid, LimitReached, NotFound, Refusal
 
 
 class QueueMissing(NotFound):
@@ -34,11 +34,30 @@ class InvalidParameter(Invalid):
         return cls(f"Value {value} for parameter {parameter} is invalid. Reason: {reason}")
 
 
+class MissingParameter(Invalid):
+    """A parameter that this queue needs was not given."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The request must contain the parameter {name}.")
+
+
+class AccessDenied(Denied):
+    """The queue's policy does not allow that, or denies it."""
+
+
+class TooManyActions(LimitReached):
+    """A permission for more actions than it may have."""
+
+
+class ResourceMissing(NotFound):
+    """What a move task is about is not there."""
+
+
 class UnknownAttribute(Invalid):
     """A queue has no such attribute, or nobody may set it."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"Unknown Attribute {name}.")
+    def __init__(self, name: str, why: str = "") -> None:
+        super().__init__(why or f"Unknown Attribute {name}.")
 
 
 class InvalidAttributeValue(Invalid):

@@ -6,18 +6,23 @@ Pure. Called by pubsub/queues.py and api/sqs/.
 import re
 
 from pillarbox.kit.ids import Scope
-from pillarbox.pubsub.queue_errors import InvalidParameter, Unsupported
+from pillarbox.pubsub.queue_errors import InvalidParameter
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_FIFO = ".fifo"
 _ARN = re.compile(r"arn:aws[a-z-]*:sqs:([^:]*):([^:]*):([^:]+)")
 
 
-def check_name(name: str) -> None:
-    """Refuse a name that no standard queue can have."""
-    if name.endswith(".fifo"):
-        raise Unsupported(f"FIFO queues are not offered by this server: create a standard queue instead of {name}.")
-    if not _NAME.fullmatch(name):
+def check_name(name: str, *, is_fifo: bool) -> None:
+    """Refuse a name that no queue of this kind can have."""
+    if not is_fifo and not _NAME.fullmatch(name):
         raise InvalidParameter("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
+    # The suffix counts.
+    if is_fifo and not (name.endswith(_FIFO) and len(name) <= 80 and _NAME.fullmatch(name.removesuffix(_FIFO))):
+        raise InvalidParameter(
+            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, must end with"
+            " .fifo suffix and be 1 to 80 in length"
+        )
 
 
 def arn_of(scope: Scope, name: str) -> str:

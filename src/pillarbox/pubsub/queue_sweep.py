@@ -11,7 +11,7 @@ from pillarbox.kit.clock import MINUTE, SECOND, Clock, Millis
 from pillarbox.kit.errors import Unavailable
 from pillarbox.pubsub.queue_attributes import LONGEST_RETENTION_SECONDS
 from pillarbox.pubsub.queues import REMAINS
-from pillarbox.store import nouns
+from pillarbox.store import fifo_messages, nouns
 from pillarbox.store import queue_messages as stored
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan
@@ -56,10 +56,13 @@ class QueueSweep:
 def sweep(now: Millis) -> Plan[bool]:
     """Remove up to some hundred messages of each sort; say whether there may be more."""
     removed = yield from stored.remove_oldest(now - LONGEST_RETENTION_SECONDS * SECOND, _AT_ONCE)
+    more = yield from fifo_messages.forget(now, _AT_ONCE)
     remains = yield from nouns.list_by_name(*REMAINS, "", 1)
     if not remains:
-        return removed == _AT_ONCE
+        return more or removed == _AT_ONCE
     key = remains[0].name
-    if (yield from stored.remove_some(key, _AT_ONCE)) < _AT_ONCE:
+    messages = yield from stored.remove_some(key, _AT_ONCE)
+    groups = yield from fifo_messages.remove_groups(key, _AT_ONCE)
+    if max(messages, groups) < _AT_ONCE:
         yield from nouns.delete(*REMAINS, key)
     return True

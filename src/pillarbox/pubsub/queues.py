@@ -1,38 +1,30 @@
-"""Queues: the noun, and how messages get in.
+"""Queues: the noun, its attributes, its tags and its end.
 
-Plans only. Called by api/sqs/ (queues and SendMessage) and by the delivery of
-notifications to queues. Getting messages out is receive.py, deleting or keeping
-them holding.py. Policies are kept and shown but not enforced: a queue takes
-messages from its own account, and from topics that have it as a subscriber.
+Plans only. Called by api/sqs/, and by the modules through which messages pass:
+sending.py (in), receive.py (out), holding.py (kept and deleted). Who may do
+what is queue_access.py.
 """
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import msgspec
 
 from pillarbox.kit.clock import SECOND, Millis
-from pillarbox.kit.errors import Refusal
-from pillarbox.kit.ids import Scope, new_uuid
-from pillarbox.pubsub import queue_attributes, queue_content
+from pillarbox.kit.ids import Scope
+from pillarbox.pubsub import queue_attributes
 from pillarbox.pubsub.queue_attributes import Redrive
-from pillarbox.pubsub.queue_content import MessageAttributes
 from pillarbox.pubsub.queue_errors import (
-    InvalidContents,
     InvalidParameter,
     PurgeInProgress,
     QueueDeletedRecently,
     QueueExists,
     QueueMissing,
-    Unsupported,
 )
 from pillarbox.pubsub.queue_names import arn_of, check_name, place_of_arn
-from pillarbox.store import nouns
+from pillarbox.store import fifo_messages, nouns
 from pillarbox.store import queue_messages as stored
 from pillarbox.store.plan import Plan, Touch
-from pillarbox.store.queue_messages import QueueMessageRow
 
 _KIND = "queue"
 _DELETED = "deleted-queue"  # holds a name back for a minute
@@ -60,37 +52,23 @@ class Queue(msgspec.Struct, frozen=True):
         return f"{self.queue_id}-{self.life}"
 
     @property
+    def is_fifo(self) -> bool:
+        return queue_attributes.is_fifo(self.attributes)
+
+    def says(self, attribute: str) -> str:
+        return queue_attributes.value_of(self.attributes, attribute)
+
+    @property
     def redrive(self) -> Redrive | None:
         text = self.attributes.get("RedrivePolicy")
         return queue_attributes.redrive_of(text) if text else None
 
     def number(self, attribute: str) -> int:
-        return int(queue_attributes.value_of(self.attributes, attribute))
+        return int(self.says(attribute))
 
     def sent_until(self, now: Millis) -> Millis:
         """Return the time up to which messages sent are past their retention."""
         return now - self.number("MessageRetentionPeriod") * SECOND
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedMessage:
-    """A message for a queue. Without a delay of its own it has the queue's."""
-
-    scope: Scope
-    queue_name: str
-    body: str
-    attributes: MessageAttributes
-    sender_id: str
-    delay_seconds: int | None = None
-    system_attributes: MessageAttributes = field(default_factory=dict)
-    message_id: str = field(default_factory=new_uuid)
-
-
-class Shipment(NamedTuple):
-    """What one caller sends at once."""
-
-    messages: Sequence[QueuedMessage]
-    sent_at: Millis
 
 
 _encode = msgspec.json.Encoder().encode
@@ -112,8 +90,8 @@ def find(scope: Scope, name: str) -> Plan[Queue]:
 
 def create(scope: Scope, name: str, attributes: Mapping[str, str], tags: Mapping[str, str], now: Millis) -> Plan[None]:
     """Create a queue, or do nothing when there is one with these attributes."""
-    check_name(name)
-    kept = queue_attributes.changed({}, attributes)
+    check_name(name, is_fifo=queue_attributes.is_fifo(attributes))
+    kept = queue_attributes.changed({}, attributes, is_new=True)
     noun = yield from nouns.get(scope, _KIND, name)
     if noun is not None:
         if other := queue_attributes.first_difference(_decode(noun.document).attributes, attributes):
@@ -131,6 +109,7 @@ def create(scope: Scope, name: str, attributes: Mapping[str, str], tags: Mapping
 
 
 def set_attributes(scope: Scope, name: str, given: Mapping[str, str], now: Millis) -> Plan[None]:
+    before = yield from find(scope, name)
     yield from _edit(
         scope,
         name,
@@ -140,6 +119,10 @@ def set_attributes(scope: Scope, name: str, given: Mapping[str, str], now: Milli
         now,
     )
     yield from _check_redrive(scope, name, given)
+    after = yield from find(scope, name)
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html
+    if after.is_fifo and after.number("DelaySeconds") != before.number("DelaySeconds"):
+        yield from fifo_messages.delay_anew(after.key, after.number("DelaySeconds") * SECOND)
     yield Touch(topic_of(scope, name))
 
 
@@ -154,7 +137,7 @@ def attributes_of(scope: Scope, name: str, now: Millis) -> Plan[dict[str, str]]:
         "ApproximateNumberOfMessagesDelayed": str(counts.delayed),
         "CreatedTimestamp": str(queue.created_at // SECOND),
         "LastModifiedTimestamp": str(queue.modified_at // SECOND),
-        **queue_attributes.DEFAULTS,
+        **queue_attributes.defaults_of(queue.attributes),
         **queue.attributes,
     }
 
@@ -212,75 +195,6 @@ def page(scope: Scope, fits: Callable[[str, Queue], bool], after: str, limit: in
         after = rows[-1].name
 
 
-def enqueue_many(items: Sequence[QueuedMessage], now: Millis) -> Plan[list[str | None]]:
-    """Put messages into their queues; say for each why it cannot be there, or None when it is."""
-    (refusals,) = yield from enqueue([Shipment(items, now)])
-    return [None if refusal is None else str(refusal) for refusal in refusals]
-
-
-def enqueue(shipments: Sequence[Shipment]) -> Plan[list[list[Refusal | None]]]:
-    """Do the same for all who send at once; a refusal is the exception to raise."""
-    queues: dict[tuple[Scope, str], Queue | QueueMissing] = {}
-    rows: list[QueueMessageRow] = []
-    verdicts = []
-    for messages, now in shipments:
-        refusals: list[Refusal | None] = []
-        for message in messages:
-            place = (message.scope, message.queue_name)
-            if place not in queues:
-                queues[place] = yield from _find_or_missing(*place)
-            queue = queues[place]
-            refusal = _reason_to_refuse(message, queue) if isinstance(queue, Queue) else queue
-            refusals.append(refusal)
-            if refusal is None and isinstance(queue, Queue):
-                rows.append(_row(message, queue, now))
-        verdicts.append(refusals)
-    yield from stored.add(rows)
-    for place in queues:
-        yield Touch(topic_of(*place))
-    return verdicts
-
-
-def _find_or_missing(scope: Scope, name: str) -> Plan[Queue | QueueMissing]:
-    try:
-        return (yield from find(scope, name))
-    except QueueMissing as missing:
-        return missing
-
-
-def _reason_to_refuse(item: QueuedMessage, queue: Queue) -> Refusal | None:
-    delay, most = item.delay_seconds, queue.number("MaximumMessageSize")
-    if delay is not None and not 0 <= delay <= queue_attributes.LONGEST_DELAY_SECONDS:
-        return InvalidParameter.value(delay, "DelaySeconds", "DelaySeconds must be >= 0 and <= 900.")
-    try:
-        queue_content.check_body(item.body)
-        queue_content.check_attributes(item.attributes)
-        queue_content.check_system_attributes(item.system_attributes)
-    except (InvalidContents, InvalidParameter, Unsupported) as refusal:
-        return refusal
-    if queue_content.size_of(item.body, item.attributes) > most:
-        return InvalidParameter(
-            f"One or more parameters are invalid. Reason: Message must be shorter than {most} bytes."
-        )
-    return None
-
-
-def _row(item: QueuedMessage, queue: Queue, now: Millis) -> QueueMessageRow:
-    delay = queue.number("DelaySeconds") if item.delay_seconds is None else item.delay_seconds
-    system = {name: attribute["StringValue"] for name, attribute in item.system_attributes.items()}
-    return QueueMessageRow(
-        queue=queue.key,
-        account=item.scope.account,
-        message_id=item.message_id,
-        sent_at=now,
-        visible_at=now + delay * SECOND,
-        sender_id=item.sender_id,
-        system=queue_content.system_to_json(system),
-        attributes=queue_content.attributes_to_json(item.attributes),
-        body=item.body,
-    )
-
-
 def _edit(scope: Scope, name: str, edit: Callable[[Queue], Queue], now: Millis) -> Plan[None]:
     there = yield from nouns.change(scope, _KIND, name, lambda text: _encode(edit(_decode(text))).decode(), now)
     if not there:
@@ -303,6 +217,10 @@ def _check_redrive(scope: Scope, name: str, attributes: Mapping[str, str]) -> Pl
     if target is None:
         raise InvalidParameter.value(text, "RedrivePolicy", "Dead letter target does not exist.")
     allowed = _decode(target.document).attributes
+    if queue_attributes.is_fifo(allowed) != name.endswith(".fifo"):
+        raise InvalidParameter.value(
+            text, "RedrivePolicy", "Dead-letter queue must be same type of queue as the source."
+        )
     if not queue_attributes.may_be_dead_letter_queue_of(allowed, arn_of(scope, name)):
         raise InvalidParameter.value(
             text, "RedrivePolicy", "The dead letter target's RedriveAllowPolicy does not allow this source queue."

@@ -12,8 +12,12 @@ from typing import NamedTuple
 from pillarbox.kit.clock import Millis
 from pillarbox.store.plan import Many, Plan, Rows, first
 
-_WRITTEN = "queue, account, message_id, sent_at, visible_at, receive_count, sender_id, system, attributes, body"
-_CLAIMED = "number, message_id, sent_at, first_received_at, receive_count, sender_id, system, attributes, body"
+WRITTEN = (
+    "queue, account, message_id, sent_at, visible_at, receive_count, sender_id, system, attributes, body, message_group"
+)
+CLAIMED = (
+    "number, message_id, sent_at, first_received_at, receive_count, sender_id, system, attributes, body, message_group"
+)
 
 
 class QueueMessageRow(NamedTuple):
@@ -28,6 +32,7 @@ class QueueMessageRow(NamedTuple):
     system: str
     attributes: str
     body: str
+    message_group: str | None = None  # of a FIFO queue
 
 
 class ClaimedRow(NamedTuple):
@@ -42,6 +47,7 @@ class ClaimedRow(NamedTuple):
     system: str
     attributes: str
     body: str
+    message_group: str | None
 
 
 class Counts(NamedTuple):
@@ -51,7 +57,7 @@ class Counts(NamedTuple):
 
 
 def add(rows: Sequence[QueueMessageRow]) -> Plan[None]:
-    yield Many(f"INSERT INTO queue_messages ({_WRITTEN}) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?)", rows)
+    yield Many(f"INSERT INTO queue_messages ({WRITTEN}) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)", rows)
 
 
 def claim(queue: str, most: int, now: Millis, until: Millis, besides: Sequence[int] = ()) -> Plan[list[ClaimedRow]]:
@@ -66,7 +72,7 @@ def claim(queue: str, most: int, now: Millis, until: Millis, besides: Sequence[i
         " ORDER BY visible_at, number LIMIT ? /*pg: FOR UPDATE SKIP LOCKED */)"
         " UPDATE queue_messages SET visible_at = ?, receive_count = receive_count + 1,"
         " first_received_at = coalesce(first_received_at, ?)"
-        f" WHERE number IN (SELECT number FROM due) RETURNING {_CLAIMED}",
+        f" WHERE number IN (SELECT number FROM due) RETURNING {CLAIMED}",
         (queue, now, *besides, most, until, now),
     )
     return [ClaimedRow(*row) for row in sorted(rows)]
@@ -89,25 +95,33 @@ def show_at(queue: str, number: int, visible_at: Millis, now: Millis, sent_after
     return bool(rows)
 
 
-def exists(queue: str, number: int, sent_after: Millis = 0) -> Plan[bool]:
+def receive_count(queue: str, number: int, sent_after: Millis = 0) -> Plan[int | None]:
+    """Return how often a message (sent after then) was received, or None when there is none."""
     rows = yield Rows(
-        "SELECT 1 FROM queue_messages WHERE number = ? AND queue = ? AND sent_at > ?", (number, queue, sent_after)
+        "SELECT receive_count FROM queue_messages WHERE number = ? AND queue = ? AND sent_at > ?",
+        (number, queue, sent_after),
     )
-    return first(rows) is not None
+    found = first(rows)
+    return None if found is None else int(found[0])
 
 
-def move(to_queue: str, moves: Sequence[tuple[int, str]], now: Millis) -> Plan[None]:
-    """Put messages (number, new `system`) into another queue, visible at once and never received there."""
+def move(to_queue: str, moves: Sequence[tuple[int, str]], visible_at: Millis) -> Plan[None]:
+    """Put messages (number, new `system`) into another queue, visible from then on and never received there."""
     yield Many(
         "UPDATE queue_messages SET queue = ?, system = ?, visible_at = ?, receive_count = 0, first_received_at = NULL"
         " WHERE number = ?",
-        [(to_queue, system, now, number) for number, system in moves],
+        [(to_queue, system, visible_at, number) for number, system in moves],
     )
 
 
 def remove(messages: Sequence[tuple[str, int]]) -> Plan[None]:
     """Remove messages by (queue, number); those that are gone already do not matter."""
     yield Many("DELETE FROM queue_messages WHERE queue = ? AND number = ?", messages)
+
+
+def take_away(numbers: Sequence[int]) -> Plan[None]:
+    """Remove messages by their numbers, from whatever queue."""
+    yield Many("DELETE FROM queue_messages WHERE number = ?", [(number,) for number in numbers])
 
 
 def remove_some(queue: str, limit: int) -> Plan[int]:

@@ -8,7 +8,7 @@ import pytest
 
 from pillarbox.kit.ids import Scope
 from pillarbox.pubsub import queues
-from pillarbox.pubsub.receive import MOST_IN_FLIGHT
+from pillarbox.pubsub.claiming import MOST_IN_FLIGHT
 from pillarbox.store import queue_messages
 from pillarbox.store.queue_messages import QueueMessageRow
 from tests.support.refused import refused

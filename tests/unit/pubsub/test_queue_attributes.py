@@ -132,12 +132,50 @@ def test_other_bad_values_are_refused(attributes: dict[str, str]) -> None:
 @pytest.mark.parametrize("name", ["", "a.b", "ééé", "x" * 81, "a b", "a/b", "a\n"])
 def test_a_queue_name_has_letters_digits_hyphens_and_underscores(name: str) -> None:
     with pytest.raises(InvalidParameter, match="Can only include alphanumeric characters"):
-        check_name(name)
+        check_name(name, is_fifo=False)
 
 
-def test_a_fifo_name_is_refused_by_name() -> None:
-    with pytest.raises(Unsupported, match=r"orders\.fifo"):
-        check_name("orders.fifo")
+@pytest.mark.parametrize("name", ["orders", ".fifo", "a.b.fifo", "x" * 76 + ".fifo", "orders.FIFO"])
+def test_the_name_of_a_fifo_queue_ends_in_fifo(name: str) -> None:
+    with pytest.raises(InvalidParameter, match=r"must end with \.fifo suffix and be 1 to 80 in length"):
+        check_name(name, is_fifo=True)
+    check_name("x" * 75 + ".fifo", is_fifo=True)
+
+
+def test_a_queue_is_made_a_fifo_queue_and_stays_one() -> None:
+    fifo = queue_attributes.changed({}, {"FifoQueue": "true"}, is_new=True)
+
+    assert queue_attributes.changed(fifo, {"FifoQueue": "true"}) == fifo
+    with pytest.raises(InvalidAttributeValue, match="Modifying queue type is not supported"):
+        queue_attributes.changed(fifo, {"FifoQueue": "false"})
+    with pytest.raises(UnknownAttribute, match=r"Unknown Attribute FifoQueue\."):
+        queue_attributes.changed({}, {"FifoQueue": "false"}, is_new=True)
+
+
+@pytest.mark.parametrize(
+    "name, text",
+    [
+        ("ContentBasedDeduplication", "Unknown Attribute ContentBasedDeduplication."),
+        ("DeduplicationScope", "You can specify the DeduplicationScope only when FifoQueue is set to true."),
+        ("FifoThroughputLimit", "You can specify the FifoThroughputLimit only when FifoQueue is set to true."),
+    ],
+)
+def test_a_standard_queue_has_none_of_the_fifo_attributes(name: str, text: str) -> None:
+    with pytest.raises(UnknownAttribute, match=text):
+        queue_attributes.changed({}, {name: "true"})
+
+
+def test_a_limit_for_each_group_needs_deduplication_in_each_group() -> None:
+    fifo = {"FifoQueue": "true"}
+    with pytest.raises(InvalidAttributeValue, match="perMessageGroupId is allowed only when"):
+        queue_attributes.changed(fifo, {"FifoThroughputLimit": "perMessageGroupId"})
+    both = {"FifoThroughputLimit": "perMessageGroupId", "DeduplicationScope": "messageGroup"}
+    assert queue_attributes.changed(fifo, both) == {**fifo, **both}
+    with pytest.raises(InvalidAttributeValue, match="perMessageGroupId is allowed only when"):
+        queue_attributes.changed({**fifo, **both}, {"DeduplicationScope": "queue"})
+    for name, value in (("FifoThroughputLimit", "x"), ("DeduplicationScope", "x"), ("ContentBasedDeduplication", "x")):
+        with pytest.raises(InvalidAttributeValue, match=f"Invalid value for the parameter {name}."):
+            queue_attributes.changed(fifo, {name: value})
 
 
 def test_an_arn_leads_back_to_its_queue() -> None:

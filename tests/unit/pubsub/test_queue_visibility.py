@@ -12,11 +12,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from pillarbox.kit.clock import SECOND, Millis
 from pillarbox.kit.ids import Scope
-from pillarbox.pubsub import holding, queues
+from pillarbox.pubsub import holding, queue_sending, queues
+from pillarbox.pubsub.claiming import Wish
 from pillarbox.pubsub.holding import Change, Deletion
 from pillarbox.pubsub.queue_errors import InvalidParameter, NotInFlight
-from pillarbox.pubsub.queues import QueuedMessage, Shipment
-from pillarbox.pubsub.receive import Wish, receive
+from pillarbox.pubsub.queue_sending import QueuedMessage, Shipment
+from pillarbox.pubsub.receive import receive
 from pillarbox.store.sqlite import SqliteStore
 
 HERE = Scope("123456789012", "us-east-1")
@@ -61,7 +62,7 @@ class Queues(RuleBasedStateMachine):
     @rule(delay=st.sampled_from([0, 0, 1, 5]), count=st.integers(1, 4))
     def send(self, delay: int, count: int) -> None:
         messages = [QueuedMessage(HERE, "work", "x", {}, "me", delay) for _ in range(count)]
-        self.runner.run(self.store.commit(queues.enqueue, Shipment(messages, self.now)))
+        self.runner.run(self.store.commit(queue_sending.enqueue, Shipment(messages, self.now)))
         for message in messages:
             self.present[message.message_id] = Message("work", next(self.numbers), self.now, self.now + delay * SECOND)
 
@@ -75,7 +76,7 @@ class Queues(RuleBasedStateMachine):
     @rule(receipt=consumes(handles))
     def delete(self, receipt: tuple[str, str, str]) -> None:
         name, message_id, handle = receipt
-        assert self.runner.run(self.store.commit(holding.delete, Deletion(HERE, name, (handle,)))) == [None]
+        assert self.runner.run(self.store.commit(holding.delete, Deletion(HERE, name, (handle,), self.now))) == [None]
         if self._is_in(name, message_id):
             del self.present[message_id]
 

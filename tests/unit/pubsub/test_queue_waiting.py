@@ -7,11 +7,12 @@ import pytest
 
 from pillarbox.kit.clock import SECOND, Millis
 from pillarbox.kit.ids import Scope
-from pillarbox.pubsub import holding, queues
+from pillarbox.pubsub import holding, queue_sending, queues
+from pillarbox.pubsub.claiming import Wish
 from pillarbox.pubsub.holding import Change
 from pillarbox.pubsub.queue_errors import InvalidParameter, QueueMissing
-from pillarbox.pubsub.queues import QueuedMessage, Shipment
-from pillarbox.pubsub.receive import Wish, receive
+from pillarbox.pubsub.queue_sending import QueuedMessage, Shipment
+from pillarbox.pubsub.receive import receive
 from pillarbox.store import queue_messages as stored
 from pillarbox.store.engine import Store
 
@@ -40,7 +41,7 @@ async def create(store: Store, name: str = "q", **attributes: str) -> None:
 
 
 async def send(store: Store, body: str, name: str = "q", delay: int | None = None) -> None:
-    await store.commit(queues.enqueue, Shipment([QueuedMessage(HERE, name, body, {}, "me", delay)], NOON))
+    await store.commit(queue_sending.enqueue, Shipment([QueuedMessage(HERE, name, body, {}, "me", delay)], NOON))
 
 
 async def take(store: Any, name: str = "q", **wish: Any) -> list[str]:

@@ -7,7 +7,8 @@ import pytest
 from pillarbox.kit.clock import DAY, SECOND, Millis
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.ids import Scope
-from pillarbox.pubsub import holding, queues
+from pillarbox.pubsub import holding, queue_sending, queues
+from pillarbox.pubsub.claiming import MOST_IN_FLIGHT, ReceivedMessage, Wish
 from pillarbox.pubsub.holding import Change, Deletion
 from pillarbox.pubsub.queue_errors import (
     InvalidAttributeValue,
@@ -22,9 +23,9 @@ from pillarbox.pubsub.queue_errors import (
     TooManyInFlight,
 )
 from pillarbox.pubsub.queue_names import arn_of
+from pillarbox.pubsub.queue_sending import QueuedMessage, Shipment
 from pillarbox.pubsub.queue_sweep import sweep
-from pillarbox.pubsub.queues import QueuedMessage, Shipment
-from pillarbox.pubsub.receive import MOST_IN_FLIGHT, ReceivedMessage, Wish, receive
+from pillarbox.pubsub.receive import receive
 from pillarbox.store import queue_messages as stored
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan, Rows
@@ -32,6 +33,7 @@ from pillarbox.store.queue_messages import QueueMessageRow
 
 HERE = Scope("123456789012", "us-east-1")
 NOON: Millis = 1_700_000_000_000
+POLICY = '{"Statement":{"Effect":"Allow","Principal":"*","Action":"sqs:*","Resource":"*"}}'
 
 
 async def create(store: Store, name: str, now: Millis = NOON, **attributes: str) -> None:
@@ -40,7 +42,7 @@ async def create(store: Store, name: str, now: Millis = NOON, **attributes: str)
 
 async def send(store: Store, name: str, *bodies: str, now: Millis = NOON, **more: Any) -> list[Refusal | None]:
     messages = [QueuedMessage(HERE, name, body, more.get("attributes", {}), "me", more.get("delay")) for body in bodies]
-    return await store.commit(queues.enqueue, Shipment(messages, now))
+    return await store.commit(queue_sending.enqueue, Shipment(messages, now))
 
 
 async def take(store: Store, name: str, most: int = 10, now: Millis = NOON, **wish: Any) -> list[ReceivedMessage]:
@@ -52,7 +54,7 @@ def bodies(messages: list[ReceivedMessage]) -> list[str]:
 
 
 async def delete(store: Store, name: str, *handles: str) -> list[Refusal | None]:
-    return await store.commit(holding.delete, Deletion(HERE, name, handles))
+    return await store.commit(holding.delete, Deletion(HERE, name, handles, NOON))
 
 
 async def hold(store: Store, name: str, handle: str, seconds: int, now: Millis = NOON) -> Refusal | None:
@@ -84,7 +86,7 @@ async def test_creating_the_same_queue_again_changes_nothing_and_another_value_i
 
 async def test_a_queue_tells_its_defaults_and_what_was_set(store: Store) -> None:
     await create(store, "q", VisibilityTimeout="20")
-    await store.write(queues.set_attributes, HERE, "q", {"DelaySeconds": "420", "Policy": '{"a":1}'}, NOON + 5 * SECOND)
+    await store.write(queues.set_attributes, HERE, "q", {"DelaySeconds": "420", "Policy": POLICY}, NOON + 5 * SECOND)
     await send(store, "q", "one", now=NOON)
 
     assert await store.read(queues.attributes_of, HERE, "q", NOON) == {
@@ -100,7 +102,7 @@ async def test_a_queue_tells_its_defaults_and_what_was_set(store: Store) -> None
         "DelaySeconds": "420",
         "ReceiveMessageWaitTimeSeconds": "0",
         "SqsManagedSseEnabled": "true",
-        "Policy": '{"a":1}',
+        "Policy": POLICY,
     }
 
 
@@ -207,7 +209,7 @@ async def test_each_message_is_accepted_or_refused_for_itself(store: Store) -> N
         QueuedMessage(HERE, "q", "z" * 1024, {}, "sns"),
     ]
 
-    assert await store.write(queues.enqueue_many, items, NOON) == [
+    assert await store.write(queue_sending.enqueue_many, items, NOON) == [
         None,
         "The specified queue does not exist.",
         "One or more parameters are invalid. Reason: Message must be shorter than 1024 bytes.",

@@ -58,11 +58,11 @@ async def test_a_hidden_message_can_be_shown_sooner_but_a_visible_one_is_left_al
     assert await store.write(stored.show_at, "q", held.number, NOON + 50, NOON + 1)
     assert await store.read(stored.next_visible_at, "q", NOON + 1) == NOON + 50
     assert not await store.write(stored.show_at, "q", held.number, NOON + 60, NOON + 1, NOON)
-    assert not await store.read(stored.exists, "q", held.number, NOON)
+    assert None is await store.read(stored.receive_count, "q", held.number, NOON)
     assert not await store.write(stored.show_at, "q", held.number, NOON + 70, NOON + 50)
     assert not await store.write(stored.show_at, "other", held.number, NOON + 70, NOON + 1)
-    assert await store.read(stored.exists, "q", held.number)
-    assert not await store.read(stored.exists, "other", held.number)
+    assert 1 == await store.read(stored.receive_count, "q", held.number)
+    assert None is await store.read(stored.receive_count, "other", held.number)
 
 
 async def test_a_moved_message_is_new_in_its_new_queue(store: Store) -> None:
@@ -116,7 +116,7 @@ PLANS = {
     "claim": stored.claim("q", 10, NOON, NOON, (1, 2)),
     "next_visible_at": stored.next_visible_at("q", NOON),
     "show_at": stored.show_at("q", 1, NOON, NOON),
-    "exists": stored.exists("q", 1),
+    "receive_count": stored.receive_count("q", 1),
     "move": stored.move("q", [(1, "{}")], NOON),
     "remove": stored.remove([("q", 1)]),
     "remove_some": stored.remove_some("q", 10),

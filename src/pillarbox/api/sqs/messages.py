@@ -5,36 +5,40 @@ from typing import Any
 
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
-from pillarbox.api.sqs.address import queue_named_by
+from pillarbox.api.sqs.address import Place, place_named_by
 from pillarbox.kit.errors import Refusal
-from pillarbox.pubsub import holding, md5, queue_content, queues
+from pillarbox.pubsub import holding, md5, queue_access, queue_content, queue_sending
+from pillarbox.pubsub.claiming import SYSTEM_ATTRIBUTES, ReceivedMessage, Wish
 from pillarbox.pubsub.holding import Change, Deletion
-from pillarbox.pubsub.queue_errors import InvalidParameter, UnknownAttribute
-from pillarbox.pubsub.queues import QueuedMessage, Shipment
-from pillarbox.pubsub.receive import SYSTEM_ATTRIBUTES, ReceivedMessage, Wish, receive
+from pillarbox.pubsub.queue_errors import UnknownAttribute
+from pillarbox.pubsub.queue_sending import QueuedMessage, Sent, Shipment
+from pillarbox.pubsub.receive import receive
 
 
 @operation("sqs", "SendMessage")
 async def send_message(call: Call, params: Params) -> Result:
-    message = message_from(call, queue_named_by(call, params["QueueUrl"]), params)
-    raise_any(await call.store.commit(queues.enqueue, Shipment([message], call.now)))
-    return sent(message)
+    place = place_named_by(call, params["QueueUrl"], "SendMessage")
+    message = message_from(call, place, params)
+    (verdict,) = await call.store.commit(queue_sending.enqueue, Shipment([message], call.now))
+    if isinstance(verdict, Refusal):
+        raise verdict
+    return sent(message, verdict)
 
 
 @operation("sqs", "ReceiveMessage")
 async def receive_message(call: Call, params: Params) -> Result:
-    refuse_fifo(params, "ReceiveRequestAttemptId")
     most = params.get("MaxNumberOfMessages")
+    place = place_named_by(call, params["QueueUrl"], "ReceiveMessage")
     wish = Wish(
-        call.scope,
-        queue_named_by(call, params["QueueUrl"]),
+        place.scope,
+        place.name,
         most=1 if most is None else most,
         visibility_seconds=params.get("VisibilityTimeout"),
         wait_seconds=params.get("WaitTimeSeconds"),
+        attempt_id=params.get("ReceiveRequestAttemptId"),
+        asking=place.asking,
     )
-    system = {*(params.get("AttributeNames") or ()), *(params.get("MessageSystemAttributeNames") or ())}
-    if unknown := sorted(system - SYSTEM_ATTRIBUTES - {"All"}):
-        raise UnknownAttribute(unknown[0])
+    system = _system_names(params)
     found = await receive(call.store, wish, call.now)
     shown = [_received(message, system, params.get("MessageAttributeNames") or ()) for message in found]
     return {"Messages": shown} if shown else {}
@@ -42,36 +46,42 @@ async def receive_message(call: Call, params: Params) -> Result:
 
 @operation("sqs", "DeleteMessage")
 async def delete_message(call: Call, params: Params) -> Result:
-    name = queue_named_by(call, params["QueueUrl"])
-    raise_any(await call.store.commit(holding.delete, Deletion(call.scope, name, (params["ReceiptHandle"],))))
+    place = place_named_by(call, params["QueueUrl"], "DeleteMessage")
+    deletion = Deletion(place.scope, place.name, (params["ReceiptHandle"],), call.now, place.asking)
+    raise_any(await call.store.commit(holding.delete, deletion))
     return {}
 
 
 @operation("sqs", "ChangeMessageVisibility")
 async def change_message_visibility(call: Call, params: Params) -> Result:
-    name = queue_named_by(call, params["QueueUrl"])
+    place = place_named_by(call, params["QueueUrl"], "ChangeMessageVisibility")
+    await call.store.read(queue_access.enter, *place)
     change = Change(params["ReceiptHandle"], params["VisibilityTimeout"])
-    raise_any(await call.store.write(holding.change_visibility, call.scope, name, [change], call.now))
+    raise_any(await call.store.write(holding.change_visibility, place.scope, place.name, [change], call.now))
     return {}
 
 
-def message_from(call: Call, queue_name: str, entry: Params) -> QueuedMessage:
+def message_from(call: Call, place: Place, entry: Params) -> QueuedMessage:
     """Return the message that SendMessage, or an entry of its batch, describes."""
-    refuse_fifo(entry, "MessageDeduplicationId", "MessageGroupId")
     return QueuedMessage(
-        call.scope,
-        queue_name,
+        place.scope,
+        place.name,
         entry["MessageBody"],
         entry.get("MessageAttributes") or {},
         call.user_name,
         delay_seconds=entry.get("DelaySeconds"),
         system_attributes=entry.get("MessageSystemAttributes") or {},
+        group_id=entry.get("MessageGroupId"),
+        deduplication_id=entry.get("MessageDeduplicationId"),
+        asking=place.asking,
     )
 
 
-def sent(message: QueuedMessage) -> dict[str, Any]:
-    """Return what the sender is told: the id, and sums to compare."""
-    told = {"MessageId": message.message_id, "MD5OfMessageBody": md5.of_body(message.body)}
+def sent(message: QueuedMessage, became: Sent) -> dict[str, Any]:
+    """Return what the sender is told: the id, its place in the order, and sums to compare."""
+    told = {"MessageId": became.message_id, "MD5OfMessageBody": md5.of_body(message.body)}
+    if became.sequence_number:
+        told["SequenceNumber"] = became.sequence_number
     if message.attributes:
         told["MD5OfMessageAttributes"] = md5.of_attributes(message.attributes)
     if message.system_attributes:
@@ -85,13 +95,11 @@ def raise_any(verdicts: list[Refusal | None]) -> None:
             raise refusal
 
 
-def refuse_fifo(params: Params, *names: str) -> None:
-    """Refuse what only FIFO queues know, and fair queues, which we do not offer."""
-    for name in names:
-        if params.get(name):
-            raise InvalidParameter.value(
-                params[name], name, "The request include parameter that is not valid for this queue type."
-            )
+def _system_names(params: Params) -> set[str]:
+    names = {*(params.get("AttributeNames") or ()), *(params.get("MessageSystemAttributeNames") or ())}
+    if unknown := sorted(names - SYSTEM_ATTRIBUTES - {"All"}):
+        raise UnknownAttribute(unknown[0])
+    return names
 
 
 def _received(message: ReceivedMessage, system: set[str], wanted: Sequence[str]) -> Result:

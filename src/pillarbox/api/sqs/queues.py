@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
-from pillarbox.api.sqs.address import queue_named_by, queue_url
-from pillarbox.pubsub import queue_attributes, queues
-from pillarbox.pubsub.queue_errors import InvalidParameter, QueueMissing
+from pillarbox.api.sqs.address import asking, place_named_by, queue_named_by, queue_url
+from pillarbox.kit.ids import Scope
+from pillarbox.pubsub import queue_access, queue_attributes, queues
+from pillarbox.pubsub.queue_errors import AccessDenied, InvalidParameter, QueueMissing
 from pillarbox.pubsub.queue_names import arn_of
 from pillarbox.pubsub.queues import Queue
 
@@ -25,11 +26,15 @@ async def create_queue(call: Call, params: Params) -> Result:
 
 @operation("sqs", "GetQueueUrl")
 async def get_queue_url(call: Call, params: Params) -> Result:
-    name = params["QueueName"]
-    if (params.get("QueueOwnerAWSAccountId") or call.scope.account) != call.scope.account:
-        raise QueueMissing
-    await call.store.read(queues.find, call.scope, name)
-    return {"QueueUrl": queue_url(call, name)}
+    name, owner = params["QueueName"], params.get("QueueOwnerAWSAccountId") or call.scope.account
+    url = queue_url(call, name, owner)
+    try:
+        await call.store.read(
+            queue_access.enter, Scope(owner, call.scope.region), name, asking(call, url, "GetQueueUrl")
+        )
+    except AccessDenied:  # to whom it is closed, it is not there
+        raise QueueMissing from None
+    return {"QueueUrl": url}
 
 
 @operation("sqs", "DeleteQueue")
@@ -40,7 +45,9 @@ async def delete_queue(call: Call, params: Params) -> Result:
 
 @operation("sqs", "PurgeQueue")
 async def purge_queue(call: Call, params: Params) -> Result:
-    await call.store.write(queues.purge, call.scope, queue_named_by(call, params["QueueUrl"]), call.now)
+    place = place_named_by(call, params["QueueUrl"], "PurgeQueue")
+    await call.store.read(queue_access.enter, *place)
+    await call.store.write(queues.purge, place.scope, place.name, call.now)
     return {}
 
 
@@ -48,7 +55,9 @@ async def purge_queue(call: Call, params: Params) -> Result:
 async def get_queue_attributes(call: Call, params: Params) -> Result:
     wanted = params.get("AttributeNames") or []
     queue_attributes.check_names(wanted)
-    known = await call.store.read(queues.attributes_of, call.scope, queue_named_by(call, params["QueueUrl"]), call.now)
+    place = place_named_by(call, params["QueueUrl"], "GetQueueAttributes")
+    await call.store.read(queue_access.enter, *place)
+    known = await call.store.read(queues.attributes_of, place.scope, place.name, call.now)
     chosen = known if "All" in wanted else {name: known[name] for name in wanted if name in known}
     return {"Attributes": chosen} if chosen else {}
 
@@ -63,30 +72,32 @@ async def set_queue_attributes(call: Call, params: Params) -> Result:
 @operation("sqs", "ListQueues")
 async def list_queues(call: Call, params: Params) -> Result:
     prefix = params.get("QueueNamePrefix") or ""
-    urls, more = await _page(call, params, lambda name, _queue: name.startswith(prefix))
+    urls, more = await _page(call, params, lambda name, _queue: name.startswith(prefix), call.scope)
     return {"QueueUrls": urls, **more} if urls else {}
 
 
 @operation("sqs", "ListDeadLetterSourceQueues")
 async def list_dead_letter_source_queues(call: Call, params: Params) -> Result:
-    name = queue_named_by(call, params["QueueUrl"])
-    await call.store.read(queues.find, call.scope, name)
-    target = arn_of(call.scope, name)
+    place = place_named_by(call, params["QueueUrl"], "ListDeadLetterSourceQueues")
+    await call.store.read(queue_access.enter, *place)
+    target = arn_of(place.scope, place.name)
     urls, more = await _page(
-        call, params, lambda _name, queue: queue.redrive is not None and queue.redrive.target_arn == target
+        call, params, lambda _name, queue: queue.redrive is not None and queue.redrive.target_arn == target, place.scope
     )
     return {"queueUrls": urls, **more}
 
 
-async def _page(call: Call, params: Params, fits: Callable[[str, Queue], bool]) -> tuple[list[str], Result]:
+async def _page(
+    call: Call, params: Params, fits: Callable[[str, Queue], bool], scope: Scope
+) -> tuple[list[str], Result]:
     """Return the URLs of a page and, when the caller pages and there is more, its NextToken."""
     limit = params.get("MaxResults")
     if limit is not None and not 1 <= limit <= _LONGEST_PAGE:
         raise InvalidParameter.value(limit, "MaxResults", "MaxResults must be an integer between 1 and 1000.")
     after = _name_of(params.get("NextToken") or "")
-    names, more = await call.store.read(queues.page, call.scope, fits, after, limit or _LONGEST_PAGE)
+    names, more = await call.store.read(queues.page, scope, fits, after, limit or _LONGEST_PAGE)
     token = {"NextToken": base64.urlsafe_b64encode(names[-1].encode()).decode()} if more and limit else {}
-    return [queue_url(call, name) for name in names], token
+    return [queue_url(call, name, scope.account) for name in names], token
 
 
 def _name_of(token: str) -> str:

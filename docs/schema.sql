@@ -401,6 +401,16 @@ CREATE TABLE send_rates (
     PRIMARY KEY (account, region)
 ) WITHOUT ROWID;
 
+CREATE TABLE sessions (
+    token_hash TEXT NOT NULL PRIMARY KEY,
+    user_name TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    created_at BIGINT NOT NULL,
+    seen_at BIGINT NOT NULL
+);
+
+CREATE INDEX sessions_by_user ON sessions (user_name);
+
 CREATE TABLE suppression_lists (
     account TEXT NOT NULL,
     region TEXT NOT NULL,
@@ -424,3 +434,13 @@ CREATE TABLE upstream_ids (
 ) WITHOUT ROWID;
 
 CREATE INDEX upstream_ids_by_message ON upstream_ids (message_id);
+
+CREATE TABLE users (
+    name TEXT NOT NULL PRIMARY KEY,
+    password TEXT NOT NULL,
+    role TEXT NOT NULL,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    tenant TEXT NOT NULL,
+    created_at BIGINT NOT NULL
+);

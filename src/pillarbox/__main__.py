@@ -16,6 +16,10 @@ from pillarbox.settings import SettingsError
 
 _FAMILIES = {
     "keys": ("Access keys that SDKs sign with.", {"create": "create", "list": "list_", "revoke": "revoke"}),
+    "users": (
+        "Who signs in to the pages.",
+        {"create": "create", "list": "list_", "password": "password", "remove": "remove"},
+    ),
     "identities": (
         "Senders that mail may come from.",
         {"list": "list_", "vouch": "vouch", "check": "check", "ed25519": "ed25519"},
@@ -32,12 +36,12 @@ _FAMILIES = {
         {"list": "list_", "add": "add", "remove": "remove", "import": "import_", "export": "export"},
     ),
     "contacts": ("The people on contact lists.", {"import": "import_"}),
-    "quarantine": ("What upstreams told and nobody could read.", {"list": "list_", "retry": "retry"}),
-    "dead_letters": ("Notifications that could not be delivered.", {"list": "list_", "replay": "replay"}),
     "stats": (
         "How sending goes: totals, rates, and customers side by side.",
         {"show": "show", "rebuild": "rebuild", "tag": "tag"},
     ),
+    "quarantine": ("What upstreams told and nobody could read.", {"list": "list_", "retry": "retry"}),
+    "dead_letters": ("Notifications that could not be delivered.", {"list": "list_", "replay": "replay"}),
 }
 _ALSO = {"identities": ("identity",)}
 _COMMANDS = {

@@ -24,12 +24,13 @@ async def get(
     host: str = "localhost:8025",
     client: str = "127.0.0.1",
     method: str = "GET",
+    body: bytes = b"",
 ) -> Answer:
     """Return the answer to one request; header names come in lower case."""
     url = urlsplit(target)
     sent: list[dict[str, Any]] = []
 
-    messages = iter([{"type": "http.request", "body": b"", "more_body": False}])
+    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
 
     async def receive() -> dict[str, Any]:
         if (message := next(messages, None)) is not None:

@@ -28,6 +28,7 @@ from pillarbox.edge.gateway import Gateway
 from pillarbox.edge.hit_spool import HitSpool
 from pillarbox.edge.http import HttpEdge
 from pillarbox.edge.lost_links import LostLinks
+from pillarbox.edge.renewal import Renewal
 from pillarbox.edge.return_path import ReturnPathDoor
 from pillarbox.edge.returns import House, Returns
 from pillarbox.edge.smtp_door import Limits, SmtpDoor
@@ -41,6 +42,7 @@ from pillarbox.edge.watched import WatchedAuthenticator, WatchedLogins
 from pillarbox.kit.clock import Clock
 from pillarbox.kit.disk import Room
 from pillarbox.kit.ids import REGIONS
+from pillarbox.operate.desk import Desk
 from pillarbox.pubsub.signing import Signer
 from pillarbox.resources.account import Quota
 from pillarbox.sending.accept import Sender
@@ -65,10 +67,14 @@ async def open_doors(
     posts = events_in(listening, clock, running)
     hosts = await _tracking_hosts(listening, running)
     edge = _edge(listening, services, signer, tracker, hosts, unsubscribe, posts, failures, clock)
-    await running.enter_async_context(_http(edge, tracker, sockets.http, listening.settings.trusted_proxies))
-    door = await _smtp_door(listening, services.sender, failures, clock)
+    tls = await _tls(listening, running, clock)
+    for listener, secured_by in ((sockets.http, None), (sockets.https, tls)):
+        if listener:
+            proxies = listening.settings.trusted_proxies
+            await running.enter_async_context(_http(edge, tracker, listener, proxies, secured_by))
+    door = _smtp_door(listening, services.sender, failures, tls, clock)
     await running.enter_async_context(door.serving(sockets.smtp, sockets.smtps))
-    returns = await _return_path(listening, door.tls, clock)
+    returns = await _return_path(listening, tls, clock)
     await running.enter_async_context(returns.serving(sockets.return_path))
 
 
@@ -155,12 +161,19 @@ def _edge(
     gateway = Gateway(services, registry.load(), _authenticator(listening, failures, clock), clock, control_rate)
     host = urlsplit(listening.public_url).hostname
     pages = build(
-        listening.store,
-        clock,
-        listening.keyring,
-        endpoint=listening.public_url,
-        dev=settings.dev,
+        Desk(
+            listening.store,
+            listening.keyring,
+            clock,
+            listening.public_url,
+            settings.dev,
+            settings.service_domain,
+            listening.names,
+            sender=services.sender,
+            verification_mail=services.verification_mail,
+        ),
         quota=services.quota,
+        failures=failures,
         hosts=frozenset({host} if host else ()),
     )
     return HttpEdge(
@@ -178,17 +191,30 @@ def _edge(
     )
 
 
-async def _smtp_door(listening: Listening, sender: Sender, failures: Failures, clock: Clock) -> SmtpDoor:
-    settings, store, keyring = listening.settings, listening.store, listening.keyring
-    name = f"email-smtp.{settings.service_domain}"
+async def _tls(listening: Listening, running: AsyncExitStack, clock: Clock) -> ssl.SSLContext:
+    """Return what every port with TLS shows; a certificate of the operator's is followed when it is renewed."""
+    settings = listening.settings
+    files = (settings.tls_certificate, settings.tls_key)
+    context = await load_tls(listening.store, listening.keyring, _smtp_name(settings), files, clock.now())
+    if settings.tls_certificate:
+        await running.enter_async_context(Renewal(context, *files).running())
+    return context
+
+
+def _smtp_name(settings: Settings) -> str:
+    return f"email-smtp.{settings.service_domain}"
+
+
+def _smtp_door(listening: Listening, sender: Sender, failures: Failures, tls: ssl.SSLContext, clock: Clock) -> SmtpDoor:
+    settings = listening.settings
     regions = _regions(settings)
-    derived = DerivedPasswords(store, keyring, clock, regions)
+    derived = DerivedPasswords(listening.store, listening.keyring, clock, regions)
     return SmtpDoor(
         sender,
         AnyPassword(regions) if settings.dev else WatchedLogins(derived, failures),
         clock,
-        await load_tls(store, keyring, name, (settings.tls_certificate, settings.tls_key), clock.now()),
-        name=name,
+        tls,
+        name=_smtp_name(settings),
         limits=Limits(settings.smtp_connections, settings.smtp_idle_seconds, settings.bodies_in_flight_bytes),
         takes_plaintext=settings.dev,
     )
@@ -212,7 +238,7 @@ class _HttpServer(uvicorn.Server):
 
 @asynccontextmanager
 async def _http(
-    edge: HttpEdge, tracker: Tracker, listener: socket.socket, proxies: Sequence[str]
+    edge: HttpEdge, tracker: Tracker, listener: socket.socket, proxies: Sequence[str], tls: ssl.SSLContext | None
 ) -> AsyncIterator[None]:
     """Serve until the block is left; requests in hand are finished."""
     server = _HttpServer(
@@ -228,6 +254,7 @@ async def _http(
             forwarded_allow_ips=list(proxies),
             timeout_keep_alive=75,
             timeout_graceful_shutdown=_STOPPING_SECONDS,
+            ssl_context_factory=(lambda *_: tls) if tls else None,
         )
     )
     serving = asyncio.create_task(server.serve([listener]))

@@ -28,6 +28,7 @@ from pillarbox.settings import Settings, from_process
 if TYPE_CHECKING:
     from pillarbox.app.listening import Listening
     from pillarbox.operate.keys import KeyPair
+    from pillarbox.operate.users import Login
 
 
 def serve(
@@ -111,8 +112,8 @@ def _count_together() -> None:
     atexit.register(shutil.rmtree, os.environ[metrics.FOLDER], ignore_errors=True)
 
 
-def welcome(listening: "Listening", pair: "KeyPair | None", key_id: str | None) -> str:
-    """Return what is printed when the server is ready; `pair` is there at the first start only."""
+def welcome(listening: "Listening", pair: "KeyPair | None", key_id: str | None, login: "Login | None") -> str:
+    """Return what is printed when the server is ready; `pair` and `login` are there at the first start only."""
     settings, public_url = listening.settings, listening.public_url
     pages = f"{public_url}/ui/"
     lines = ["", f"{style('Pillarbox', 'bold')} is ready{' in DEV MODE' if settings.dev else ''}.", ""]
@@ -123,8 +124,8 @@ def welcome(listening: "Listening", pair: "KeyPair | None", key_id: str | None) 
             "  can connect. To leave dev mode, start again without --dev.",
             "",
         ]
-    sign_in = "" if settings.dev else "   (sign in with an access key and its secret)"
-    lines += [f"  endpoint    {public_url}", f"  messages    {pages}{sign_in}", *_smtp_ports(listening)]
+    lines += [f"  endpoint    {public_url}", f"  dashboard   {pages}", *_sign_in(settings, login)]
+    lines += _smtp_ports(listening)
     if pair:
         lines += [f"  access key  {pair.key_id}", f"  secret      {pair.secret}   (not shown again)"]
         lines += [f"  password    {smtp_password(pair.secret, FIRST_REGION)}   (for SMTP in {FIRST_REGION})"]
@@ -136,6 +137,14 @@ def welcome(listening: "Listening", pair: "KeyPair | None", key_id: str | None) 
     snippet = boto3_snippet(public_url, pair.key_id if pair else key_id or "your access key", secret, dev=settings.dev)
     lines += ["", "  Send a first message with Python (pip install boto3):", "", *snippet.splitlines(), ""]
     return "\n".join(lines)
+
+
+def _sign_in(settings: Settings, login: "Login | None") -> list[str]:
+    if settings.dev:
+        return []
+    if login is None:
+        return ["              sign in as a user (pillarbox users list) or with an access key and its secret"]
+    return [f"              sign in as {login.name} with the password {login.password}   (not shown again)"]
 
 
 def _smtp_ports(listening: "Listening") -> list[str]:
@@ -180,11 +189,12 @@ async def _serve(settings: Settings) -> None:
 async def _announce(listening: "Listening") -> None:
     from pillarbox.app.listening import settle_memory
     from pillarbox.kit.clock import SystemClock
-    from pillarbox.operate import keys
+    from pillarbox.operate import keys, users
     from pillarbox.operate.desk import Desk
 
     desk = Desk(listening.store, listening.keyring, SystemClock(), listening.public_url, listening.settings.dev)
     pair = await keys.create_first(desk)
     active = [key.key_id for key in await keys.list_all(desk) if key.status == "active"]
-    say(welcome(listening, pair, active[0] if active else None))
+    login = None if desk.dev else await users.create_first(desk)
+    say(welcome(listening, pair, active[0] if active else None, login))
     settle_memory()

@@ -1,13 +1,15 @@
 """The dashboard as an ASGI application, with everything under `/ui/`.
 
 Built by app.py, which hands it the requests whose path is `/ui` or begins with
-`/ui/`, as they are. Here is what holds for every page: who may look, what a
+`/ui/`, as they are. Here is what holds for every page: who may look and change, what a
 browser may do with it, and how a refusal is told. Each page is JSON too, for
-`Accept: application/json` or with `.json` at its end.
+`Accept: application/json`, with `.json` at its end or under `/ui/api/`.
 """
 
+import hmac
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from urllib.parse import urlencode, urlsplit
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,17 +17,29 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from pillarbox.dashboard.access import Access, ByAccessKey, Denied, OpenOnThisMachine, Viewer
+from pillarbox.dashboard.access import (
+    COOKIE,
+    Access,
+    Denied,
+    Failures,
+    OpenOnThisMachine,
+    SignedIn,
+    SignInFirst,
+    Viewer,
+    cookie,
+    is_of_our_own,
+)
 from pillarbox.dashboard.customers import CustomerPages
+from pillarbox.dashboard.forms import FORM, Fields, content_type, read_fields
+from pillarbox.dashboard.login import LoginPages, leading_to
 from pillarbox.dashboard.overview import OverviewPages
 from pillarbox.dashboard.pages import Pages
-from pillarbox.dashboard.show import Look, Show
-from pillarbox.kit.clock import Clock
-from pillarbox.kit.errors import Invalid, NotFound, Unavailable
-from pillarbox.kit.secrets import Keyring
+from pillarbox.dashboard.show import Look, Show, url, wants_json
+from pillarbox.kit.errors import NotFound, Refusal, Unavailable
 from pillarbox.operate.desk import Desk
 from pillarbox.resources.account import Quota
-from pillarbox.store.engine import Store
+from pillarbox.resources.users import Role
+from pillarbox.stats.names import TENANT
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -38,7 +52,7 @@ _HEADERS = {
     "Content-Security-Policy": _POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-DNS-Prefetch-Control": "off",
@@ -46,26 +60,27 @@ _HEADERS = {
 }
 
 Page = Callable[[Request, Viewer], Awaitable[Response]]
+Change = Callable[[Request, Viewer, Fields], Awaitable[Response]]
 
 
-def build(
-    store: Store,
-    clock: Clock,
-    keyring: Keyring,
-    *,
-    endpoint: str,
-    dev: bool,
-    quota: Quota,
-    hosts: frozenset[str] = frozenset(),
-) -> Starlette:
-    """Return the application. `endpoint` is shown; `hosts` are names besides localhost that dev mode answers to."""
-    access: Access = OpenOnThisMachine(store, hosts) if dev else ByAccessKey(store, keyring, clock)
-    show = Show(Look(endpoint, dev), clock)
-    pages = Pages(store, clock, show)
-    desk = Desk(store, keyring, clock, endpoint, dev)
+def build(desk: Desk, *, quota: Quota, failures: Failures, hosts: frozenset[str] = frozenset()) -> Starlette:
+    """Return the application; `hosts` are names besides localhost that dev mode answers to."""
+    show = Show(Look(desk.endpoint, desk.dev), desk.clock)
+    signed_in = SignedIn(desk, failures)
+    guard = _Guard(OpenOnThisMachine(desk, hosts) if desk.dev else signed_in, show, urlsplit(desk.endpoint).netloc)
+    login = LoginPages(desk, show, signed_in)
+    changes: dict[str, tuple[Role, Change]] = {"/logout": (Role.CUSTOMER, login.sign_out)}
+    routes: list[BaseRoute] = [Route(path, guard.of(page)) for path, page in _answers(desk, show, quota).items()]
+    routes += [Route(path, guard.of_change(*change), methods=["POST"]) for path, change in changes.items()]
+    routes += [Route("/login", guard.of_stranger(login.form)), Mount("/static", _Static(directory=_STATIC))]
+    routes += [Route("/login", guard.of_stranger(login.sign_in), methods=["POST"])]
+    return Starlette(routes=[Route("/ui", RedirectResponse("/ui/")), Mount("/ui", routes=routes)])
+
+
+def _answers(desk: Desk, show: Show, quota: Quota) -> dict[str, Page]:
+    pages = Pages(desk.store, desk.clock, show)
     overview, customers = OverviewPages(desk, show, quota), CustomerPages(desk, show)
-    guard = _Guard(access, show)
-    answers: dict[str, Page] = {
+    return {
         "/": overview.overview,
         "/bounces": overview.bounces,
         "/customers": customers.customers,
@@ -80,40 +95,92 @@ def build(
         "/messages/{message_id}/html": pages.html,
         "/messages/{message_id}/source": pages.source,
     }
-    inside: list[BaseRoute] = [Route(path, guard.of(page)) for path, page in answers.items()]
-    inside.append(Mount("/static", _Static(directory=_STATIC)))
-    return Starlette(routes=[Route("/ui", RedirectResponse("/ui/")), Mount("/ui", routes=inside)])
 
 
 class _Guard:
-    """Stands before each page: asks who looks, tells refusals, sets the headers."""
+    """Stands before each page: asks who looks and what they may do, tells refusals, sets the headers."""
 
-    def __init__(self, access: Access, show: Show) -> None:
+    def __init__(self, access: Access, show: Show, host: str) -> None:
         self._access = access
         self._show = show
+        self._host = host
 
     def of(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+        """Guard a page that shows something."""
+
+        async def answer(request: Request) -> Response:
+            viewer = await self._access.viewer(request)
+            if viewer.role == Role.CUSTOMER:
+                return await _of_customer(page, request, viewer)
+            return await page(request, viewer)
+
+        return self.of_stranger(answer)
+
+    def of_change(self, needed: Role, change: Change) -> Callable[[Request], Awaitable[Response]]:
+        """Guard what changes something: from our own pages or a program, by somebody who may."""
+
+        async def answer(request: Request) -> Response:
+            if not is_of_our_own(request, self._host):
+                raise Denied(403, "This was asked for by another site, and is not done.")
+            viewer = await self._access.viewer(request)
+            fields = await read_fields(request)
+            _check_token(request, viewer, fields)
+            if not viewer.may(needed):
+                raise Denied(403, f"This is for those with the role {needed} and above; yours is {viewer.role}.")
+            return await change(request, viewer, fields)
+
+        return self.of_stranger(answer)
+
+    def of_stranger(self, page: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """Guard what everybody may ask for."""
+
         async def guarded(request: Request) -> Response:
-            response = await self._answer(page, request)
+            response = await self._told(page, request)
             for name, value in _HEADERS.items():
                 response.headers.setdefault(name, value)
             response.headers.setdefault("Vary", "Accept, HX-Request")
+            if token := getattr(request.state, "new_cookie", ""):
+                response.headers.append("Set-Cookie", cookie(token, is_secure=False))
             return response
 
         return guarded
 
-    async def _answer(self, page: Page, request: Request) -> Response:
+    async def _told(self, page: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
         try:
-            viewer = await self._access.viewer(request)
-            return await page(request, viewer)
+            return await page(request)
+        except SignInFirst as error:
+            if wants_json(request):
+                return self._show.refusal(request, error.status, error.reason, error.headers)
+            return leading_to(request)
         except Denied as error:
             return self._show.refusal(request, error.status, error.reason, error.headers)
         except NotFound as error:
             return self._show.refusal(request, 404, str(error))
-        except Invalid as error:
+        except Refusal as error:
             return self._show.refusal(request, 400, str(error))
         except Unavailable as error:
             return self._show.refusal(request, 503, str(error))
+
+
+def _check_token(request: Request, viewer: Viewer, fields: Fields) -> None:
+    """Raise unless a browser brings along what its pages gave it; a program has neither cookie nor form."""
+    if not viewer.csrf or (COOKIE not in request.cookies and content_type(request) != FORM):
+        return
+    given = request.headers.get("x-csrf-token") or fields["csrf"]
+    if not hmac.compare_digest(given.encode(), viewer.csrf.encode()):
+        raise Denied(403, "That form is from before you signed in: load its page again.")
+
+
+async def _of_customer(page: Page, request: Request, viewer: Viewer) -> Response:
+    """Answer a customer, who is shown their own page whatever they ask for."""
+    own = {"by": TENANT, "only": viewer.tenant, "region": viewer.region}
+    if request.url.path not in ("/ui/customer", "/ui/api/statistics"):
+        if wants_json(request):
+            raise Denied(403, "You see the statistics of your own tenant: ask /ui/api/statistics.")
+        return RedirectResponse(url("/ui/customer", own), 303)
+    last = request.query_params.get("last", "30d")
+    narrowed = {**request.scope, "query_string": urlencode({"last": last, **own}).encode()}
+    return await page(Request(narrowed), viewer)
 
 
 class _Static(StaticFiles):

@@ -17,10 +17,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from pillarbox.dashboard import words
+from pillarbox.dashboard.access import Viewer
 from pillarbox.kit.clock import Clock, iso
+from pillarbox.resources.users import Role
 from pillarbox.stats.providers import isp_name
 
 _HERE = Path(__file__).parent
+_PAGES = (
+    (("/ui/", "Overview"), Role.READ_ONLY),
+    (("/ui/messages", "Messages"), Role.READ_ONLY),
+    (("/ui/customers", "Customers"), Role.READ_ONLY),
+    (("/ui/bounces", "Bounces"), Role.READ_ONLY),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,5 +118,14 @@ def _templates(look: Look) -> jinja2.Environment:
     templates.filters.update(iso=iso, isp=isp_name)
     static = sorted((_HERE / "static").iterdir())
     version = hashlib.sha256(b"".join(file.read_bytes() for file in static)).hexdigest()[:10]
-    templates.globals.update(look=look, version=version, url=url)
+    templates.globals.update(look=look, version=version, url=url, pages_of=pages_of)
     return templates
+
+
+def pages_of(viewer: Viewer | None) -> list[tuple[str, str]]:
+    """Return the pages that somebody is led to: a customer has one, and a stranger none."""
+    if viewer is None:
+        return []
+    if viewer.role == Role.CUSTOMER:
+        return [("/ui/customer", "Statistics")]
+    return [page for page, needed in _PAGES if viewer.may(needed)]

@@ -18,8 +18,6 @@ from pillarbox.store.plan import Plan
 
 T = TypeVar("T")
 
-OPERATOR = "operator"
-
 
 class Entry(msgspec.Struct, frozen=True):
     """One change: who did what to which thing, when and from where."""
@@ -39,7 +37,7 @@ async def newest(desk: Desk, account: str, most: int) -> list[Entry]:
 
 
 async def write(desk: Desk, action: str, subject: str, scope: Scope, planner: Callable[..., Plan[T]], *args: Any) -> T:
-    """Run a change of the operator's and tell it, in one transaction."""
-    source = "admin socket" if desk.endpoint else "command line"
-    entry = AuditRow(desk.clock.now(), *scope, OPERATOR, source, action, subject)
+    """Run a change of whoever works at the desk and tell it, in one transaction."""
+    source = desk.source or ("admin socket" if desk.endpoint else "command line")
+    entry = AuditRow(desk.clock.now(), *scope, desk.who, source, action, subject)
     return await desk.store.write(audit.audited, planner, args, entry)

@@ -5,7 +5,7 @@ runs. `endpoint` is then empty.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pillarbox.kit.clock import Clock
@@ -15,6 +15,10 @@ from pillarbox.store.engine import Store
 
 if TYPE_CHECKING:  # HTTP and the AWS SDK: commands start without them
     from pillarbox.delivery.transport.ses_client import SesClient
+    from pillarbox.sending.accept import Sender
+    from pillarbox.sending.verification_mail import VerificationMail
+
+OPERATOR = "operator"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,8 @@ class Desk:
     """`endpoint` is the URL that SDKs are pointed at; `dev` says whether any secret will do there.
 
     `service_domain` is the operator's own domain, `names` asks the DNS, `upstreams` are other SES
-    by their names: those of the running server.
+    by their names: those of the running server. `sender` and `verification_mail` are there in a server that answers
+    callers, and `who` works at the desk from `source`.
     """
 
     store: Store
@@ -33,3 +38,11 @@ class Desk:
     service_domain: str = "pillarbox.localhost"
     names: Names = field(default_factory=Names)
     upstreams: "Mapping[str, SesClient]" = field(default_factory=dict)
+    sender: "Sender | None" = None
+    verification_mail: "VerificationMail | None" = None
+    who: str = OPERATOR
+    source: str = ""
+
+    def of(self, who: str, source: str) -> "Desk":
+        """Return the desk as somebody else works at it: the audit log names them and where they asked from."""
+        return replace(self, who=who, source=source)

@@ -25,12 +25,14 @@ from pillarbox.operate import (
     statistics,
     tracking,
     upstream,
+    user_requests,
 )
 from pillarbox.operate.desk import Desk
 from pillarbox.operate.list_requests import ListRequest
 from pillarbox.operate.messages import Wanted
 from pillarbox.operate.queue import What
 from pillarbox.operate.statistics import Asked
+from pillarbox.operate.user_requests import UserRequest
 
 
 class _Request(msgspec.Struct, frozen=True, tag_field="request"):
@@ -274,13 +276,6 @@ class ExamineUpstream(_Request, frozen=True, tag="upstreams.doctor"):
     sender: str = ""
 
 
-class ExamineUpstream(_Request, frozen=True, tag="upstreams.doctor"):
-    """Answered by a list of `upstream_doctor.Link`."""
-
-    name: str
-    sender: str = ""
-
-
 Request = (
     Status
     | CreateKey
@@ -302,6 +297,7 @@ Request = (
     | ShowSend
     | ListAudit
     | ListRequest
+    | UserRequest
     | ListDeadLetters
     | ReplayDeadLetters
     | ListQuarantine
@@ -320,7 +316,6 @@ Request = (
     | ListUpstreams
     | CheckUpstream
     | ExamineUpstream
-    | ExamineUpstream
 )
 
 encode = msgspec.json.Encoder().encode
@@ -338,6 +333,8 @@ async def answer(desk: Desk, request: Request) -> Any:
     """Do what is asked and return a value that JSON can carry, or raise a Refusal."""
     if isinstance(request, ListRequest):
         return await list_requests.answer(desk, request)
+    if isinstance(request, UserRequest):
+        return await user_requests.answer(desk, request)
     match request:
         case Status():
             return ServerStatus(desk.endpoint, desk.dev)
@@ -392,8 +389,6 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await _of_statistics(desk, request)
         case ListUpstreams() | CheckUpstream() | ExamineUpstream():
             return await _of_upstreams(desk, request)
-        case ExamineUpstream(name, sender):
-            return await upstream.doctor(desk, name, sender)
 
 
 _OfTheQueue = ShowQueue | ListPaces | SetPace | PauseMail | ResumeMail | RetryMail

@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pillarbox.dashboard.app import build
+from pillarbox.edge.failures import Failures
 from pillarbox.kit.secrets import Keyring
+from pillarbox.operate.desk import Desk
 from pillarbox.resources.account import Quota
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.asgi import Answer, get
@@ -27,12 +30,11 @@ class Dashboard:
         self.application = self.built(dev=True)
 
     def built(self, *, dev: bool, hosts: frozenset[str] = frozenset()) -> object:
-        self.application = build(
-            self.store, self.clock, self.keyring, endpoint="http://localhost:8025", dev=dev, quota=QUOTA, hosts=hosts
-        )
+        self.desk = Desk(self.store, self.keyring, self.clock, "http://localhost:8025", dev)
+        self.application = build(self.desk, quota=QUOTA, failures=Failures(self.clock), hosts=hosts)
         return self.application
 
-    async def get(self, target: str, headers: Mapping[str, str] | None = None, **more: str) -> Answer:
+    async def get(self, target: str, headers: Mapping[str, str] | None = None, **more: Any) -> Answer:
         return await get(self.application, target, headers, **more)
 
 

@@ -183,6 +183,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sns_cert_url: str = ""
     tracking_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[A-Za-z0-9.:\[\]-]+/?)?$")] = ""
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    clamd: Annotated[str, msgspec.Meta(pattern=r"^(/[^\0]+|[A-Za-z0-9.:\[\]-]+:\d{1,5})?$")] = ""
     click_query: Literal["keep", "drop"] = "keep"
     bot_rules: str = ""
     hits_limit_bytes: AtLeastOne = 256 * 1024 * 1024

@@ -4,11 +4,13 @@ import smtplib
 import ssl
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from pillarbox.operate import messages
 from tests.support.lossy import LossyWay
@@ -68,6 +70,33 @@ def v2(client: Any, *, content: dict[str, Any] | None = None, **more: Any) -> st
 def raw(client: Any) -> str:
     data = b"From: jo@example.com\r\nTo: a@example.net\r\nSubject: x\r\n\r\ny\r\n"
     return str(client.send_raw_email(RawMessage={"Data": data})["MessageId"])
+
+
+def asking(client: Any) -> str:
+    made = {"TemplateName": "welcome", "FromEmailAddress": "jo@example.com", "TemplateSubject": "x"}
+    urls = dict.fromkeys(("SuccessRedirectionURL", "FailureRedirectionURL"), "https://example.com/")
+    with suppress(ClientError):  # it is there already
+        client.create_custom_verification_email_template(**made, **urls, TemplateContent="<p>Hi</p>")
+    asked = {"EmailAddress": "ask@example.org", "TemplateName": "welcome"}
+    return str(client.send_custom_verification_email(**asked)["MessageId"])
+
+
+@pytest.mark.parametrize("service", ["ses", "sesv2"])
+def test_a_mail_that_asks_for_an_address_is_sent_once_although_its_link_is_made_anew(
+    server: Server, way: LossyWay, service: str
+) -> None:
+    asking(server.client(service))  # without a loss
+    client = sdk(server, way, service)
+    before = way.requests
+    client.meta.events.register(f"before-call.{service}.SendCustomVerificationEmail", lambda **_: lose(way))
+    message_id = asking(client)
+
+    assert way.requests == before + 4  # the template, and three tries
+    assert sent(server)[1:] == [message_id]
+
+
+def lose(way: LossyWay) -> None:
+    way.losing = 2
 
 
 @pytest.mark.parametrize(("service", "send"), [("ses", v1), ("sesv2", v2), ("ses", raw)], ids=["v1", "v2", "raw"])

@@ -106,6 +106,7 @@ def services_of(listening: Listening, clock: Clock) -> Services:
             splits=settings.split_recipients,
             split_limit=settings.split_recipient_limit,
             quota=quota if enforced else None,
+            pools=listening.pools.names,
         ),
         route,
         Room(settings.folder, settings.least_free_bytes, clock),

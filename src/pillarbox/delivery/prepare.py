@@ -156,9 +156,12 @@ class Preparer:
 
     async def _tracking(self, message: MessageRow, mail: MailFacts, recipients: Sequence[str]) -> Tracking | None:
         """Mail of the service itself, which has no return path, is never tracked."""
-        if self._tracker is None or not message.configuration_set or not mail.return_path:
+        if self._tracker is None or not mail.return_path:
             return None
-        wanted = await self._known.read(tracking.wanted, message.scope, message.configuration_set)
+        if not message.configuration_set and mail.opens is None and mail.clicks is None:
+            return None
+        asked = (message.scope, message.configuration_set, mail.opens, mail.clicks)
+        wanted = await self._known.read(tracking.wanted, *asked)
         return self._tracker.tracking(wanted, _only(recipients, mail)) if wanted else None
 
     async def _keys(self, scope: Scope, stored: Sequence[StoredKey]) -> tuple[SigningKey, ...]:

@@ -1,9 +1,11 @@
 """What is never delivered: the scan of a message before its first attempt.
 
-Pure. Called by the worker, in a thread when the message is large; another
-scanner takes the place of this one by the same method.
+The test of EICAR is pure, and made in a thread when the message is large.
+`ScannersInTurn` is what the worker asks; another scanner is clamd.py.
 """
 
+import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 from pillarbox.kit.mime import TooManyParts, decoded, walk
@@ -14,20 +16,40 @@ BAD_CONTENT = "Bad content"
 _EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR" + b"-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
 _ENCODINGS = ("base64", "quoted-printable")
 _NAMES_OF_ENCODINGS = (b"base64", b"quoted-printable")
+# Looking through so much takes about a millisecond: beyond it, off the loop.
+_LARGE = 128 * 1024
 
 
 class Scanner(Protocol):
-    """Looks at a whole message; may block, may be called from any thread.
+    """Looks at a whole message.
 
     Returns the reason of the Reject event, or None for a message to deliver.
     An exception says that it could not look: the attempt is then made later.
     """
 
-    def reason_to_reject(self, raw: bytes) -> str | None: ...
+    async def verdict(self, raw: bytes) -> str | None: ...
+
+
+class ScannersInTurn:
+    """Asks one scanner after the other; what one rejects no other is asked about."""
+
+    def __init__(self, scanners: Sequence[Scanner]) -> None:
+        self._scanners = scanners
+
+    async def verdict(self, raw: bytes) -> str | None:
+        for scanner in self._scanners:
+            if reason := await scanner.verdict(raw):
+                return reason
+        return None
 
 
 class EicarScanner:
     """Knows one virus: the test file, anywhere in the message or in a part that is encoded."""
+
+    async def verdict(self, raw: bytes) -> str | None:
+        if len(raw) > _LARGE:
+            return await asyncio.to_thread(self.reason_to_reject, raw)
+        return self.reason_to_reject(raw)
 
     def reason_to_reject(self, raw: bytes) -> str | None:
         if _EICAR in raw or (_may_be_encoded(raw) and _is_in_encoded_part(raw)):

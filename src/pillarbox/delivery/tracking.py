@@ -66,14 +66,18 @@ class Tracker:
         return (safe if options.https_policy == "REQUIRE_OPEN_ONLY" else plain), plain, safe
 
 
-def wanted(scope: Scope, set_name: str) -> Plan[Wanted | None]:
-    """Return what the destinations of a configuration set ask for, or None when mail stays as it is."""
-    if not set_name:
-        return None
-    destinations = yield from event_destinations.of_set(scope, set_name)
+def wanted(scope: Scope, set_name: str, opens: bool | None = None, clicks: bool | None = None) -> Plan[Wanted | None]:
+    """Return what is wanted for a message, or None when its mail stays as it is.
+
+    That is what the destinations of its configuration set ask for, unless its sender has said of this one message
+    whether `opens` and `clicks` are tracked.
+    https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_ConfigurationOverrides.html
+    """
+    destinations = (yield from event_destinations.of_set(scope, set_name)) if set_name else []
     kinds = {kind for one in destinations if one.enabled for kind in one.event_types}
-    if not kinds & {Kind.OPEN.value, Kind.CLICK.value}:
+    opens = Kind.OPEN.value in kinds if opens is None else opens
+    clicks = Kind.CLICK.value in kinds if clicks is None else clicks
+    if not opens and not clicks:
         return None
-    found = yield from configuration_sets.get(scope, set_name)
-    options = (found.tracking if found else None) or Options()
-    return Wanted(Kind.OPEN.value in kinds, Kind.CLICK.value in kinds, options)
+    found = (yield from configuration_sets.get(scope, set_name)) if set_name else None
+    return Wanted(opens, clicks, (found.tracking if found else None) or Options())

@@ -346,11 +346,9 @@ class Worker:
 
     async def _scan(self, given: bytes) -> str | None:
         try:
-            if len(given) > _LARGE:
-                return await asyncio.to_thread(self._scanner.reason_to_reject, given)
-            return self._scanner.reason_to_reject(given)
+            return await self._scanner.verdict(given)
         except Exception as error:
-            raise _NotScanned(type(error).__name__) from error
+            raise _NotScanned(str(error) or type(error).__name__) from error
 
     def _tell(self, row: OutgoingRow, outcomes: Mapping[str, str], why: str) -> None:
         for outcome in outcomes.values():

@@ -182,7 +182,8 @@ class MailFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     `pool` names the addresses that it leaves from, where its sender chose some, and
     `template` the stored template that it was made with, if it was.
     A `witnessed` message was sent by others through an upstream, which tells whoever listens to it; what it tells
-    us goes on to destinations of ours only when it is `republished`.
+    us goes on to destinations of ours only when it is `republished`. `opens` and `clicks` are what was said of
+    this message about tracking them, None where its configuration set decides.
     """
 
     sender: str
@@ -205,6 +206,8 @@ class MailFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     pool: str = ""
     witnessed: bool = False
     republished: bool = False
+    opens: bool | None = None
+    clicks: bool | None = None
 
 
 class Listed(msgspec.Struct, frozen=True):

@@ -1,9 +1,11 @@
 """The MAIL FROM domain of an identity, under which its mail takes bounces.
 
-Plans. Called by api/ in both spellings; `of_sender` is for the sending road.
+Plans. Called by api/ in both spellings; `of_sender` and `speaking` are for the
+sending road.
 https://docs.aws.amazon.com/ses/latest/dg/mail-from.html
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -12,7 +14,7 @@ from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Invalid
 from pillarbox.kit.ids import Scope
 from pillarbox.resources import identities, identity_dns, verification
-from pillarbox.resources.identities import USE_DEFAULT, Identity, MailFrom
+from pillarbox.resources.identities import REJECT, USE_DEFAULT, Identity, MailFrom
 from pillarbox.resources.identity_names import checked_domain, covering_names
 from pillarbox.store.plan import Plan
 
@@ -53,6 +55,19 @@ def of_sender(scope: Scope, sender: str) -> Plan[MailFrom | None]:
         if identity is not None and identity.mail_from is not None:
             return identity.mail_from
     return None
+
+
+def speaking(found: Iterable[Identity]) -> MailFrom | None:
+    """Return the MAIL FROM domain of a sender whose identities these are, the most specific one first."""
+    return next((one.mail_from for one in found if one.mail_from is not None), None)
+
+
+def forbids_sending(mail_from: MailFrom) -> bool:
+    """Say whether nothing is to be sent because the domain is not, or no longer, set up.
+
+    https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_MailFromAttributes.html
+    """
+    return mail_from.on_mx_failure == REJECT and mail_from.verification.status != verification.SUCCESS
 
 
 def _checked(given: str, identity: Identity, asked: Asked) -> str:

@@ -137,6 +137,8 @@ def _message(draft: Draft, envelope: Envelope, standing: Standing, now: Millis, 
         pool=standing.pool,
         contact_list=listed.contact_list if listed else "",
         topic=listed.topic if listed else "",
+        opens=draft.tracked.opens,
+        clicks=draft.tracked.clicks,
     )
     return MessageRow(
         message_id,

@@ -45,6 +45,8 @@ STATUS_FOR: dict[type[Exception], Status] = {
     ConfigurationSetMissing: Status("ConfigurationSetDoesNotExist", "CONFIGURATION_SET_NOT_FOUND"),
     Denied: Status("MessageRejected", "MESSAGE_REJECTED"),
     policy.MessageRejected: Status("MessageRejected", "MESSAGE_REJECTED"),
+    policy.MailFromNotVerified: Status("MailFromDomainNotVerified", "MAIL_FROM_DOMAIN_NOT_VERIFIED"),
+    policy.PoolGone: Status("InvalidSendingPoolName", "INVALID_SENDING_POOL_NAME"),
     policy.AccountPaused: Status("AccountSendingPaused", "ACCOUNT_SENDING_PAUSED"),
     policy.ConfigurationSetPaused: Status("ConfigurationSetSendingPaused", "CONFIGURATION_SET_SENDING_PAUSED"),
     policy.RateExceeded: Status("AccountThrottled", "ACCOUNT_THROTTLED"),

@@ -88,6 +88,16 @@ class Invocation(NamedTuple):
     ends_here: bool
 
 
+class Tracked(NamedTuple):
+    """Whether opens and clicks of one message are tracked; None leaves it to its configuration set."""
+
+    opens: bool | None = None
+    clicks: bool | None = None
+
+
+AS_ITS_SET_SAYS = Tracked()
+
+
 @dataclass(slots=True, frozen=True)
 class Draft:
     """One message that somebody asks us to send.
@@ -99,7 +109,9 @@ class Draft:
     tells of another message: it leaves with the null return path. `grants` is the scope of
     the caller's key, None for one that may do everything; `on_behalf` names the identities
     on whose authority it is sent. `place` tells the messages of a call apart, so that each
-    is known when the `invocation` comes again.
+    is known when the `invocation` comes again; `asked` is what the caller asked to have sent
+    where the content is made anew for each try, None where it is the content. `tracked`
+    takes the place of what the configuration set says about opens and clicks.
     """
 
     scope: Scope
@@ -124,6 +136,8 @@ class Draft:
     place: int = 0
     list_management: ListManagement | None = None
     tenant: str | None = None
+    asked: Simple | Raw | Templated | None = None
+    tracked: Tracked = AS_ITS_SET_SAYS
 
 
 def in_ascii(draft: Draft) -> Draft:

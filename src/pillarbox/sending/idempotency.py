@@ -101,11 +101,11 @@ def forget(asked: Sequence[Once]) -> Plan[None]:
 
 def _told(draft: Draft) -> object:
     """Return what the caller said. What a stored template holds is not theirs to repeat: it may change meanwhile."""
-    content = draft.content
+    content = draft.asked or draft.content
     if isinstance(content, Templated) and content.name:
         content = replace(content, subject="", text=None, html=None)
     addresses = (draft.sender, draft.to, draft.cc, draft.bcc, draft.reply_to, draft.return_path)
-    ways = (draft.configuration_set, draft.tags, draft.list_management, draft.tenant)
+    ways = (draft.configuration_set, draft.tags, draft.list_management, draft.tenant, draft.tracked)
     return (type(content).__name__, content, addresses, *ways)
 
 

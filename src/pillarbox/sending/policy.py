@@ -44,6 +44,20 @@ class NotVerified(MessageRejected):
     """An address that must be verified is not."""
 
 
+class MailFromNotVerified(MessageRejected):
+    """The MAIL FROM domain is not verified, and its identity wants no mail sent without it."""
+
+    def __init__(self, domain: str) -> None:
+        super().__init__(f"MAIL FROM domain is not verified: {domain}")
+
+
+class PoolGone(MessageRejected):
+    """The configuration set names a pool that is not there any more."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Sending pool <{name}> does not exist.")
+
+
 class AccountPaused(Refusal):
     """Sending is switched off for the account."""
 
@@ -113,7 +127,8 @@ class Standing:
     account's own identities that have any; `elsewhere` tells in which other region
     an identity is verified that is not in this one. `daily_limit` is how many
     recipients the account may address in 24 hours, `rate` how many in a second (None:
-    any number), and `pool` the addresses that its mail leaves from.
+    any number), and `pool` the addresses that its mail leaves from. `mail_from_lacks` is
+    the MAIL FROM domain without which nothing may be sent, and which is not verified.
     """
 
     verified: frozenset[str]
@@ -134,6 +149,8 @@ class Standing:
     daily_limit: int | None = None
     rate: float | None = None
     pool: str = ""
+    pool_exists: bool = True
+    mail_from_lacks: str = ""
 
 
 Check = Callable[[Prepared, Standing], Refusal | None]
@@ -257,6 +274,14 @@ def senders_are_verified(prepared: Prepared, standing: Standing) -> Refusal | No
     return _not_verified(list(failed), prepared.scope, there) if failed else None
 
 
+def the_mail_from_domain_is_verified(_: Prepared, standing: Standing) -> Refusal | None:
+    return MailFromNotVerified(standing.mail_from_lacks) if standing.mail_from_lacks else None
+
+
+def the_pool_exists(_: Prepared, standing: Standing) -> Refusal | None:
+    return None if standing.pool_exists else PoolGone(standing.pool)
+
+
 def sandboxed_recipients_are_verified(prepared: Prepared, standing: Standing) -> Refusal | None:
     if not standing.sandbox:
         return None
@@ -279,7 +304,9 @@ CHECKS: tuple[Check, ...] = (
     the_key_may_send,
     identities_permit_it,
     senders_are_verified,
+    the_mail_from_domain_is_verified,
     the_tenant_may_use_it,
+    the_pool_exists,
     sandboxed_recipients_are_verified,
 )
 # What can be told before it is known who receives what.
@@ -292,6 +319,7 @@ CHECKS_OF_THE_SENDER: tuple[Check, ...] = (
     the_key_may_send,
     identities_permit_it,
     senders_are_verified,
+    the_mail_from_domain_is_verified,
     the_tenant_may_use_it,
 )
 

@@ -3,6 +3,7 @@
 Touches the store, through a memory of its answers. Called by accept.
 """
 
+from collections.abc import Collection
 from itertools import chain
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from pillarbox.resources import (
     configuration_sets,
     contact_lists,
     identities,
+    identity_mail_from,
     identity_policies,
     sending_authorization,
     tenant_resources,
@@ -34,6 +36,7 @@ class Standings:
 
     `splits` is what holds for mail whose configuration set does not say; split mail may have `split_limit` recipients.
     `quota` is what holds for accounts that have none of their own; without one nothing is limited.
+    `pools` are the names of those that there are to leave from.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class Standings:
         splits: bool = False,
         split_limit: int = MOST_RECIPIENTS,
         quota: Quota | None = None,
+        pools: Collection[str] = (),
     ) -> None:
         self._remembered = Remembering(store, clock, "nouns")
         self._clock = clock
@@ -54,6 +58,7 @@ class Standings:
         self._splits = splits
         self._split_limit = split_limit
         self._quota = quota
+        self._pools = frozenset(pools)
 
     async def of(self, scope: Scope, envelope: Envelope) -> tuple[Envelope, Standing]:
         """Return the standing, and the envelope with its identity's default configuration set."""
@@ -101,6 +106,8 @@ class Standings:
             daily_limit=quota.daily_limit if quota else None,
             rate=quota.rate if quota else None,
             pool=known.pool,
+            pool_exists=not known.pool or known.pool in self._pools,
+            mail_from_lacks=known.mail_from_lacks,
         )
 
     async def most_recipients(self, scope: Scope) -> int:
@@ -135,6 +142,7 @@ class _Known(NamedTuple):
     identity: str | None
     own_quota: OwnQuota | None
     pool: str
+    mail_from_lacks: str
 
 
 def _known(scope: Scope, asked: frozenset[str], sender_names: tuple[str, ...], chosen: str | None) -> Plan[_Known]:
@@ -147,6 +155,7 @@ def _known(scope: Scope, asked: frozenset[str], sender_names: tuple[str, ...], c
         chosen = next(filter(None, defaults), None)
     configuration_set = (yield from configuration_sets.get(scope, chosen)) if chosen else None
     standing = yield from account.get(scope)
+    mail_from = identity_mail_from.speaking(found[name] for name in sender_names if name in found)
     return _Known(
         verified=frozenset(name for name, identity in found.items() if identity.verified),
         account_sends=standing.sending_enabled,
@@ -158,6 +167,7 @@ def _known(scope: Scope, asked: frozenset[str], sender_names: tuple[str, ...], c
         identity=next((name for name in sender_names if name in found), None),
         own_quota=standing.quota,
         pool=configuration_set.delivery.pool if configuration_set is not None else "",
+        mail_from_lacks=mail_from.domain if mail_from and identity_mail_from.forbids_sending(mail_from) else "",
     )
 
 

@@ -12,6 +12,7 @@ from pillarbox.kit.ids import read_message_id
 from pillarbox.store import events, messages, outgoing
 from tests.support.refused import refused
 from tests.support.server import Server
+from tests.support.set_up import mail_from_that_is_not_verified, pool_that_is_gone
 
 HELLO = {
     "TemplateName": "hello",
@@ -211,3 +212,17 @@ def test_a_paused_account_or_set_sends_to_nobody(server: Server, ses) -> None:  
     with refused("AccountSendingPausedException"):
         send(ses)
     assert count(server) == 0
+
+
+def test_nothing_is_sent_without_the_mail_from_domain_when_the_identity_says_so(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    mail_from_that_is_not_verified(server, "example.com")
+
+    with refused("MailFromDomainNotVerifiedException"):
+        send(ses)
+
+
+def test_a_pool_that_is_gone_is_told_in_the_status_of_each_entry(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    pool_that_is_gone(server, "dedicated")
+
+    (status,) = send(ses, ConfigurationSetName="dedicated")
+    assert status == {"Status": "InvalidSendingPoolName", "Error": "Sending pool <gone> does not exist."}

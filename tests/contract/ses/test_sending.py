@@ -11,6 +11,7 @@ from pillarbox.kit.ids import read_message_id
 from pillarbox.store import events, messages, outgoing
 from tests.support.refused import refused
 from tests.support.server import Server
+from tests.support.set_up import mail_from_that_is_not_verified, pool_that_is_gone
 
 MESSAGE = {"Subject": {"Data": "Hello"}, "Body": {"Text": {"Data": "You"}, "Html": {"Data": "<p>You</p>"}}}
 HELLO = {
@@ -281,4 +282,44 @@ def test_send_templated_email_is_refused_for_the_reasons_of_every_send(server: S
             send_templated(ses, data, Destination={"ToAddresses": []})
         with refused("AccessDenied", status=403):
             send_templated(ses, data, SourceArn="arn:aws:ses:us-east-1:999999999979:identity/example.com")
+    assert count(server) == 0
+
+
+def test_nothing_is_sent_without_the_mail_from_domain_when_the_identity_says_so(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    ses.create_template(Template=HELLO)
+    domain = mail_from_that_is_not_verified(server, "example.com")
+    text = f"MAIL FROM domain is not verified: {domain}"
+
+    with refused("MailFromDomainNotVerifiedException", text):
+        send(ses)
+    with refused("MailFromDomainNotVerifiedException", text):
+        ses.send_raw_email(RawMessage={"Data": RAW})
+    with refused("MailFromDomainNotVerifiedException", text):
+        send_templated(ses, "{}")
+    assert count(server) == 0
+    ses.set_identity_mail_from_domain(Identity="example.com", MailFromDomain="mail.example.com")  # verified at once
+    assert send(ses)
+
+
+def test_the_mail_from_domain_of_the_most_specific_identity_decides(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    mail_from_that_is_not_verified(server, "example.com")
+    ses.verify_email_identity(EmailAddress="jo@example.com")
+    ses.set_identity_mail_from_domain(Identity="jo@example.com", MailFromDomain="jo.example.com")
+
+    assert send(ses)
+    with refused("MailFromDomainNotVerifiedException"):
+        send(ses, Source="al@example.com")
+
+
+def test_mail_is_sent_without_a_mail_from_domain_that_may_be_missing(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    mail_from_that_is_not_verified(server, "example.com", "UseDefaultValue")
+
+    assert send(ses)
+
+
+def test_a_pool_that_is_gone_stands_against_the_mail_of_its_configuration_set(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    pool_that_is_gone(server, "dedicated")
+
+    with refused("MessageRejected", "Sending pool <gone> does not exist."):
+        send(ses, ConfigurationSetName="dedicated")
     assert count(server) == 0

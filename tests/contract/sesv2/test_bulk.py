@@ -11,6 +11,7 @@ import pytest
 from pillarbox.store import events, messages, outgoing
 from tests.support.refused import refused
 from tests.support.server import Server
+from tests.support.set_up import mail_from_that_is_not_verified, pool_that_is_gone
 
 CONTENT = {"Subject": "Hello, {{name}}", "Text": "Hi {{name}}"}
 
@@ -203,3 +204,37 @@ def test_a_paused_account_or_set_sends_to_nobody(server: Server, ses) -> None:  
     with refused("SendingPausedException"):
         send(ses)
     assert count(server) == 0
+
+
+def test_nothing_is_sent_without_the_mail_from_domain_when_the_identity_says_so(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    mail_from_that_is_not_verified(server, "example.com")
+
+    with refused("MailFromDomainNotVerifiedException"):
+        send(ses)
+
+
+def test_a_pool_that_is_gone_is_told_in_the_status_of_each_entry(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    pool_that_is_gone(server, "dedicated")
+
+    (result,) = send(ses, ConfigurationSetName="dedicated")
+    assert result == {"Status": "INVALID_SENDING_POOL_NAME", "Error": "Sending pool <gone> does not exist."}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "opens", "clicks"),
+    [
+        ({"OpenTrackingEnabled": "ENABLED"}, True, False),
+        ({"OpenTrackingEnabled": "DISABLED", "ClickTrackingEnabled": "ENABLED"}, False, True),
+    ],
+)
+def test_what_is_overridden_counts_for_every_entry(  # type: ignore[no-untyped-def]
+    server: Server, ses, chosen: dict[str, str], opens: bool, clicks: bool
+) -> None:
+    template = {"TemplateContent": {"Subject": "x", "Html": '<a href="https://example.org/">x</a>'}}
+    entries, overrides = (to("a@example.net"), to("b@example.net")), {"Tracking": chosen}
+    results = send(ses, *entries, template=template, ConfigurationOverrides=overrides)
+    server.settle()
+
+    for result in results:
+        html = delivered(server, result["MessageId"]).get_content()
+        assert ("/CI0/" in html, "/CL0/" in html) == (opens, clicks)

@@ -10,6 +10,7 @@ import pytest
 from pillarbox.store import events, messages, outgoing
 from tests.support.refused import refused
 from tests.support.server import Server
+from tests.support.set_up import configuration_set_told_to, mail_from_that_is_not_verified
 
 SIMPLE = {"Subject": {"Data": "Hello"}, "Body": {"Text": {"Data": "You"}}}
 TEMPLATE = {"Subject": "Hello, {{name}}", "Text": "Hi {{name}}"}
@@ -167,17 +168,27 @@ def test_content_is_one_thing_that_a_message_can_be_made_of(  # type: ignore[no-
     assert count(server) == 0
 
 
-@pytest.mark.parametrize(
-    "members",
-    [
-        {"ConfigurationOverrides": {"Tracking": {"OpenTrackingEnabled": "ENABLED"}}},
-    ],
-)
-def test_members_that_are_not_supported_are_refused_by_name(server: Server, ses, members: dict[str, Any]) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(Exception, match=next(iter(members))) as caught:
-        send(ses, **members)
-    assert caught.value.response["Error"]["Code"] == "BadRequestException"  # type: ignore[attr-defined]
-    assert count(server) == 0
+@pytest.mark.parametrize("opens", ["ENABLED", "DISABLED", None])
+@pytest.mark.parametrize("clicks", ["ENABLED", "DISABLED", None])
+def test_one_message_may_say_otherwise_than_its_configuration_set_whether_it_is_tracked(  # type: ignore[no-untyped-def]
+    server: Server, ses, opens: str | None, clicks: str | None
+) -> None:
+    topic = server.client("sns").create_topic(Name="news")["TopicArn"]
+    configuration_set_told_to(server.client("ses"), topic, "news", ["open"])
+    ses.put_configuration_set_tracking_options(ConfigurationSetName="news", HttpsPolicy="REQUIRE")
+    chosen = {"OpenTrackingEnabled": opens, "ClickTrackingEnabled": clicks}
+    tracking = {name: value for name, value in chosen.items() if value}
+    message_id = send(
+        ses,
+        Content={"Simple": SIMPLE | {"Body": {"Html": {"Data": '<a href="https://example.org/">x</a>'}}}},
+        ConfigurationSetName="news",
+        ConfigurationOverrides={"Tracking": tracking},
+    )
+    server.settle()
+
+    html = delivered(server, message_id).get_content()
+    assert ("/CI0/" in html) is (opens != "DISABLED")  # the set's destination asks for opens
+    assert ("/CL0/" in html) is (clicks == "ENABLED")
 
 
 def test_an_arn_must_name_an_own_identity_that_covers_the_sender(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
@@ -273,4 +284,12 @@ def test_a_template_that_is_not_there_is_named(server: Server, ses) -> None:  # 
         send_template(ses, TemplateArn=arn.replace(server.account, "999999999978"))
     with refused("BadRequestException"):
         send_template(ses, TemplateArn=arn, TemplateName="other")
+    assert count(server) == 0
+
+
+def test_nothing_is_sent_without_the_mail_from_domain_when_the_identity_says_so(server: Server, ses) -> None:  # type: ignore[no-untyped-def]
+    domain = mail_from_that_is_not_verified(server, "example.com")
+
+    with refused("MailFromDomainNotVerifiedException", f"MAIL FROM domain is not verified: {domain}"):
+        send(ses)
     assert count(server) == 0

@@ -286,7 +286,7 @@ class BrokenScanner:
         self.failures = failures
         self.found = found
 
-    def reason_to_reject(self, _raw: bytes) -> str | None:
+    async def verdict(self, _raw: bytes) -> str | None:
         self.failures -= 1
         if self.failures >= 0:
             raise ConnectionError

@@ -100,6 +100,7 @@ async def send(call: Call, params: Params) -> str:
         caller_identity=call.user_name,
         grants=call.grants,
         source_ip=call.source_ip,
+        invocation=call.invocation,
         content=Simple(Text(template.subject, "UTF-8"), html=Text(template.content, "UTF-8")),
         size_limit=V2_SIZE_LIMIT,
         sender=template.sender,
@@ -109,4 +110,4 @@ async def send(call: Call, params: Params) -> str:
     await call.services.sender.check(draft)  # before there is an identity that waits for a mail which is not sent
     ask = call.services.verification_mail.verify_by_template
     content = await ask(call.store, call.scope, address, template, call.now)
-    return await call.services.sender.send(replace(draft, content=content), call.now)
+    return await call.services.sender.send(replace(draft, content=content, asked=draft.content), call.now)

@@ -46,6 +46,7 @@ SHAPE_FOR: dict[type[BaseException], Shape] = {
     templates.InvalidRendering: "InvalidRenderingParameterException",
     templates.MissingRenderingAttribute: "MissingRenderingAttributeException",
     policy.MessageRejected: "MessageRejected",
+    policy.MailFromNotVerified: "MailFromDomainNotVerifiedException",
     policy.ConfigurationSetPaused: "ConfigurationSetSendingPausedException",
     policy.AccountPaused: "AccountSendingPausedException",
     policy.RateExceeded: ("Throttling", 400),

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendBulkEmail.html
 
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
-from pillarbox.api.sesv2.sending import UNSUPPORTED, headers_of, on_behalf, tag_pairs, template_content
+from pillarbox.api.sesv2.sending import UNSUPPORTED, headers_of, on_behalf, tag_pairs, template_content, tracked
 from pillarbox.resources.unsupported import refuse_members
 from pillarbox.sending import bulk
 from pillarbox.sending.draft import V2_SIZE_LIMIT, Draft, Templated
@@ -41,6 +41,7 @@ def _shared(call: Call, params: Params, content: Templated) -> Draft:
         grants=call.grants,
         on_behalf=on_behalf(params),
         tenant=params.get("TenantName"),
+        tracked=tracked(params),
     )
 
 

@@ -19,6 +19,7 @@ SHAPE_FOR: dict[type[BaseException], Shape] = {
     account.ReviewOpen: "ConflictException",
     suppression.InvalidListToken: "InvalidNextTokenException",
     policy.MessageRejected: "MessageRejected",
+    policy.MailFromNotVerified: "MailFromDomainNotVerifiedException",
     policy.ConfigurationSetPaused: "SendingPausedException",
     policy.AccountPaused: "SendingPausedException",
     policy.RateExceeded: "TooManyRequestsException",

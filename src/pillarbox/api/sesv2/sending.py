@@ -12,15 +12,13 @@ from pillarbox.resources import templates
 from pillarbox.resources.sending_authorization import OnBehalf, given
 from pillarbox.resources.templates import Template
 from pillarbox.resources.unsupported import refuse_members
-from pillarbox.sending.draft import V2_SIZE_LIMIT, Attachment, Draft, Raw, Simple, Templated, Text
+from pillarbox.sending.draft import V2_SIZE_LIMIT, Attachment, Draft, Raw, Simple, Templated, Text, Tracked
 from pillarbox.sending.list_management import ListManagement
 from pillarbox.sending.policy import InvalidMessage
 from pillarbox.sending.templates import templated
 
-UNSUPPORTED = {
-    "EndpointId": "there are no multi-region endpoints.",
-    "ConfigurationOverrides": "opens and clicks are not tracked.",
-}
+UNSUPPORTED = {"EndpointId": "there are no multi-region endpoints."}
+_ON = {"ENABLED": True, "DISABLED": False}
 
 
 @operation("sesv2", "SendEmail")
@@ -34,6 +32,12 @@ def on_behalf(params: Params) -> OnBehalf:
     """FromEmailAddressIdentityArn stands for both headers of raw mail, X-SES-SOURCE-ARN and X-SES-FROM-ARN."""
     sender = given(params, "FromEmailAddressIdentityArn")
     return OnBehalf(sender, sender, given(params, "FeedbackForwardingEmailAddressIdentityArn"))
+
+
+def tracked(params: Params) -> Tracked:
+    """ConfigurationOverrides take the place of what the configuration set has for this one call."""
+    given = params.get("ConfigurationOverrides", {}).get("Tracking", {})
+    return Tracked(_ON.get(given.get("OpenTrackingEnabled")), _ON.get(given.get("ClickTrackingEnabled")))
 
 
 def _draft(call: Call, params: Params, content: Simple | Raw | Templated) -> Draft:
@@ -58,6 +62,7 @@ def _draft(call: Call, params: Params, content: Simple | Raw | Templated) -> Dra
         on_behalf=on_behalf(params),
         list_management=_list_management(params.get("ListManagementOptions")),
         tenant=params.get("TenantName"),
+        tracked=tracked(params),
     )
 
 

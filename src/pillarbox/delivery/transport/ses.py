@@ -19,6 +19,7 @@ from pillarbox.delivery.outcome import Deferred, Outcome
 from pillarbox.delivery.transport.base import Attempt
 from pillarbox.delivery.transport.ses_answers import are_credentials_refused, elsewhere, meaning_of
 from pillarbox.delivery.transport.ses_client import NotAnswered, NotAsked, SesClient, Upstream
+from pillarbox.events.types import MailFacts
 from pillarbox.store.upstream_ids import OUR_ID_TAG
 
 _PATH = "/v2/email/outbound-emails"
@@ -89,6 +90,8 @@ def request_of(attempt: Attempt, recipients: Sequence[str], upstream: Upstream) 
         content["EmailTags"] = _tags(attempt.message_id, attempt.mail.tags)
         if attempt.mail.tenant:
             content["TenantName"] = attempt.mail.tenant
+        if choices := _tracking_choices(attempt.mail):
+            content["ConfigurationOverrides"] = {"Tracking": choices}
     theirs = upstream.configuration_sets.get(attempt.configuration_set, upstream.configuration_set)
     if theirs:
         content["ConfigurationSetName"] = theirs
@@ -96,6 +99,12 @@ def request_of(attempt: Attempt, recipients: Sequence[str], upstream: Upstream) 
             off = {"OpenTrackingEnabled": "DISABLED", "ClickTrackingEnabled": "DISABLED"}
             content["ConfigurationOverrides"] = {"Tracking": off}
     return _write(content)
+
+
+def _tracking_choices(mail: MailFacts) -> dict[str, str]:
+    """Return what the sender said of this one message, where it did not leave opens or clicks to its set."""
+    chosen = (("OpenTrackingEnabled", mail.opens), ("ClickTrackingEnabled", mail.clicks))
+    return {name: "ENABLED" if on else "DISABLED" for name, on in chosen if on is not None}
 
 
 def _tags(message_id: str, tags: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:

@@ -96,6 +96,15 @@ def test_exactly_one_side_tracks() -> None:
     )
 
 
+def test_what_was_said_of_one_message_is_told_on_unless_tracking_is_off_there() -> None:
+    chosen = replace(ATTEMPT, mail=msgspec.structs.replace(MAIL, opens=False, clicks=True))
+    theirs = {"Tracking": {"OpenTrackingEnabled": "DISABLED", "ClickTrackingEnabled": "ENABLED"}}
+    off = {"Tracking": {"OpenTrackingEnabled": "DISABLED", "ClickTrackingEnabled": "DISABLED"}}
+
+    assert asked(chosen)["ConfigurationOverrides"] == theirs
+    assert asked(chosen, configuration_set="x", tracking="ours")["ConfigurationOverrides"] == off
+
+
 def test_without_an_endpoint_it_is_amazon_in_the_region() -> None:
     assert upstream().endpoint_url == "https://email.eu-west-1.amazonaws.com"
 

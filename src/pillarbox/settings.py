@@ -168,6 +168,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     smtp_port: int = 2587
     smtps_port: int = 2465
     return_path_port: int = 2525
+    https_port: Annotated[int, msgspec.Meta(ge=-1, le=65535)] = 0
     operator_address: str = ""
     smtp_connections: AtLeastOne = 1000
     smtp_idle_seconds: Seconds = 10.0
@@ -296,6 +297,8 @@ def _check(settings: Settings) -> None:
     if settings.dev_really_send and not settings.dev:
         raise SettingsError("settings: `dev_really_send` works only together with `dev`")
     _check_certificate(settings.tls_certificate, settings.tls_key)
+    if settings.https_port and not settings.tls_certificate:
+        raise SettingsError("settings: `https_port` needs a `tls_certificate` that browsers trust")
     _check_operator(settings)
     _check_proxies(settings.trusted_proxies)
     _check_routes(settings)

@@ -37,13 +37,19 @@ class Sockets(NamedTuple):
     smtp: socket.socket | None
     smtps: socket.socket | None
     return_path: socket.socket | None
+    https: socket.socket | None
 
     @classmethod
     def bound(cls, settings: Settings) -> "Sockets":
         """Bind what the settings ask for, or raise CannotListen and leave nothing bound."""
         made: list[socket.socket | None] = [_listen(settings.host, settings.port)]
         try:
-            for port in (settings.smtp_port, settings.smtps_port, settings.return_path_port):
+            for port in (
+                settings.smtp_port,
+                settings.smtps_port,
+                settings.return_path_port,
+                settings.https_port,
+            ):
                 made.append(_listen(settings.host, max(port, 0)) if port else None)
         except OSError:
             for one in filter(None, made):
@@ -53,9 +59,9 @@ class Sockets(NamedTuple):
 
     @classmethod
     def of(cls, sockets: Sequence[socket.socket | None]) -> "Sockets":
-        http, *mail = sockets
+        http, *others = sockets
         assert http is not None
-        return cls(http, *mail)
+        return cls(http, *others)
 
     def close(self) -> None:
         for one in filter(None, self):
@@ -66,8 +72,8 @@ class Sockets(NamedTuple):
 class Listening:
     """A server that is ready: where it listens, and its parts for those who look inside.
 
-    The ports of SMTP (with STARTTLS, and with TLS from the first byte) and of the return path are 0 where it is
-    switched off.
+    The ports of SMTP (with STARTTLS, and with TLS from the first byte), of the return path and of HTTPS are 0 where
+    it is switched off.
     """
 
     settings: Settings
@@ -78,13 +84,16 @@ class Listening:
     smtp_port: int
     smtps_port: int
     return_path_port: int
+    https_port: int
     names: Names
     book: ProviderBook
     courtesy: Courtesy
 
     @classmethod
     def on(cls, sockets: Sockets, settings: Settings, store: Store, keyring: Keyring, clock: Clock) -> "Listening":
-        port, smtp_port, smtps_port, return_path_port = (one.getsockname()[1] if one else 0 for one in sockets)
+        port, smtp_port, smtps_port, return_path_port, https_port = (
+            one.getsockname()[1] if one else 0 for one in sockets
+        )
         names = Names(settings.nameservers, validates=settings.dns_validates)
         return cls(
             settings,
@@ -95,6 +104,7 @@ class Listening:
             smtp_port,
             smtps_port,
             return_path_port,
+            https_port,
             names,
             ProviderBook(store, names, clock),
             Courtesy(),

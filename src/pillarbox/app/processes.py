@@ -139,9 +139,12 @@ async def _all_of(events: Sequence[asyncio.Event]) -> None:
 class _Worker:
     """One process: `says` is its standard output, which ends with it."""
 
-    def __init__(self, process: "subprocess.Popen[bytes]", says: asyncio.StreamReader) -> None:
+    def __init__(
+        self, process: "subprocess.Popen[bytes]", says: asyncio.StreamReader, pipe: asyncio.BaseTransport
+    ) -> None:
         self.process = process
         self.says = says
+        self._pipe = pipe
 
     @classmethod
     async def started(cls, inherited: Sequence[int]) -> "_Worker":
@@ -155,8 +158,10 @@ class _Worker:
             pass_fds=inherited,
         )
         says = asyncio.StreamReader()
-        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(says), process.stdout)
-        return cls(process, says)
+        pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(says), process.stdout
+        )
+        return cls(process, says, pipe)
 
     def order(self, orders: bytes) -> None:
         assert self.process.stdin is not None
@@ -174,4 +179,5 @@ class _Worker:
         except TimeoutError:
             _log.error("a worker process did not stop in time and is killed", pid=self.process.pid)
             self.process.kill()
+        self._pipe.close()
         await asyncio.to_thread(self.process.wait)

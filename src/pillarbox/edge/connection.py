@@ -15,6 +15,8 @@ from pillarbox.edge.tracking import GIF, PATHS, Tracker
 # A body, or a proxy between: https://www.rfc-editor.org/rfc/rfc9112#section-6.3
 _NOT_PLAIN = frozenset({b"content-length", b"transfer-encoding", b"x-forwarded-for", b"expect"})
 
+_GOODBYE_SECONDS = 0.5
+
 
 class JoinedWrites:
     """A transport that gathers what is written until the event loop's next turn; all else is the transport's own."""
@@ -56,6 +58,12 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
+
+    def shutdown(self) -> None:
+        """End the connection when nothing is in hand; who keeps one by TLS, and sleeps, does not say goodbye."""
+        super().shutdown()
+        if self.transport.is_closing() and self.transport.get_extra_info("sslcontext"):
+            self.loop.call_later(_GOODBYE_SECONDS, self.transport.abort)
 
     def on_headers_complete(self) -> None:
         self._is_for_tracker = (

@@ -10,6 +10,7 @@ import pytest
 
 from pillarbox.edge.smtp_password import smtp_password
 from pillarbox.store import messages
+from tests.support.queue_policy import policy_for_topic
 from tests.support.refused import refused
 from tests.support.server import Server
 
@@ -225,6 +226,7 @@ def test_the_owners_topic_is_told_of_bounces(pair: Pair) -> None:
     topic = sns.create_topic(Name="bounces")["TopicArn"]
     queue = sqs.create_queue(QueueName="bounces")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy_for_topic(topic, arn)})
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     pair.owner.client("ses").set_identity_notification_topic(
         Identity="owner.example", NotificationType="Bounce", SnsTopic=topic

@@ -19,14 +19,16 @@ from pillarbox.kit.ids import Scope, new_uuid
 from pillarbox.kit.net import Outside
 from pillarbox.kit.secrets import Keyring
 from pillarbox.pubsub import queues, subscriptions, topics
+from pillarbox.pubsub.claiming import Wish
 from pillarbox.pubsub.dead_letters import DeadLetter, list_dead, replay
 from pillarbox.pubsub.deliver import Deliverer
 from pillarbox.pubsub.publish import Notice, publish_many
-from pillarbox.pubsub.receive import Wish, receive
+from pillarbox.pubsub.receive import receive
 from pillarbox.pubsub.signing import Signer
 from pillarbox.pubsub.subscriptions import Confirmation, Subscribed, Wanted
 from pillarbox.store.plan import Plan, Rows
 from pillarbox.store.sqlite import SqliteStore
+from tests.support.queue_policy import policy_for_topic
 from tests.support.receiver import Receiver
 from tests.support.waiting import posts_due
 
@@ -34,6 +36,7 @@ HERE = Scope("123456789012", "us-east-1")
 NOON: Millis = 1_700_000_000_000
 KEYRING = Keyring({"1": b"k" * 32})
 TOPIC = topics.arn_of(HERE, "events")
+FROM_THE_TOPIC = policy_for_topic(TOPIC, "*")
 
 
 class Watch:
@@ -336,7 +339,7 @@ async def test_without_a_password_401_is_a_client_error(box: Box, receiver: Rece
 
 async def test_a_queue_gets_the_document_or_the_bare_message(box: Box) -> None:
     for name in ("whole", "raw"):
-        await box.store.write(queues.create, HERE, name, {}, {}, NOON)
+        await box.store.write(queues.create, HERE, name, {"Policy": FROM_THE_TOPIC}, {}, NOON)
     await box.subscribe(queue_arn("whole"))
     await box.subscribe(queue_arn("raw"), RawMessageDelivery="true")
     attributes = {"n": {"Type": "Number", "Value": "1.5"}, "b": {"Type": "Binary", "Value": "AgME"}}
@@ -355,8 +358,21 @@ async def test_a_queue_gets_the_document_or_the_bare_message(box: Box) -> None:
     assert [state for state, _, _ in await box.states()] == ["done", "done"]
 
 
+async def test_a_queue_whose_policy_does_not_allow_the_topic_gets_nothing(box: Box) -> None:
+    other = FROM_THE_TOPIC.replace(":events", ":others")
+    await box.store.write(queues.create, HERE, "closed", {}, {}, NOON)
+    await box.store.write(queues.create, HERE, "for-others", {"Policy": other}, {}, NOON)
+    await box.subscribe(queue_arn("closed"))
+    await box.subscribe(queue_arn("for-others"))
+    await box.publish_and_deliver("hello")
+
+    why = f"the queue's policy does not allow sns.amazonaws.com to send messages of {TOPIC}"
+    assert [letter.why for letter in await box.dead()] == [why, why]
+    assert await box.in_queue("closed") == await box.in_queue("for-others") == []
+
+
 async def test_a_queue_that_is_gone_is_a_final_failure(box: Box) -> None:
-    await box.store.write(queues.create, HERE, "there", {}, {}, NOON)
+    await box.store.write(queues.create, HERE, "there", {"Policy": FROM_THE_TOPIC}, {}, NOON)
     await box.subscribe(queue_arn("missing"))
     await box.subscribe(queue_arn("there"))
     await box.publish_and_deliver("hello")
@@ -366,7 +382,7 @@ async def test_a_queue_that_is_gone_is_a_final_failure(box: Box) -> None:
 
 
 async def test_more_attributes_than_a_queue_takes_is_a_final_failure(box: Box) -> None:
-    await box.store.write(queues.create, HERE, "raw", {}, {}, NOON)
+    await box.store.write(queues.create, HERE, "raw", {"Policy": FROM_THE_TOPIC}, {}, NOON)
     await box.subscribe(queue_arn("raw"), RawMessageDelivery="true")
     await box.publish_and_deliver("x", attributes={str(n): {"Type": "String", "Value": "v"} for n in range(11)})
     ((state, why, _),) = await box.states()
@@ -374,7 +390,7 @@ async def test_more_attributes_than_a_queue_takes_is_a_final_failure(box: Box) -
 
 
 async def test_the_dead_letter_queue_gets_what_was_given_up(box: Box, receiver: Receiver) -> None:
-    await box.store.write(queues.create, HERE, "dlq", {}, {}, NOON)
+    await box.store.write(queues.create, HERE, "dlq", {"Policy": FROM_THE_TOPIC}, {}, NOON)
     redrive = json.dumps({"deadLetterTargetArn": queue_arn("dlq")})
     receiver.answers["/hook"] = [404]
     await box.subscribe(f"{receiver.url}/hook", RedrivePolicy=redrive)

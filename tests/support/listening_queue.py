@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from tests.support.queue_policy import policy_for_topic
 from tests.support.server import Server
 
 
@@ -16,6 +17,8 @@ class ListeningQueue:
         self.topic_arn: str = sns.create_topic(Name=name)["TopicArn"]
         self._url = self._sqs.create_queue(QueueName=f"{name}-heard")["QueueUrl"]
         attributes = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])["Attributes"]
+        policy = policy_for_topic(self.topic_arn, attributes["QueueArn"])
+        self._sqs.set_queue_attributes(QueueUrl=self._url, Attributes={"Policy": policy})
         sns.subscribe(TopicArn=self.topic_arn, Protocol="sqs", Endpoint=attributes["QueueArn"])
 
     def heard(self) -> list[dict[str, Any]]:

@@ -78,7 +78,6 @@ _BY_SERVICE: Mapping[str, Mapping[str, str]] = {
     },
     "sqs": {
         MOVE_TASKS: "CancelMessageMoveTask ListMessageMoveTasks StartMessageMoveTask",
-        PERMISSIONS: "AddPermission RemovePermission",
     },
     "sts": {
         ROLES: """

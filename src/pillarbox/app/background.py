@@ -10,10 +10,9 @@ from pillarbox.app.events_in import pollers
 from pillarbox.app.listening import Listening
 from pillarbox.app.transports import transports
 from pillarbox.app.upstreams import Upstreams, listed_here, tracked_there
-from pillarbox.delivery.clamd import ClamdScanner
 from pillarbox.delivery.depth import DepthGauge
 from pillarbox.delivery.prepare import Preparer, Site
-from pillarbox.delivery.scan import EicarScanner, ScannersInTurn
+from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.worker import Worker
 from pillarbox.destinations.fanout import FanOut
 from pillarbox.destinations.forwarding import Forwarding
@@ -64,7 +63,7 @@ async def background(
     forwarding = Forwarding(settings.service_domain, listening.routes(), clock)
     checks = IdentityChecks(store, listening.names, listening.keyring, settings.service_domain)
     return [
-        Worker(store, by_name, _scanner(settings), preparer, clock, listening.book, courtesy).run(),
+        Worker(store, by_name, EicarScanner(), preparer, clock, listening.book, courtesy).run(),
         DepthGauge(store, clock).run(),
         Follower("destinations", store, FanOut(settings.service_domain, clock), clock, courtesy).run(),
         Follower("forwarding", store, forwarding, clock, courtesy).run(),
@@ -76,7 +75,15 @@ async def background(
             clock,
             drops_query=settings.click_query == "drop",
         ).run(),
-        Deliverer(store, signer, outside, listening.keyring, listening.public_url, clock).run(),
+        Deliverer(
+            store,
+            signer,
+            outside,
+            listening.keyring,
+            listening.public_url,
+            clock,
+            queues_need_policy=not settings.dev,
+        ).run(),
         QueueSweep(store, clock).run(),
         Expander(store, listening.routes(), clock).run(),
         RetryKeySweep(store, clock).run(),
@@ -88,11 +95,6 @@ async def background(
         *(Runner(store, ImportJobs(store, one, clock), clock).run() for one in _objects(settings)),
         *(Runner(store, poller, clock).run() for poller in pollers(listening, clock, running)),
     ]
-
-
-def _scanner(settings: Settings) -> ScannersInTurn:
-    """The test of EICAR comes first, since it costs next to nothing."""
-    return ScannersInTurn([EicarScanner(), *([ClamdScanner(settings.clamd)] if settings.clamd else [])])
 
 
 def _objects(settings: Settings) -> Iterator[Objects]:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pillarbox.kit.clock import Millis
-from pillarbox.pubsub import posts, queue_sending, retry, subscriptions, topics
+from pillarbox.pubsub import posts, queue_access, queue_sending, retry, subscriptions, topics
 from pillarbox.pubsub.notice_content import attributes_for_queue
 from pillarbox.pubsub.posts import Signed, Told
 from pillarbox.pubsub.publish import read_extras
+from pillarbox.pubsub.queue_access import Asking
 from pillarbox.pubsub.queue_names import place_of_arn
 from pillarbox.pubsub.queue_sending import QueuedMessage
 from pillarbox.pubsub.retry import Policy
@@ -55,21 +56,25 @@ class Job:
     def body(self, signed: Signed | None, public_url: str) -> str:
         return posts.document(self.told, signed, public_url) if signed else self.told.message
 
-    def to_queue(self, arn: str, body: str) -> QueuedMessage:
+    def to_queue(self, arn: str, body: str, *, needs_policy: bool) -> QueuedMessage:
         """Return the message for a queue; only a raw one carries its attributes beside the body."""
         place = place_of_arn(arn)
         assert place is not None, f"{arn} was accepted as a queue"
         attributes = attributes_for_queue(self.told.attributes) if self.is_raw else {}
-        return QueuedMessage(*place, body, attributes, _SENDER)
+        return QueuedMessage(*place, body, attributes, _SENDER, asking=self._asking(needs_policy))
 
-    def to_dead_letter_queue(self, body: str) -> QueuedMessage | None:
+    def to_dead_letter_queue(self, body: str, *, needs_policy: bool) -> QueuedMessage | None:
         """Return the message for the subscription's dead-letter queue, if it has one."""
         policy = self.subscription.attributes.get("RedrivePolicy")
         if not policy or self.told.kind != posts.NOTIFICATION:
             return None
         scope = self.row.scope
         attributes = attributes_for_queue(self.told.attributes) if self.is_raw else {}
-        return QueuedMessage(scope, dead_letter_queue(policy, scope), body, attributes, _SENDER)
+        name, asking = dead_letter_queue(policy, scope), self._asking(needs_policy)
+        return QueuedMessage(scope, name, body, attributes, _SENDER, asking=asking)
+
+    def _asking(self, needs_policy: bool) -> Asking:
+        return queue_access.of_topic(self.told.topic_arn, self.row.scope.account, needs_policy=needs_policy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from pillarbox.kit.secrets import Keyring
 from pillarbox.pubsub.attempts import Finish, Job, claim, finish_together
 from pillarbox.pubsub.http_post import HttpPoster, Outcome
 from pillarbox.pubsub.posts import Signed, string_to_sign
+from pillarbox.pubsub.queue_sending import QueuedMessage
 from pillarbox.pubsub.retry import MOST_RETRY_SECONDS, Verdict, next_attempt_at
 from pillarbox.pubsub.signing import Signer
 from pillarbox.store import notifications as stored
@@ -74,9 +75,18 @@ class Deliverer:
     """
 
     def __init__(
-        self, store: Store, signer: Signer, outside: Outside, keyring: Keyring, public_url: str, clock: Clock
+        self,
+        store: Store,
+        signer: Signer,
+        outside: Outside,
+        keyring: Keyring,
+        public_url: str,
+        clock: Clock,
+        *,
+        queues_need_policy: bool = True,
     ) -> None:
         self._store = store
+        self._queues_need_policy = queues_need_policy
         self._signer = signer
         self._poster = HttpPoster(outside, keyring)
         self._public_url = public_url
@@ -167,8 +177,8 @@ class Deliverer:
                     "",
                     now,
                     job.row.attempts + 1,
-                    message=job.to_queue(lane.endpoint, body),
-                    dead_letter=job.to_dead_letter_queue(body),
+                    message=job.to_queue(lane.endpoint, body, needs_policy=self._queues_need_policy),
+                    dead_letter=self._dead_letter(job, body),
                 )
                 for job, body in zip(jobs, bodies, strict=True)
             ]
@@ -227,7 +237,7 @@ class Deliverer:
         too_old = now - row.published_at >= MOST_RETRY_SECONDS * SECOND and not row.why
         if too_old and lane.has_failed_for_an_hour(now):
             why = f"not tried: the endpoint has failed for an hour, last with: {lane.last_failure}"
-            return Finish(row, "dead", why, now, row.attempts, dead_letter=job.to_dead_letter_queue(body))
+            return Finish(row, "dead", why, now, row.attempts, dead_letter=self._dead_letter(job, body))
         outcome = await self._poster.post(job, body)
         now = self._clock.now()
         lane.learn(outcome, now)
@@ -235,7 +245,7 @@ class Deliverer:
             return Finish(row, "done", outcome.why, now, attempts)
         if outcome.verdict is Verdict.RETRY and (next_at := next_attempt_at(job.policy, attempts, now)) is not None:
             return Finish(row, "due", outcome.why, now, attempts, next_at=next_at)
-        return Finish(row, "dead", outcome.why, now, attempts, dead_letter=job.to_dead_letter_queue(body))
+        return Finish(row, "dead", outcome.why, now, attempts, dead_letter=self._dead_letter(job, body))
 
     async def _claim(self, lane: _Lane, most: int) -> list[Job]:
         now = self._clock.now()
@@ -243,6 +253,9 @@ class Deliverer:
         for finish in gone:
             self._tell(finish.row, finish)
         return jobs
+
+    def _dead_letter(self, job: Job, body: str) -> QueuedMessage | None:
+        return job.to_dead_letter_queue(body, needs_policy=self._queues_need_policy)
 
     async def _body(self, job: Job) -> str:
         signed: Signed | None = None

@@ -61,7 +61,7 @@ async def test_a_hidden_message_can_be_shown_sooner_but_a_visible_one_is_left_al
     assert None is await store.read(stored.receive_count, "q", held.number, NOON)
     assert not await store.write(stored.show_at, "q", held.number, NOON + 70, NOON + 50)
     assert not await store.write(stored.show_at, "other", held.number, NOON + 70, NOON + 1)
-    assert 1 == await store.read(stored.receive_count, "q", held.number)
+    assert await store.read(stored.receive_count, "q", held.number) == 1
     assert None is await store.read(stored.receive_count, "other", held.number)
 
 

@@ -59,7 +59,7 @@ async def test_credentials_are_found_where_the_sdks_find_them(
         await client.post(SEND, CONTENT, {})
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIASECOND")
         await client.post(SEND, CONTENT, {})
-        client.forget_credentials()
+        client.credentials.forget()
         await client.post(SEND, CONTENT, {})
 
     keys = [taken.headers["authorization"].partition("Credential=")[2].partition("/")[0] for taken in far.taken]

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from pillarbox.consumer import Verifier
+from pillarbox.delivery.transport.ses_credentials import CredentialSource, Pair
 from pillarbox.edge.events_in import EventsIn, Expected
 from pillarbox.kit.clock import SystemClock
 from pillarbox.kit.errors import Unavailable
@@ -54,7 +55,7 @@ async def test_a_kill_between_store_and_delete_repeats_nothing_and_loses_nothing
 
 
 async def _polling(store: Store, queue: FarQueue) -> tuple[QueuePoller, SqsClient]:
-    client = SqsClient(Queue(queue.url, "us-east-1", "", "x", "y"))
+    client = SqsClient(Queue(queue.url, "us-east-1"), CredentialSource("far", Pair("x", "y")))
     return QueuePoller(SOURCE, client, (), store, SystemClock()), client
 
 

@@ -9,10 +9,11 @@ from typing import Any
 from pillarbox.app.events_in import pollers
 from pillarbox.app.listening import Listening
 from pillarbox.app.transports import transports
-from pillarbox.app.upstreams import Upstreams, listed_here, tracked_there
+from pillarbox.app.upstreams import Upstreams, asked, tracked_there
+from pillarbox.delivery.clamd import ClamdScanner
 from pillarbox.delivery.depth import DepthGauge
 from pillarbox.delivery.prepare import Preparer, Site
-from pillarbox.delivery.scan import EicarScanner
+from pillarbox.delivery.scan import EicarScanner, ScannersInTurn
 from pillarbox.delivery.worker import Worker
 from pillarbox.destinations.fanout import FanOut
 from pillarbox.destinations.forwarding import Forwarding
@@ -62,8 +63,9 @@ async def background(
     running.push_async_callback(outside.close)
     forwarding = Forwarding(settings.service_domain, listening.routes(), clock)
     checks = IdentityChecks(store, listening.names, listening.keyring, settings.service_domain)
+    asking = await asked(upstreams)
     return [
-        Worker(store, by_name, EicarScanner(), preparer, clock, listening.book, courtesy).run(),
+        Worker(store, by_name, _scanner(settings), preparer, clock, listening.book, courtesy).run(),
         DepthGauge(store, clock).run(),
         Follower("destinations", store, FanOut(settings.service_domain, clock), clock, courtesy).run(),
         Follower("forwarding", store, forwarding, clock, courtesy).run(),
@@ -90,11 +92,16 @@ async def background(
         Unconfirmed(store, clock).run(),
         Runner(store, checks, clock).run(),
         Runner(store, Retention(store, Kept(settings.bodies_days, settings.history_days), clock), clock).run(),
-        Runner(store, UpstreamQuotas(store, upstreams), clock).run(),
-        Runner(store, UpstreamLists(store, listed_here(settings, upstreams)), clock).run(),
+        Runner(store, UpstreamQuotas(store, asking), clock).run(),
+        Runner(store, UpstreamLists(store, [one for one in asking.values() if one.upstream.keeps_list]), clock).run(),
         *(Runner(store, ImportJobs(store, one, clock), clock).run() for one in _objects(settings)),
-        *(Runner(store, poller, clock).run() for poller in pollers(listening, clock, running)),
+        *(Runner(store, poller, clock).run() for poller in pollers(listening, upstreams, clock, running)),
     ]
+
+
+def _scanner(settings: Settings) -> ScannersInTurn:
+    """The test of EICAR comes first, since it costs next to nothing."""
+    return ScannersInTurn([EicarScanner(), *([ClamdScanner(settings.clamd)] if settings.clamd else [])])
 
 
 def _objects(settings: Settings) -> Iterator[Objects]:

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 
 from pillarbox.app.listening import Listening
+from pillarbox.app.upstreams import Upstreams
 from pillarbox.consumer.verify import Verifier
 from pillarbox.edge.events_in import EventsIn, Expected
 from pillarbox.kit.clock import Clock
@@ -34,21 +35,12 @@ def events_in(listening: Listening, clock: Clock, running: AsyncExitStack) -> Ev
     return EventsIn(expecting, listening.store, clock)
 
 
-def pollers(listening: Listening, clock: Clock, running: AsyncExitStack) -> Iterator[QueuePoller]:
+def pollers(listening: Listening, upstreams: Upstreams, clock: Clock, running: AsyncExitStack) -> Iterator[QueuePoller]:
     """Build what polls the queues of upstreams."""
     for upstream, events in _telling(listening.settings):
         if events.queue_url:
-            client = SqsClient(
-                Queue(
-                    events.queue_url,
-                    upstream.region,
-                    upstream.profile,
-                    upstream.access_key_id,
-                    upstream.secret_access_key,
-                    upstream.session_token,
-                    upstream.ca_file,
-                )
-            )
+            queue = Queue(events.queue_url, upstream.region, upstream.ca_file)
+            client = SqsClient(queue, upstreams[upstream.name].credentials)
             running.push_async_callback(client.close)
             yield QueuePoller(_source(upstream, events), client, events.topics, listening.store, clock)
 

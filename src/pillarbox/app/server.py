@@ -43,7 +43,7 @@ async def serve(
             await store.write(leases.end_all, clock.now())
         signer = await Signer.load(store, keyring, settings.sns_cert_url or listening.public_url, clock.now())
         running.callback(signer.close)
-        upstreams = await open_upstreams(settings, store, running)
+        upstreams = await open_upstreams(settings, store, keyring, running)
         for work in await background(listening, signer, upstreams, clock, running):
             await running.enter_async_context(kept_running(work, stop))
         if settings.workers:

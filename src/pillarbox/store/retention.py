@@ -41,7 +41,7 @@ def drop_bodies(before: Millis, most: int) -> Plan[int]:
 
 
 def drop_messages(scope: Scope, before: Millis, most: int) -> Plan[int]:
-    """Drop messages accepted before a time, with their recipients, captures, conversations and what upstreams call them."""
+    """Drop messages accepted before a time, with recipients, captures, conversations and what upstreams call them."""
     rows = yield Rows(
         "SELECT message_id FROM messages m WHERE account = ? AND region = ? AND accepted_at < ?"
         " AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.message_id = m.message_id)"
@@ -95,6 +95,15 @@ def drop_seen(before: Millis, most: int) -> Plan[int]:
         "SELECT account, fact_key FROM seen WHERE recorded_at < ? ORDER BY recorded_at LIMIT ?", (before, most)
     )
     yield Many("DELETE FROM seen WHERE account = ? AND fact_key = ?", rows)
+    return len(rows)
+
+
+def drop_quarantine(before: Millis, most: int) -> Plan[int]:
+    """Drop what came before a time and that nobody could read since."""
+    rows = yield Rows(
+        "SELECT upstream, post_id FROM quarantine WHERE arrived_at < ? ORDER BY arrived_at LIMIT ?", (before, most)
+    )
+    yield Many("DELETE FROM quarantine WHERE upstream = ? AND post_id = ?", rows)
     return len(rows)
 
 

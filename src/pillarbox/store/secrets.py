@@ -1,6 +1,6 @@
 """The server's own secrets, sealed before they come here.
 
-Plans only. Called by pubsub/signing.py and whoever else keeps a key.
+Plans only. Called by pubsub/signing.py and whoever else keeps a key or credentials.
 """
 
 from pillarbox.kit.clock import Millis
@@ -20,3 +20,17 @@ def put_if_absent(name: str, secret: bytes, now: Millis) -> Plan[bytes]:
     )
     kept = yield Rows("SELECT secret FROM sealed_secrets WHERE name = ?", (name,))
     return bytes(kept[0][0])
+
+
+def put(name: str, secret: bytes, now: Millis) -> Plan[None]:
+    """Keep a secret, in place of one that had its name."""
+    yield Rows(
+        "INSERT INTO sealed_secrets (name, secret, created_at) VALUES (?, ?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET secret = excluded.secret, created_at = excluded.created_at",
+        (name, secret, now),
+    )
+
+
+def remove(name: str) -> Plan[bool]:
+    """Forget a secret and say whether there was one."""
+    return bool((yield Rows("DELETE FROM sealed_secrets WHERE name = ? RETURNING name", (name,))))

@@ -76,7 +76,11 @@ class Retention:
         if self._kept.history_days:
             before = now - self._kept.history_days * DAY
             kinds += [("messages", retention.drop_messages, one, before) for one in scopes]
-            kinds += [("events", retention.drop_events, before), ("fact keys", retention.drop_seen, before)]
+            kinds += [
+                ("events", retention.drop_events, before),
+                ("fact keys", retention.drop_seen, before),
+                ("quarantine", retention.drop_quarantine, before),
+            ]
         return kinds
 
 

@@ -1,24 +1,21 @@
 """Speaks with the SQS queue through which an upstream's events come.
 
-Touches the network and, where no credentials are given, whatever the AWS SDK
-looks at to find some. Signatures are made by the SDK's own signer. Used by
+Touches the network, with the credentials of the upstream. Signatures are made by the SDK's own signer. Used by
 upstream/poller.py.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/Welcome.html
 """
 
-import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
-import botocore.session
 import msgspec
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-from botocore.exceptions import BotoCoreError
+
+from pillarbox.delivery.transport.ses_credentials import CredentialSource, NoCredentials
 
 WAIT_SECONDS = 20
 _AT_ONCE = 10
@@ -32,14 +29,10 @@ class QueueError(Exception):
 
 
 class Queue(NamedTuple):
-    """A queue, and how to sign for it; without `access_key_id` by what the SDK finds, in `profile` if that is given."""
+    """A queue: the region is the one that requests are signed for."""
 
     url: str
     region: str
-    profile: str = ""
-    access_key_id: str = ""
-    secret_access_key: str = ""
-    session_token: str = ""
     ca_file: str = ""
 
 
@@ -54,17 +47,14 @@ class Received(NamedTuple):
 class SqsClient:
     """Asks one queue. Raises QueueError and nothing else."""
 
-    def __init__(self, queue: Queue) -> None:
+    def __init__(self, queue: Queue, credentials: CredentialSource) -> None:
         """Raise OSError when the authorities to trust cannot be read."""
         self._queue = queue
+        self._credentials = credentials
         parts = urlsplit(queue.url)
         self._endpoint = f"{parts.scheme}://{parts.netloc}/"
         self._tls = ssl.create_default_context(cafile=queue.ca_file or None)
         self._session: aiohttp.ClientSession | None = None
-        self._found: Any = None
-        if queue.access_key_id:
-            token = queue.session_token or None
-            self._found = Credentials(queue.access_key_id, queue.secret_access_key, token)
 
     async def receive(self) -> list[Received]:
         """Return at most ten messages, or none when none has come within twenty seconds."""
@@ -99,8 +89,8 @@ class SqsClient:
         except (aiohttp.ClientError, OSError) as error:
             raise QueueError(f"the queue cannot be asked: {error or type(error).__name__}") from error
         if status != 200:
-            if status in (401, 403) and not self._queue.access_key_id:
-                self._found = None  # found credentials end before their time: find them anew
+            if status in (401, 403):
+                self._credentials.forget()  # found credentials end before their time: find them anew
             raise QueueError(f"{operation} was answered {status}: {answer[:300].decode(errors='replace')}")
         try:
             return _read(answer) if answer else {}
@@ -109,19 +99,11 @@ class SqsClient:
 
     async def _signed(self, request: AWSRequest) -> dict[str, str]:
         try:
-            if self._found is None:
-                self._found = await asyncio.to_thread(self._find)
-            frozen = await asyncio.to_thread(self._found.get_frozen_credentials)
-        except BotoCoreError as error:
-            raise QueueError(f"no credentials: {error}") from error
-        SigV4Auth(frozen, "sqs", self._queue.region).add_auth(request)
+            found = await self._credentials.get()
+        except NoCredentials as error:
+            raise QueueError(str(error)) from error
+        SigV4Auth(found, "sqs", self._queue.region).add_auth(request)
         return dict(request.headers.items())
-
-    def _find(self) -> Any:
-        found = botocore.session.Session(profile=self._queue.profile or None).get_credentials()
-        if found is None:
-            raise QueueError("no credentials are set, and the SDK finds none")
-        return found
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -10,11 +10,12 @@ from pillarbox.kit.clock import DAY, HOUR, Millis
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import Scope
 from pillarbox.sending.accept import Promise, keep_promises
-from pillarbox.store import events, messages, notifications, outgoing
+from pillarbox.store import events, messages, notifications, outgoing, quarantine
 from pillarbox.store.engine import Store
 from pillarbox.store.notifications import DeliveryRow, NotificationRow
 from pillarbox.store.outgoing import Closing
 from pillarbox.store.plan import Plan, Rows
+from pillarbox.store.quarantine import QuarantineRow
 from pillarbox.upkeep.retention import Kept, Retention
 from tests.support.clock import NOON, StandingClock
 from tests.support.promises import SCOPE, draft, promise
@@ -157,3 +158,10 @@ async def test_keys_of_facts_and_quotas_of_the_past_are_forgotten(store: Store) 
 def left_in(table: str) -> Plan[int]:
     rows = yield Rows(f"SELECT count(*) FROM {table}")
     return int(rows[0][0])
+
+
+async def test_what_nobody_could_read_is_kept_as_long_as_history(store: Store) -> None:
+    for name, at in (("old", NOON - 181 * DAY), ("young", NOON - 179 * DAY)):
+        await store.write(quarantine.put, QuarantineRow("eu", name, *SCOPE, at, "no time", "{}"))
+    await round_at(store, NOON)
+    assert [row.post_id for row in await store.read(quarantine.oldest, "", 10)] == ["young"]

@@ -75,7 +75,7 @@ async def _send(client: SesClient, attempt: Attempt, recipients: Sequence[str]) 
     except NotAnswered as failure:
         return Deferred(f"upstream {upstream.name}: {failure}")
     if are_credentials_refused(answer):
-        client.forget_credentials()
+        client.credentials.forget()
     return meaning_of(answer, upstream.name, upstream.fallback)
 
 

@@ -1,8 +1,8 @@
 """Speaks the SES v2 API with another SES: signed requests, and what comes back as values.
 
-Touches the network and, where no credentials are given, whatever the AWS SDK
-looks at to find some. Used by the transport `ses`, and by whoever reads the far
-side's quota and suppression list. Signatures are made by the SDK's own signer.
+Touches the network, with the credentials of ses_credentials.py. Used by the
+transport `ses`, and by whoever reads the far side's quota and suppression list.
+Signatures are made by the SDK's own signer.
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/Welcome.html
 """
 
@@ -14,13 +14,12 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import aiohttp
-import botocore.session
 import msgspec
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-from botocore.exceptions import BotoCoreError
 from yarl import URL
+
+from pillarbox.delivery.transport.ses_credentials import CredentialSource, NoCredentials, Pair
 
 _SIGNING_NAME = "ses"
 _LARGE = 128 * 1024
@@ -58,7 +57,7 @@ class Upstream:
     """Another SES as the settings `[[upstreams]]` describe it, where each field is explained.
 
     `is_compatible` says that it is not Amazon's, `tracks_here` that links and pixel are ours; `topics` and `queue_url`
-    are how its events come in.
+    are how its events come in. `keeps_list`: its suppression list is kept in step here; `is_sent_to`: mail goes there.
     """
 
     name: str
@@ -83,6 +82,14 @@ class Upstream:
     topics: tuple[str, ...] = ()
     queue_url: str = ""
 
+    keeps_list: bool = False
+    is_sent_to: bool = True
+
+    @property
+    def given(self) -> Pair | None:
+        """The credentials that the settings give."""
+        return Pair(self.access_key_id, self.secret_access_key, self.session_token) if self.access_key_id else None
+
     def __repr__(self) -> str:
         return f"Upstream({self.name} at {self.endpoint_url})"  # never the secret
 
@@ -90,17 +97,13 @@ class Upstream:
 class SesClient:
     """Asks one upstream, over at most as many connections as are set."""
 
-    def __init__(self, upstream: Upstream) -> None:
+    def __init__(self, upstream: Upstream, credentials: CredentialSource | None = None) -> None:
         """Raise OSError when the authorities to trust cannot be read."""
         self.upstream = upstream
+        self.credentials = credentials or CredentialSource(upstream.name, upstream.given, upstream.profile)
         self._tls = ssl.create_default_context(cafile=upstream.ca_file or None)
         self._places = asyncio.Semaphore(upstream.max_connections)
-        self._finding = asyncio.Lock()
         self._session: aiohttp.ClientSession | None = None
-        self._found: Any = None
-        if upstream.access_key_id:
-            token = upstream.session_token or None
-            self._found = Credentials(upstream.access_key_id, upstream.secret_access_key, token)
 
     async def get(self, path: str, **query: str) -> Answer:
         """Ask for something; NotAsked or NotAnswered with a reason when there is no answer."""
@@ -110,11 +113,6 @@ class SesClient:
     async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Ask for something to be done; NotAsked when it certainly was not, NotAnswered when it may have been."""
         return await self._request("POST", path, body, {"Content-Type": "application/json", **headers})
-
-    def forget_credentials(self) -> None:
-        """Find credentials anew the next time, unless they were given: those found have ended before their time."""
-        if not self.upstream.access_key_id:
-            self._found = None
 
     async def close(self) -> None:
         if self._session is not None:
@@ -139,32 +137,16 @@ class SesClient:
 
     async def _signed(self, request: AWSRequest) -> dict[str, str]:
         """Return the headers of a request with its signature; the hash of a large body is made in a thread."""
-        found = await self._credentials()
+        try:
+            found = await self.credentials.get()
+        except NoCredentials as error:
+            raise NotAsked(str(error)) from error
 
         def sign() -> dict[str, str]:
-            SigV4Auth(found.get_frozen_credentials(), _SIGNING_NAME, self.upstream.region).add_auth(request)
+            SigV4Auth(found, _SIGNING_NAME, self.upstream.region).add_auth(request)
             return dict(request.headers.items())
 
-        try:
-            # Credentials that were found may have to be renewed over the network.
-            in_thread = len(request.data) > _LARGE or not self.upstream.access_key_id
-            return await asyncio.to_thread(sign) if in_thread else sign()
-        except BotoCoreError as error:
-            raise NotAsked(f"no credentials for upstream {self.upstream.name}: {error}") from error
-
-    async def _credentials(self) -> Any:
-        async with self._finding:
-            if self._found is None:
-                try:
-                    self._found = await asyncio.to_thread(_find_credentials, self.upstream.profile or None)
-                except BotoCoreError as error:
-                    raise NotAsked(f"no credentials for upstream {self.upstream.name}: {error}") from error
-        if self._found is None:
-            raise NotAsked(
-                f"no credentials for upstream {self.upstream.name}: give access_key_id and secret_access_key in its"
-                " table, or credentials where the AWS SDKs look for them"
-            )
-        return self._found
+        return await asyncio.to_thread(sign) if len(request.data) > _LARGE else sign()
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -179,10 +161,6 @@ class SesClient:
                 ),
             )
         return self._session
-
-
-def _find_credentials(profile: str | None) -> Any:
-    return botocore.session.Session(profile=profile).get_credentials()
 
 
 def _answer(response: aiohttp.ClientResponse, body: bytes) -> Answer:

@@ -35,7 +35,7 @@ async def look(store: Store, client: SesClient, now: Millis) -> Quota:
     except (NotAsked, NotAnswered) as failure:
         return await store.write(note_failure, name, str(failure), now)
     if are_credentials_refused(answer):
-        client.forget_credentials()
+        client.credentials.forget()
     try:
         seen = quota_of(answer, now) if answer.is_good else None
     except (KeyError, TypeError, ValueError):

@@ -9,6 +9,7 @@ import os
 import ssl
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import date
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -36,6 +37,7 @@ class RouteSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     transport: str
     account: str = ""
     configuration_set: str = ""
+    pool: str = ""
     domain: str = ""
     upstream: str = ""
 
@@ -68,7 +70,15 @@ class SmarthostSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"SmarthostSetting({self.host}:{self.port})"  # never the password
 
 
-class MxSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class WarmUpSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How an address that is new to the world begins; see delivery/warm_up.py."""
+
+    warm_up_from: date | None = None
+    warm_up_messages: AtLeastOne = 50
+    warm_up_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 30
+
+
+class MxSetting(WarmUpSetting, frozen=True, forbid_unknown_fields=True):
     """The `[mx]` table: how the transport `mx` sends mail to the mail exchangers of its recipients.
 
     The times are those of RFC 5321 section 4.5.3.2.
@@ -109,7 +119,7 @@ class S3Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     buckets: dict[str, str] = {}
 
 
-class PoolSetting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class PoolSetting(WarmUpSetting, frozen=True, forbid_unknown_fields=True):
     """One `[pools.NAME]` table: where mail leaves from by `mx` when its configuration set names this pool."""
 
     source_ipv4: str = ""
@@ -358,6 +368,8 @@ def _check_routes(settings: Settings) -> None:
             raise SettingsError("settings: routes: `upstream` and the transport 'ses' belong together")
         if route.upstream and route.upstream not in {one.name for one in settings.upstreams}:
             raise SettingsError(f"settings: routes: there is no table in [[upstreams]] named {route.upstream!r}")
+        if route.pool and route.pool not in settings.pools:
+            raise SettingsError(f"settings: routes: there is no table [pools.{route.pool}]")
         if settings.dev and not settings.dev_really_send and route.transport not in _STAYS_HERE:
             raise SettingsError(
                 f"settings: routes: {route.transport!r} would send mail from dev mode, where every program on this"

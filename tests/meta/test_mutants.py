@@ -216,10 +216,17 @@ MUTANTS = [
         "tests/unit/delivery/test_worker.py::test_a_deferral_waits_its_time_and_keeps_only_those_left",
     ),
     Mutant(
+        "a source that is new to the world sends no more than its day has",
+        "delivery/warm_up.py",
+        "taken = min(left, ",
+        "taken = min(100, ",
+        "tests/unit/delivery/test_warm_up.py::test_all_processes_together_begin_as_many_as_the_day_has",
+    ),
+    Mutant(
         "a provider is never sent to faster than its pace",
         "delivery/pace.py",
-        "        self.next = now + self._interval\n",
-        "        self.next += self._interval\n",
+        "        self.next = now + count * self._interval\n",
+        "        self.next += count * self._interval\n",
         "tests/unit/delivery/test_pace.py::test_in_any_window_no_more_than_its_time_allows_and_one_begin",
     ),
     Mutant(

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from pillarbox.app.transports import warm_ups
+from pillarbox.delivery.warm_up import WarmUp
 from pillarbox.edge.smtp_tls import make_certificate
 from pillarbox.settings import Settings, SettingsError, load
 
@@ -192,6 +194,8 @@ def test_a_pool_has_an_address_to_leave_from(tmp_path: Path) -> None:
     ("text", "why"),
     [
         ('[pools.receipts]\nhelo = "a.example"\n', "pools.receipts: a pool needs"),
+        ('[pools.receipts]\nsource_ipv4 = "192.0.2.26"\nwarm_up_from = "soon"\n', "warm_up_from"),
+        ('[[routes]]\ntransport = "mx"\npool = "receipts"\n', r"no table \[pools.receipts\]"),
         ('[pools.receipts]\nsource_ipv4 = "2001:db8::1"\n', "pools.receipts: `source_ipv4`"),
         ('[pools."two words"]\nsource_ipv4 = "192.0.2.26"\n', "settings:"),
     ],
@@ -201,6 +205,19 @@ def test_pools_that_cannot_work_are_told_at_once(tmp_path: Path, text: str, why:
     file.write_text(text)
     with pytest.raises(SettingsError, match=why):
         load(file, {}, {})
+
+
+def test_a_warm_up_begins_on_a_day(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(
+        '[mx]\nwarm_up_from = 2027-01-31\n[pools.new]\nsource_ipv4 = "192.0.2.26"\nwarm_up_from = "2027-02-01"\n'
+    )
+    settings = load(file, {}, {})
+    assert settings.mx is not None
+    assert warm_ups(settings) == {
+        "mx": WarmUp(1_801_353_600_000, 50, 30),
+        "mx:new": WarmUp(1_801_440_000_000, 50, 30),
+    }
 
 
 def test_a_list_in_the_environment_stands_between_commas_or_spaces() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pillarbox.app.events_in import pollers
 from pillarbox.app.listening import Listening
-from pillarbox.app.transports import transports
+from pillarbox.app.transports import transports, warm_ups
 from pillarbox.app.upstreams import Upstreams, asked, tracked_there
 from pillarbox.delivery.clamd import ClamdScanner
 from pillarbox.delivery.depth import DepthGauge
@@ -65,7 +65,7 @@ async def background(
     checks = IdentityChecks(store, listening.names, listening.keyring, settings.service_domain)
     asking = await asked(upstreams)
     return [
-        Worker(store, by_name, _scanner(settings), preparer, clock, listening.book, courtesy).run(),
+        Worker(store, by_name, _scanner(settings), preparer, clock, listening.book, courtesy, warm_ups(settings)).run(),
         DepthGauge(store, clock).run(),
         Follower("destinations", store, FanOut(settings.service_domain, clock), clock, courtesy).run(),
         Follower("forwarding", store, forwarding, clock, courtesy).run(),

@@ -125,7 +125,7 @@ class Listening:
         """Return which transport serves which mail, as the settings say."""
         given = self.settings.routes
         rules = [
-            Rule(route.transport, route.account, route.configuration_set, route.domain, route.upstream)
+            Rule(route.transport, route.account, route.configuration_set, route.domain, route.upstream, route.pool)
             for route in given
         ]
         return RouteTable(rules, self.book.known)

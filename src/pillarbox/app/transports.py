@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime, time
 from functools import partial
 from typing import Any, TypeVar
 
@@ -21,7 +22,8 @@ from pillarbox.delivery.transport.simulator import SimulatorTransport
 from pillarbox.delivery.transport.smtp import Smarthost, SmtpTransport
 from pillarbox.delivery.transport.smtp_connection import Login, Manner
 from pillarbox.delivery.transport.smtp_pool import Upkeep
-from pillarbox.kit.clock import Clock
+from pillarbox.delivery.warm_up import WarmUp
+from pillarbox.kit.clock import SECOND, Clock
 from pillarbox.kit.dns import Names
 from pillarbox.kit.net import Outside, reason_to_refuse
 from pillarbox.settings import MxSetting, PoolSetting, Settings, SmarthostSetting
@@ -47,6 +49,20 @@ async def transports(
     if upstreams:
         made.append(SesTransport(upstreams))
     return {transport.name: transport for transport in made}
+
+
+def warm_ups(settings: Settings) -> dict[str, WarmUp]:
+    """Return the warm-ups of the sources that have one, by the name of the transport that leaves from there."""
+    sources = {"": settings.mx or MxSetting(), **settings.pools}
+    return {
+        through("mx", pool): WarmUp(
+            round(datetime.combine(one.warm_up_from, time(), UTC).timestamp()) * SECOND,
+            one.warm_up_messages,
+            one.warm_up_days,
+        )
+        for pool, one in sources.items()
+        if one.warm_up_from is not None
+    }
 
 
 def smarthost_of(setting: SmarthostSetting, our_name: str) -> Smarthost:

@@ -75,7 +75,7 @@ def pace(
         say_json(shown)
     elif shown:
         now = SystemClock().now()
-        headings = ("BY", "RATE", "CONNECTIONS", "SET BY HAND", "GOES ON", "WHY")
+        headings = ("BY", "RATE", "CONNECTIONS", "SET BY HAND", "TODAY", "GOES ON", "WHY")
         say(table(headings, [_pace(one, now) for one in shown]))
     else:
         say("nothing limits the pace")
@@ -179,6 +179,7 @@ def _pace(one: Pace, now: Millis) -> tuple[str, ...]:
         f"{one.rate:g}/s" if one.rate else "-",
         str(one.connections or "-"),
         ", ".join(by_hand) or "-",
+        f"{one.day_used} of {one.day_most}" if one.day_most else "-",
         _until(one.not_before, now),
         one.why,
     )

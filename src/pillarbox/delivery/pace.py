@@ -123,12 +123,15 @@ def forgotten(limits: Limits) -> Limits:
         far_rate=limits.far_rate,
         held_until=limits.held_until,
         held_why=limits.held_why,
+        day_at=limits.day_at,
+        day_most=limits.day_most,
+        day_used=limits.day_used,
     )
 
 
 def is_idle(limits: Limits) -> bool:
     """Whether a row says nothing, so that it need not be kept."""
-    return not (rate_of(limits) or connections_of(limits) or opens_at(limits))
+    return not (rate_of(limits) or connections_of(limits) or opens_at(limits) or limits.day_most)
 
 
 class Budget:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pillarbox.delivery.classify import asks_for_less
-from pillarbox.delivery.lanes import OTHER_SES, Hop, Lane
+from pillarbox.delivery.lanes import OTHER_SES, UNSORTED, Hop, Lane
 from pillarbox.delivery.outcome import Deferred, Outcome, Postponed
 from pillarbox.delivery.pace import (
     AHEAD,
@@ -26,6 +26,7 @@ from pillarbox.delivery.pace import (
     rate_of,
     slowed,
 )
+from pillarbox.delivery.warm_up import Allowance, WarmUp, granted
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import SECOND, Clock, Millis
 from pillarbox.kit.errors import Unavailable
@@ -71,14 +72,17 @@ class _Lease(NamedTuple):
 class Pacer:
     """Says which lanes are open and how much each hop takes; an attempt waits here for its turn."""
 
-    def __init__(self, store: Store, clock: Clock, holder: str) -> None:
+    def __init__(self, store: Store, clock: Clock, holder: str, warm_ups: Mapping[str, WarmUp] | None = None) -> None:
+        """`warm_ups` are those of egress sources by name."""
         self._store = store
         self._clock = clock
         self._holder = holder
+        self._warm_ups = warm_ups or {}
         self._limits: dict[Hop, Limits] = {}
         self._holds: list[Hold] = []
         self._read_at: Millis | None = None
         self._leases: dict[Hop, _Lease] = {}
+        self._allowances: dict[Hop, Allowance] = {}
         self._gates: defaultdict[Hop, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._in_hand: Counter[Hop] = Counter()
         self._waiting: Counter[Hop] = Counter()
@@ -133,7 +137,9 @@ class Pacer:
             by_connections = lease.connections - self._in_hand[hop] if lease.connections is not None else None
             if self._has_rate(hop) and lease.budget is None:
                 by_time = 0
-            room[hop] = max(0, min(one for one in (by_time, by_connections) if one is not None))
+            allowance = self._allowances.get(hop)
+            by_day = allowance.left - self._waiting[hop] if allowance else None
+            room[hop] = max(0, min(one for one in (by_time, by_connections, by_day) if one is not None))
         return room
 
     def looks_again_at(self, now: Millis) -> float:
@@ -205,39 +211,61 @@ class Pacer:
             opens_at = self.opens_at(lane, now)
             if opens_at is None or opens_at > now:
                 return False
+            allowance = self._allowances.get(lane.hop)
+            if allowance is not None and allowance.is_spent(now):
+                return False
             if not self._has_rate(lane.hop):
-                return True
+                return self._begins(allowance)
             lease = self._leases.get(lane.hop)
             budget = lease.budget if lease else None
             if budget is None or budget.left(now) < cost:
                 self._wanted[lane.hop] = max(cost, self._wanted.get(lane.hop, 1))
                 return False
             if budget.begin(now, cost):
-                return True
+                return self._begins(allowance)
             await asyncio.sleep(min((budget.next - now) / SECOND, _LOOK_SECONDS))
+
+    @staticmethod
+    def _begins(allowance: Allowance | None) -> bool:
+        if allowance is not None:
+            allowance.begin()
+        return True
 
     async def _lease_of(self, hop: Hop, now: Millis) -> _Lease | None:
         """Return what this process may do at a hop, leased anew when the last lease has ended; None: anything."""
         lease = self._leases.get(hop)
-        if self._is_limited(hop) and (lease is None or lease.is_over(now, self._wanted.get(hop, 1))):
+        if self._is_limited(hop, now) and (lease is None or self._is_over(hop, lease, now)):
             lease = self._leases[hop] = await self._lease(hop, now)
-        if not self._is_limited(hop):  # never was, or was forgotten just now
+        if not self._is_limited(hop, now):  # never was, or was forgotten just now
             self._leases.pop(hop, None)
             return None
         return lease
 
-    def _is_limited(self, hop: Hop) -> bool:
+    def _is_limited(self, hop: Hop, now: Millis) -> bool:
+        warm_up = self._warm_up(hop)
+        if warm_up is not None and warm_up.ceiling(now) is not None:
+            return True
         limits = self._limits.get(hop)
-        return limits is not None and bool(rate_of(limits) or connections_of(limits))
+        return limits is not None and bool(rate_of(limits) or connections_of(limits) or limits.day_most)
+
+    def _is_over(self, hop: Hop, lease: _Lease, now: Millis) -> bool:
+        allowance = self._allowances.get(hop)
+        return lease.is_over(now, self._wanted.get(hop, 1)) or (allowance is not None and allowance.is_spent(now))
+
+    def _warm_up(self, hop: Hop) -> WarmUp | None:
+        return None if hop.provider == UNSORTED else self._warm_ups.get(hop.egress)
 
     async def _lease(self, hop: Hop, now: Millis) -> _Lease:
         good, least = self._good.pop(hop, 0), self._wanted.pop(hop, 1)
-        before = self._limits[hop]
+        before = self._limits.get(hop) or Limits(*hop)
         last = self._leases[hop].budget if hop in self._leases else None
-        limits, (budget, connections) = await self._store.write(
-            _lease, hop, good, last, least, self._holder, self._in_hand[hop], now
+        spared = self._allowances.pop(hop, None)  # lost, when the store fails: never used twice
+        limits, (budget, allowance, connections) = await self._store.write(
+            _lease, hop, good, last, least, self._warm_up(hop), spared, self._holder, self._in_hand[hop], now
         )
         self._limits[hop] = limits
+        if allowance is not None:
+            self._allowances[hop] = allowance
         if rate_of(before) and not rate_of(limits):
             self._log.info("pace is free again", egress=hop.egress, provider=hop.provider)
         return _Lease(budget, connections, now + (AHEAD if rate_of(limits) else SECOND))
@@ -301,19 +329,29 @@ def _limits_and_holds() -> Plan[tuple[list[Limits], list[Hold]]]:
 
 
 def _lease(
-    hop: Hop, good: int, last: Budget | None, least: int, holder: str, open_now: int, now: Millis
-) -> Plan[tuple[Limits, tuple[Budget | None, int | None]]]:
-    """Report what went well, and take time and connections for the coming second."""
+    hop: Hop,
+    good: int,
+    last: Budget | None,
+    least: int,
+    warm_up: WarmUp | None,
+    spared: Allowance | None,
+    holder: str,
+    open_now: int,
+    now: Millis,
+) -> Plan[tuple[Limits, tuple[Budget | None, Allowance | None, int | None]]]:
+    """Report what went well, and take time, messages of a warm-up's day and connections for the coming second."""
 
-    def decide(limits: Limits) -> tuple[Limits, Budget | None]:
-        limits = raised(limits, good, now)
-        return leased(limits, last, now, least) if rate_of(limits) else (limits, None)
+    def decide(limits: Limits) -> tuple[Limits, tuple[Budget | None, Allowance | None]]:
+        limits, allowance = granted(raised(limits, good, now), warm_up, spared, now)
+        limits, budget = leased(limits, last, now, least) if rate_of(limits) else (limits, None)
+        return limits, (budget, allowance)
 
-    limits, budget = yield from pace.change(*hop, decide)
+    limits, (budget, allowance) = yield from pace.change(*hop, decide)
     if is_idle(limits):
         yield from pace.forget(*hop)
     most = connections_of(limits)
     if not most:
-        return limits, (budget, None)
+        return limits, (budget, allowance, None)
     until = round(max(budget.end if budget else 0.0, now)) + _HELD_FOR
-    return limits, (budget, (yield from pace.share_connections(*hop, holder, open_now, most, until, now)))
+    shared = yield from pace.share_connections(*hop, holder, open_now, most, until, now)
+    return limits, (budget, allowance, shared)

@@ -21,12 +21,14 @@ class Rule:
     configuration_set: str = ""
     domain: str = ""
     upstream: str = ""
+    pool: str = ""
 
-    def fits(self, scope: Scope, configuration_set: str | None, domain: str) -> bool:
+    def fits(self, scope: Scope, configuration_set: str | None, domain: str, pool: str) -> bool:
         return (
             self.account in ("", scope.account)
             and self.configuration_set in ("", configuration_set)
             and self.domain in ("", domain)
+            and self.pool in ("", pool)
         )
 
 
@@ -50,14 +52,15 @@ class RouteTable:
 
         `pool` names the addresses that mail leaves from where this machine sends it itself.
         """
-        transport, upstream = self._transport(scope, configuration_set, domain)
+        transport, upstream = self._transport(scope, configuration_set, domain, pool)
         if transport not in SORTED_BY_PROVIDER:
             return transport, lane_of(scope, transport, upstream)
         transport = through(transport, pool)
         return transport, lane_of(scope, transport, self._provider_of(domain))
 
-    def _transport(self, scope: Scope, configuration_set: str | None, domain: str) -> tuple[str, str]:
+    def _transport(self, scope: Scope, configuration_set: str | None, domain: str, pool: str) -> tuple[str, str]:
         if domain == DOMAIN:
             return "simulator", ""
-        rule = next((rule for rule in self._rules if rule.fits(scope, configuration_set, domain)), Rule("capture"))
+        fitting = (rule for rule in self._rules if rule.fits(scope, configuration_set, domain, pool))
+        rule = next(fitting, Rule("capture"))
         return rule.transport, rule.upstream

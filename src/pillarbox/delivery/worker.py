@@ -27,6 +27,7 @@ from pillarbox.delivery.terms import Terms, TermsBook
 from pillarbox.delivery.transform.headers import Undeliverable
 from pillarbox.delivery.transport.base import Attempt, Transport
 from pillarbox.delivery.transport.smtp_transcript import Conversations
+from pillarbox.delivery.warm_up import WarmUp
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import SECOND, Clock, Millis
 from pillarbox.kit.courtesy import Courtesy
@@ -98,6 +99,7 @@ class Worker:
         clock: Clock,
         book: ProviderBook | None = None,
         courtesy: Courtesy | None = None,
+        warm_ups: Mapping[str, WarmUp] | None = None,
     ) -> None:
         self._store = store
         self._courtesy = courtesy or Courtesy()
@@ -108,7 +110,7 @@ class Worker:
         self._book = book
         self._terms = TermsBook(store, clock)
         self._lease = new_token()
-        self._pacer = Pacer(store, clock, self._lease)
+        self._pacer = Pacer(store, clock, self._lease, warm_ups)
         self._turns = Turns(_AT_ONCE)
         self._held: Counter[str] = Counter()
         self._look_at: Millis | None = None

@@ -11,7 +11,7 @@ import msgspec
 from pillarbox.delivery.lanes import Hop, Lane, brought_back, read_lane, set_aside
 from pillarbox.delivery.pace import connections_of, forgotten, is_idle, opens_at, rate_of, set_by_hand
 from pillarbox.delivery.pacer import closes, keeps
-from pillarbox.kit.clock import Millis, iso
+from pillarbox.kit.clock import DAY, Millis, iso
 from pillarbox.kit.errors import Invalid, NotFound
 from pillarbox.kit.ids import Scope
 from pillarbox.operate import audit
@@ -68,7 +68,10 @@ class Queue(msgspec.Struct, frozen=True):
 
 
 class Pace(msgspec.Struct, frozen=True):
-    """How fast a provider is sent to now; 0 is no limit. `most_…` was set by hand, the rest was learned."""
+    """How fast a provider is sent to now; 0 is no limit. `most_…` was set by hand, the rest was learned.
+
+    Of a source that warms up, `day_used` messages of today's `day_most` were begun.
+    """
 
     egress: str
     provider: str
@@ -78,6 +81,8 @@ class Pace(msgspec.Struct, frozen=True):
     most_connections: int
     not_before: Millis
     why: str
+    day_used: int = 0
+    day_most: int = 0
 
 
 async def show(desk: Desk, account: str = "") -> Queue:
@@ -105,14 +110,15 @@ async def retry(desk: Desk, what: What) -> int:
 
 
 async def paces(desk: Desk) -> list[Pace]:
-    return [_pace(limits) for limits in await desk.store.read(pace.every)]
+    now = desk.clock.now()
+    return [_pace(limits, now) for limits in await desk.store.read(pace.every)]
 
 
 async def set_pace(desk: Desk, hop: str, rate: float | None, connections: int | None, *, forget: bool) -> Pace:
     """Put a ceiling on a pace (0 takes it away), or forget what was learned; return what is so now."""
     egress, provider = Hop.read(hop)
     return await audit.write(
-        desk, "queue.pace", hop, Scope("", ""), _set_pace, egress, provider, rate, connections, forget
+        desk, "queue.pace", hop, Scope("", ""), _set_pace, egress, provider, rate, connections, forget, desk.clock.now()
     )
 
 
@@ -227,7 +233,9 @@ def _without_rest(limits: Limits) -> tuple[Limits, None]:
     return limits._replace(not_before=0, held_until=0, held_why=""), None
 
 
-def _set_pace(egress: str, provider: str, rate: float | None, connections: int | None, forget: bool) -> Plan[Pace]:
+def _set_pace(
+    egress: str, provider: str, rate: float | None, connections: int | None, forget: bool, now: Millis
+) -> Plan[Pace]:
     def decide(limits: Limits) -> tuple[Limits, None]:
         limits = forgotten(limits) if forget else limits
         return set_by_hand(limits, rate, connections), None
@@ -235,10 +243,11 @@ def _set_pace(egress: str, provider: str, rate: float | None, connections: int |
     limits, _ = yield from pace.change(egress, provider, decide)
     if is_idle(limits):
         yield from pace.forget(egress, provider)
-    return _pace(limits)
+    return _pace(limits, now)
 
 
-def _pace(limits: Limits) -> Pace:
+def _pace(limits: Limits, now: Millis) -> Pace:
+    today = limits.day_at <= now < limits.day_at + DAY
     return Pace(
         limits.egress,
         limits.provider,
@@ -247,7 +256,9 @@ def _pace(limits: Limits) -> Pace:
         limits.most_rate,
         limits.most_connections,
         opens_at(limits),
-        limits.held_why or limits.why,
+        limits.held_why if limits.held_until > now else limits.why,
+        limits.day_used if today else 0,
+        limits.day_most if today else 0,
     )
 
 

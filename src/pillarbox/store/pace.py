@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 _COLUMNS = (
     "egress, provider, rate, connections, most_rate, most_connections, step, not_before, throttles, slowed_at,"
-    " raised_at, good, next_at, why, far_rate, held_until, held_why"
+    " raised_at, good, next_at, why, far_rate, held_until, held_why, day_at, day_most, day_used"
 )
 
 
@@ -24,7 +24,8 @@ class Limits(NamedTuple):
 
     `rate` is in messages a second (recipients, where the far side counts those). `most_…` were set by hand, and
     `far_rate` is what the far side says that it allows: what is learned never goes beyond them. Nothing goes out
-    before `not_before`, after a throttling, nor before `held_until`, while a quota of the far side is used up.
+    before `not_before`, after a throttling, nor before `held_until`, while a quota is used up. On the day that began
+    at `day_at`, `day_used` messages of `day_most` were begun, or may be by the processes that took them; 0: any number.
     """
 
     egress: str
@@ -44,6 +45,9 @@ class Limits(NamedTuple):
     far_rate: float = 0.0
     held_until: Millis = 0
     held_why: str = ""
+    day_at: Millis = 0
+    day_most: int = 0
+    day_used: int = 0
 
 
 def every() -> Plan[list[Limits]]:
@@ -54,7 +58,7 @@ def every() -> Plan[list[Limits]]:
 def change(egress: str, provider: str, decide: Callable[[Limits], tuple[Limits, T]]) -> Plan[tuple[Limits, T]]:
     """Replace the limits by what `decide` makes of them; nobody comes between."""
     yield Rows(
-        f"INSERT INTO paces ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        f"INSERT INTO paces ({_COLUMNS}) VALUES ({', '.join('?' * len(Limits._fields))})"
         " ON CONFLICT (egress, provider) DO NOTHING",
         Limits(egress, provider),
     )
@@ -67,7 +71,7 @@ def change(egress: str, provider: str, decide: Callable[[Limits], tuple[Limits, 
         yield Rows(
             "UPDATE paces SET rate = ?, connections = ?, most_rate = ?, most_connections = ?, step = ?, not_before = ?,"
             " throttles = ?, slowed_at = ?, raised_at = ?, good = ?, next_at = ?, why = ?, far_rate = ?,"
-            " held_until = ?, held_why = ?"
+            " held_until = ?, held_why = ?, day_at = ?, day_most = ?, day_used = ?"
             " WHERE egress = ? AND provider = ?",
             (*after[2:], egress, provider),
         )

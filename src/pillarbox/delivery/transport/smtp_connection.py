@@ -12,7 +12,7 @@ import ssl
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pillarbox.delivery.transport.smtp_dial import Broken, Line
 from pillarbox.delivery.transport.smtp_login import NoWay, way_to_log_in
@@ -93,7 +93,9 @@ class Connection:
         try:
             with connection._broken_at("greeting"):
                 async with asyncio.timeout(hop.manner.command_seconds):
-                    secured = {"ssl": hop.context, "server_hostname": hop.host} if hop.tls == "tls" else {}
+                    secured: dict[str, Any] = (
+                        {"ssl": hop.context, "server_hostname": hop.host} if hop.tls == "tls" else {}
+                    )
                     await loop.create_connection(lambda: connection._stream, sock=line.socket, **secured)
                 await connection._be_greeted()
             await connection._greet()

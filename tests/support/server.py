@@ -147,6 +147,10 @@ def _busy(account: str) -> Plan[bool]:
         "SELECT count(*) FROM notification_deliveries WHERE state = 'due' AND ? IN ('', account)", (account,)
     )
     unwritten = yield Rows("SELECT count(*) FROM large_sends WHERE ? IN ('', account)", (account,))
+    moves = yield Rows(
+        "SELECT count(*) FROM nouns WHERE account = '' AND region = '' AND kind = 'queue-move-active' AND name LIKE ?",
+        (f"{account}%",),
+    )
     last = yield from events.last_position()
     behind = yield Rows("SELECT count(*) FROM cursors WHERE (tx, seq) < (?, ?)", last)
-    return bool(outgoing[0][0] or unwritten[0][0] or posts[0][0] or behind[0][0])
+    return bool(outgoing[0][0] or unwritten[0][0] or posts[0][0] or moves[0][0] or behind[0][0])

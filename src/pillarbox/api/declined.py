@@ -23,7 +23,6 @@ INBOUND = "Receiving mail is not supported."
 PUSH = "Push notifications to mobile devices are not supported."
 SMS = "Text messages (SMS) are not supported."
 DATA_PROTECTION = "Data protection policies are not supported."
-MOVE_TASKS = "Message move tasks are not supported: receive from the dead-letter queue and send again."
 PERMISSIONS = "Permissions are not supported: topics and queues serve their own account only."
 ROLES = "Temporary credentials are not supported: sign with an access key."
 
@@ -75,9 +74,6 @@ _BY_SERVICE: Mapping[str, Mapping[str, str]] = {
         """,
         DATA_PROTECTION: "GetDataProtectionPolicy PutDataProtectionPolicy",
         PERMISSIONS: "AddPermission RemovePermission",
-    },
-    "sqs": {
-        MOVE_TASKS: "CancelMessageMoveTask ListMessageMoveTasks StartMessageMoveTask",
     },
     "sts": {
         ROLES: """

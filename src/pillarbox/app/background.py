@@ -26,6 +26,7 @@ from pillarbox.kit.clock import Clock
 from pillarbox.kit.net import Outside
 from pillarbox.kit.s3 import Objects
 from pillarbox.pubsub.deliver import Deliverer
+from pillarbox.pubsub.queue_mover import QueueMover
 from pillarbox.pubsub.queue_sweep import QueueSweep
 from pillarbox.pubsub.signing import Signer
 from pillarbox.sending.expand import Expander
@@ -87,6 +88,7 @@ async def background(
             queues_need_policy=not settings.dev,
         ).run(),
         QueueSweep(store, clock).run(),
+        Runner(store, QueueMover(store), clock).run(),
         Expander(store, listening.routes(), clock).run(),
         RetryKeySweep(store, clock).run(),
         Unconfirmed(store, clock).run(),

@@ -53,6 +53,13 @@ class ResourceMissing(NotFound):
     """What a move task is about is not there."""
 
 
+class TaskOver(Refusal):
+    """A move task that has ended cannot be cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__("Only active tasks can be cancelled.")
+
+
 class UnknownAttribute(Invalid):
     """A queue has no such attribute, or nobody may set it."""
 

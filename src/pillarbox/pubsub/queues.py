@@ -27,6 +27,7 @@ from pillarbox.store import queue_messages as stored
 from pillarbox.store.plan import Plan, Touch
 
 _KIND = "queue"
+MOVE_TASK = "queue-move-task"  # below the queue that it takes messages from
 _DELETED = "deleted-queue"  # holds a name back for a minute
 _PAUSE: Millis = 60 * SECOND
 _PAGE = 1_000
@@ -146,6 +147,7 @@ def delete(scope: Scope, name: str, now: Millis) -> Plan[None]:
     """Delete a queue with its messages; its name stays taken for a minute."""
     queue = yield from find(scope, name)
     yield from nouns.delete(scope, _KIND, name)
+    yield from nouns.delete_children(scope, MOVE_TASK, name)
     for old in (yield from nouns.list_by_name(scope, _DELETED, "", _PAGE)):
         if old.updated_at + _PAUSE <= now:
             yield from nouns.delete(scope, _DELETED, old.name)

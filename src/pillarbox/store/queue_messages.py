@@ -78,6 +78,16 @@ def claim(queue: str, most: int, now: Millis, until: Millis, besides: Sequence[i
     return [ClaimedRow(*row) for row in sorted(rows)]
 
 
+def visible(queue: str, most: int, now: Millis) -> Plan[list[ClaimedRow]]:
+    """Return up to `most` visible messages as they are, oldest first, to be taken away in the same transaction."""
+    rows = yield Rows(
+        f"SELECT {CLAIMED} FROM queue_messages WHERE queue = ? AND visible_at <= ?"
+        " ORDER BY visible_at, number LIMIT ? /*pg: FOR UPDATE SKIP LOCKED */",
+        (queue, now, most),
+    )
+    return [ClaimedRow(*row) for row in rows]
+
+
 def next_visible_at(queue: str, now: Millis) -> Plan[Millis | None]:
     """Return when the next message that is hidden now becomes visible."""
     rows = yield Rows("SELECT min(visible_at) FROM queue_messages WHERE queue = ? AND visible_at > ?", (queue, now))

@@ -21,13 +21,15 @@ from pillarbox.kit.clock import MINUTE
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import SERVICE_ACCOUNT, Scope
 from pillarbox.kit.secrets import Keyring
+from pillarbox.resources import identities, identity_mail_from
+from pillarbox.resources.identity_mail_from import Asked
 from pillarbox.sending.accept import keep_promises
 from pillarbox.store import events, messages, outgoing
 from pillarbox.store.engine import Store
 from pillarbox.store.messages import Search
 from pillarbox.store.outgoing import OutgoingRow
 from tests.support.clock import NOON, StandingClock
-from tests.support.promises import draft, promise
+from tests.support.promises import SCOPE, draft, promise
 
 T = TypeVar("T")
 
@@ -123,6 +125,34 @@ async def town(store: Store) -> AsyncIterator[Town]:
     listener.setblocking(False)
     async with door.serving(listener):
         yield Town(store, faulty, clock, paths, listener.getsockname()[1], made.message.message_id)
+
+
+async def has_mail_from(town: Town, domain: str, *, verified: bool) -> None:
+    name = domain.partition(".")[2]
+    await town.store.write(identities.verify_domain, SCOPE, name, NOON, True)
+    asked = Asked(domain, None, "service.example", at_once=verified)
+    await town.store.write(identity_mail_from.set_domain, SCOPE, name, asked, NOON)
+
+
+async def test_people_write_to_the_mail_from_domains_of_senders_too(town: Town) -> None:
+    await has_mail_from(town, "bounce.customer.example", verified=True)
+    await has_mail_from(town, "bounce.other.example", verified=False)
+
+    assert await town.bring(HELLO, "Abuse@Bounce.Customer.example") == (250, b"Ok")
+    (row,) = await town.rows_of_the_service()
+    assert (row.transport, row.recipients) == ("smtp", f'["{OPERATOR}"]')
+    body = await town.store.read(messages.get, row.message_id)
+    assert body and b"abuse@bounce.customer.example" in await town.store.body(body.body)
+    for address in ("abuse@bounce.other.example", "abuse@customer.example", "abuse@bounce.customer.exampl_"):
+        assert (await town.bring(HELLO, address))[0] == 550
+
+
+async def test_who_asks_for_many_domains_is_put_off(town: Town) -> None:
+    for _ in range(32):
+        replies = await town.speak(
+            lambda client: [client.mail("")[0]] + [client.rcpt(f"abuse@{n}.example")[0] for n in range(19)]
+        )
+    assert replies[1] == 550 and replies[-1] == 451
 
 
 async def test_what_is_offered_is_what_a_mail_exchanger_owes_and_no_login(town: Town) -> None:

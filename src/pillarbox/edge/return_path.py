@@ -36,6 +36,7 @@ class ReturnPathDialogue(Dialogue):
         super().__init__(door, implicit_tls=False)
         self._returns = door
         self._refused = 0
+        self._addressees: dict[str, Addressee] = {}  # of this mail
 
     async def _may_send(self) -> bool:
         if self._told.greeted:
@@ -56,6 +57,7 @@ class ReturnPathDialogue(Dialogue):
             await self.push(replies.BAD_SENDER)
         else:
             self._told.return_path = path
+            self._addressees.clear()
             await self.push(replies.OK)
 
     async def _rcpt(self, argument: str) -> None:
@@ -67,7 +69,12 @@ class ReturnPathDialogue(Dialogue):
         path = read_path("TO", argument).text
         if not path:
             raise Malformed
-        addressee = self._returns.returns.addressee(path)
+        try:
+            addressee = await self._returns.returns.addressee(path)
+        except Unavailable as reason:
+            self._log.error("unavailable", why=str(reason))
+            await self.push(replies.NOT_NOW)
+            return
         if addressee is None:
             await self._refuse(path)
         elif len(self._told.recipients) >= _MOST_RECIPIENTS:
@@ -76,6 +83,7 @@ class ReturnPathDialogue(Dialogue):
             await self.push(SLOW_DOWN)
         else:
             self._told.recipients.append(path)
+            self._addressees[path] = addressee
             await self.push(replies.OK)
 
     async def _refuse(self, path: str) -> None:
@@ -85,8 +93,7 @@ class ReturnPathDialogue(Dialogue):
         await self.push(replies.one_line(f"550 5.1.1 <{path}> no such address here"))
 
     async def _send(self, message: bytes) -> str:
-        found = [self._returns.returns.addressee(path) for path in self._told.recipients]
-        to = list(dict.fromkeys(one for one in found if one is not None))
+        to = list(dict.fromkeys(self._addressees[path] for path in self._told.recipients))
         self._is_sending = True
         try:
             # To its end, even when the client hangs up meanwhile.

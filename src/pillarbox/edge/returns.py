@@ -23,8 +23,8 @@ from pillarbox.events.types import MailFacts
 from pillarbox.kit import log, metrics
 from pillarbox.kit.addresses import InvalidAddress, parse_mailbox
 from pillarbox.kit.clock import MINUTE, Clock, Millis
-from pillarbox.kit.errors import Refusal
-from pillarbox.resources import identities
+from pillarbox.kit.errors import Refusal, Unavailable
+from pillarbox.resources import identities, identity_mail_from
 from pillarbox.resources.identity_names import covering_names
 from pillarbox.sending.notice_mail import Part, attached, daemon_address, notice_mail, text_part
 from pillarbox.sending.rows import Route
@@ -37,6 +37,7 @@ TAKEN = "250 Ok"
 SLOW_DOWN = "451 4.7.1 Too much mail for this address; try again later"
 NO_TIME = "554 5.6.0 The report tells no time that can be read"
 _MOST_FOR_PEOPLE = 60  # mails in a minute
+_MOST_LOOKED_UP = 600  # domains in a minute
 _ON_THE_LOOP = 16 * 1024
 # https://www.rfc-editor.org/rfc/rfc2142
 _CONTACTS = frozenset({"postmaster", "abuse"})
@@ -56,9 +57,10 @@ _read_mail = msgspec.json.Decoder(MailFacts).decode
 
 
 class Contact(NamedTuple):
-    """An address of this server that people write to."""
+    """An address that people write to, of this server or of a domain whose bounces come back here."""
 
     local_part: str
+    domain: str
 
 
 Addressee = Returned | Contact
@@ -100,18 +102,29 @@ class Returns:
         self._house = house
         self._clock = clock
         self._for_people = PerMinute(_MOST_FOR_PEOPLE, clock)
+        self._lookups = PerMinute(_MOST_LOOKED_UP, clock)
         self._log = log.named("feedback")
 
-    def addressee(self, path: str) -> Addressee | None:
-        """Return who an address is here, or None for one that is not ours."""
+    async def addressee(self, path: str) -> Addressee | None:
+        """Return who an address is here, or None for one that is not ours; Unavailable when that is not known now."""
         local_part, _, domain = path.rpartition("@") if "@" in path else (path, "", "")
         # The signature is the proof, whatever domain of ours, or of a sender's MAIL FROM, it came by.
         if domain and (returned := self._paths.read(local_part)) is not None:
             return returned
         name = local_part.lower()
         # https://www.rfc-editor.org/rfc/rfc5321#section-4.5.1 `postmaster` alone is taken too.
-        ours = f".{domain}".lower().endswith(f".{self._house.service_domain}".lower()) or path.lower() == "postmaster"
-        return Contact(name) if name in _CONTACTS and ours else None
+        if name not in _CONTACTS or (not domain and name != "postmaster"):
+            return None
+        ours = self._house.service_domain
+        if not domain or f".{domain}".lower().endswith(f".{ours}".lower()):
+            return Contact(name, ours)
+        return Contact(name, domain.lower()) if await self._takes_bounces_of(domain.lower()) else None
+
+    async def _takes_bounces_of(self, domain: str) -> bool:
+        """Say whether a domain is the MAIL FROM domain of a sender here, so that nobody else reads its mail."""
+        if not self._lookups.takes("all"):
+            raise Unavailable("too many domains are asked for")
+        return await self._store.read(identity_mail_from.is_used, domain)
 
     async def take(self, to: Sequence[Addressee], raw: bytes, peer: str) -> str:
         """Do what the mail asks for and return the reply; Unavailable when it could not be put on disk."""
@@ -153,7 +166,7 @@ class Returns:
     async def _give_to_operator(self, to: Addressee, raw: bytes, peer: str) -> str:
         """Send mail for people on to the operator, or keep it where the operator finds it: among the captured mail."""
         assert isinstance(to, Contact)
-        address = f"{to.local_part}@{self._house.service_domain}"
+        address = f"{to.local_part}@{to.domain}"
         sent_on = bool(self._house.operator) and not self._is_from_us(raw)
         recipient = self._house.operator if sent_on else address
         text = f"This mail came to {address} from {peer}. It is attached as it came.\n"

@@ -179,6 +179,11 @@ def asked_for(scope: Scope, names: list[str]) -> Plan[dict[str, Identity]]:
     return {name: by_name[canonical(name)] for name in names if canonical(name) in by_name}
 
 
+def containing(text: str) -> Plan[list[Identity]]:
+    """Return the identities of every account in whose settings a text stands; looks at all of them."""
+    return [_read(document) for document in (yield from nouns.documents_with(KIND, text))]
+
+
 def list_page(scope: Scope, wanted: Filter, token: str | None, size: int | None) -> Plan[Page]:
     def fits(noun: Noun) -> bool:
         return wanted.fits(_read(noun.document))

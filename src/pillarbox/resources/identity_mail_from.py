@@ -1,7 +1,7 @@
 """The MAIL FROM domain of an identity, under which its mail takes bounces.
 
 Plans. Called by api/ in both spellings; `of_sender` and `speaking` are for the
-sending road.
+sending road, `is_used` is for what comes back.
 https://docs.aws.amazon.com/ses/latest/dg/mail-from.html
 """
 
@@ -55,6 +55,13 @@ def of_sender(scope: Scope, sender: str) -> Plan[MailFrom | None]:
         if identity is not None and identity.mail_from is not None:
             return identity.mail_from
     return None
+
+
+def is_used(domain: str) -> Plan[bool]:
+    """Say whether it is the verified MAIL FROM domain of any account's identity. Looks at all of them."""
+    found = yield from identities.containing(domain)
+    uses = (one.mail_from for one in found if one.mail_from is not None and one.mail_from.domain == domain)
+    return any(one.verification.status == verification.SUCCESS for one in uses)
 
 
 def speaking(found: Iterable[Identity]) -> MailFrom | None:

@@ -29,12 +29,19 @@ from pillarbox.dashboard.access import (
     cookie,
     is_of_our_own,
 )
+from pillarbox.dashboard.configuration_sets import ConfigurationSetPages
 from pillarbox.dashboard.customers import CustomerPages
 from pillarbox.dashboard.forms import FORM, Fields, content_type, read_fields
+from pillarbox.dashboard.identities import IdentityPages
+from pillarbox.dashboard.keys import KeyPages
 from pillarbox.dashboard.login import LoginPages, leading_to
+from pillarbox.dashboard.mail_templates import TemplatePages
 from pillarbox.dashboard.overview import OverviewPages
 from pillarbox.dashboard.pages import Pages
+from pillarbox.dashboard.queue import QueuePages
 from pillarbox.dashboard.show import Look, Show, url, wants_json
+from pillarbox.dashboard.suppression import SuppressionPages
+from pillarbox.dashboard.work import Change, Page
 from pillarbox.kit.errors import NotFound, Refusal, Unavailable
 from pillarbox.operate.desk import Desk
 from pillarbox.resources.account import Quota
@@ -59,9 +66,6 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 
-Page = Callable[[Request, Viewer], Awaitable[Response]]
-Change = Callable[[Request, Viewer, Fields], Awaitable[Response]]
-
 
 def build(desk: Desk, *, quota: Quota, failures: Failures, hosts: frozenset[str] = frozenset()) -> Starlette:
     """Return the application; `hosts` are names besides localhost that dev mode answers to."""
@@ -70,7 +74,13 @@ def build(desk: Desk, *, quota: Quota, failures: Failures, hosts: frozenset[str]
     guard = _Guard(OpenOnThisMachine(desk, hosts) if desk.dev else signed_in, show, urlsplit(desk.endpoint).netloc)
     login = LoginPages(desk, show, signed_in)
     changes: dict[str, tuple[Role, Change]] = {"/logout": (Role.CUSTOMER, login.sign_out)}
-    routes: list[BaseRoute] = [Route(path, guard.of(page)) for path, page in _answers(desk, show, quota).items()]
+    answers = _answers(desk, show, quota)
+    for kind in (IdentityPages, SuppressionPages, QueuePages, ConfigurationSetPages, TemplatePages, KeyPages):
+        work = kind(desk, show)
+        for start in ("", "/api"):  # for people, and the same for programs
+            answers |= {start + path: page for path, page in work.pages.items()}
+            changes |= {start + path: change for path, change in work.changes.items()}
+    routes: list[BaseRoute] = [Route(path, guard.of(page)) for path, page in answers.items()]
     routes += [Route(path, guard.of_change(*change), methods=["POST"]) for path, change in changes.items()]
     routes += [Route("/login", guard.of_stranger(login.form)), Mount("/static", _Static(directory=_STATIC))]
     routes += [Route("/login", guard.of_stranger(login.sign_in), methods=["POST"])]

@@ -24,7 +24,7 @@ from pillarbox.store.engine import Store
 _ON_A_PAGE = 50
 # A mail's HTML may look as it likes and do nothing: no script, no form, no request, no way out of its frame.
 # https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Content-Security-Policy/sandbox
-_MAIL_POLICY = (
+MAIL_POLICY = (
     "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none';"
     " frame-ancestors 'self'"
 )
@@ -77,7 +77,7 @@ class Pages:
         """The HTML of the message, as its sender wrote it, in a sandbox."""
         found = await self._history(request, viewer)
         content = await asyncio.to_thread(read_content, await self._store.body(_body_of(found)))
-        headers = {"Content-Security-Policy": _MAIL_POLICY, "X-Frame-Options": "SAMEORIGIN"}
+        headers = {"Content-Security-Policy": MAIL_POLICY, "X-Frame-Options": "SAMEORIGIN"}
         return HTMLResponse(content.html or "", headers=headers)
 
     async def source(self, request: Request, viewer: Viewer) -> Response:

@@ -28,6 +28,12 @@ _PAGES = (
     (("/ui/messages", "Messages"), Role.READ_ONLY),
     (("/ui/customers", "Customers"), Role.READ_ONLY),
     (("/ui/bounces", "Bounces"), Role.READ_ONLY),
+    (("/ui/identities", "Identities"), Role.READ_ONLY),
+    (("/ui/suppression", "Suppression"), Role.READ_ONLY),
+    (("/ui/queue", "Queue"), Role.READ_ONLY),
+    (("/ui/sets", "Sets"), Role.READ_ONLY),
+    (("/ui/templates", "Templates"), Role.READ_ONLY),
+    (("/ui/keys", "Keys"), Role.ADMIN),
 )
 
 

@@ -41,6 +41,15 @@ async def page(desk: Desk, scope: Scope, reason: str, token: str) -> Page:
     return Page(addresses, found.next_token or "")
 
 
+async def find(desk: Desk, scope: Scope, address: str) -> Page:
+    """Return the page with one address, or an empty one when it is not on the list."""
+    try:
+        one = await desk.store.read(suppression.get, scope, address)
+    except suppression.NotSuppressed:
+        return Page([])
+    return Page([Listed(one.address, one.reason, one.updated_at, one.message_id)])
+
+
 async def put(desk: Desk, scope: Scope, records: Sequence[SuppressedRecord]) -> list[BadRecord]:
     """Put addresses on the list; return what was wrong with the others."""
     subject = _subject(records)

@@ -38,6 +38,10 @@ async def newest(desk: Desk, account: str, most: int) -> list[Entry]:
 
 async def write(desk: Desk, action: str, subject: str, scope: Scope, planner: Callable[..., Plan[T]], *args: Any) -> T:
     """Run a change of whoever works at the desk and tell it, in one transaction."""
+    return await desk.store.write(audit.audited, planner, args, entry(desk, action, subject, scope))
+
+
+def entry(desk: Desk, action: str, subject: str, scope: Scope) -> AuditRow:
+    """Return what tells a change, for a plan that writes it itself."""
     source = desk.source or ("admin socket" if desk.endpoint else "command line")
-    entry = AuditRow(desk.clock.now(), *scope, desk.who, source, action, subject)
-    return await desk.store.write(audit.audited, planner, args, entry)
+    return AuditRow(desk.clock.now(), *scope, desk.who, source, action, subject)

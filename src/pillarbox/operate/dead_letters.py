@@ -10,6 +10,7 @@ import msgspec
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import NotFound
 from pillarbox.kit.ids import Scope
+from pillarbox.operate import audit
 from pillarbox.operate.desk import Desk
 from pillarbox.pubsub import dead_letters as letters
 from pillarbox.store import nouns
@@ -42,10 +43,11 @@ async def list_all(desk: Desk, account: str = "", topic: str = "", most: int = 1
 
 async def replay(desk: Desk, notification_id: str = "", account: str = "", topic: str = "") -> int:
     """Deliver one dead letter again, or all that fit; return how many. NotFound when there is none."""
-    replayed = await desk.store.write(_replay, notification_id, account, topic, desk.clock.now())
-    if not replayed:
-        raise NotFound(f"there is no dead letter {notification_id}" if notification_id else "no dead letter fits")
-    return replayed
+    asked = (notification_id, account, topic)
+    subject = " ".join(filter(None, (notification_id, topic)))
+    return await audit.write(
+        desk, "dead-letters.replay", subject, Scope(account, ""), _replay, *asked, desk.clock.now()
+    )
 
 
 def _replay(notification_id: str, account: str, topic: str, now: Millis) -> Plan[int]:
@@ -54,6 +56,8 @@ def _replay(notification_id: str, account: str, topic: str, now: Millis) -> Plan
         fitting = [one for one in (yield from _dead_of(scope, topic)) if notification_id in ("", one.notification_id)]
         for start in range(0, len(fitting), _BATCH):
             count += yield from letters.replay(scope, fitting[start : start + _BATCH], now)
+    if not count:
+        raise NotFound(f"there is no dead letter {notification_id}" if notification_id else "no dead letter fits")
     return count
 
 

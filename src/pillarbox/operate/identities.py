@@ -4,18 +4,27 @@ Touches the store, and for a check the network. Called through
 operate/requests.py.
 """
 
+import asyncio
+from functools import partial
+
 import msgspec
 
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import Scope
 from pillarbox.operate import audit
 from pillarbox.operate.desk import Desk
 from pillarbox.resources import dkim_keys, identities, identity_dkim, identity_dns
 from pillarbox.resources.dkim_keys import RETIRED, RSA, StoredKey
-from pillarbox.resources.identities import EASY, Identity
+from pillarbox.resources.identities import EASY, RSA_2048, Identity
+from pillarbox.resources.identity_dkim import Asked
 from pillarbox.resources.identity_dns import Answer, Site, Wanted
 from pillarbox.resources.identity_lookup import look_up
+from pillarbox.resources.identity_names import is_domain
 from pillarbox.resources.verification import Seen
 from pillarbox.store import nouns
+from pillarbox.store.audit import AuditRow
+from pillarbox.store.audit import add as tell
 from pillarbox.store.plan import Plan
 
 
@@ -72,6 +81,30 @@ async def list_all(desk: Desk, account: str = "", region: str = "") -> list[Send
     return await desk.store.read(_list, account, region)
 
 
+async def create(desk: Desk, name: str, account: str, region: str) -> Sender:
+    """Create an identity: a domain signs with a key of its own, the owner of an address is asked by mail.
+
+    Unavailable where no server runs that could send that mail.
+    """
+    if desk.verification_mail is None:
+        raise Unavailable("no server runs here that could ask the owner of an address")
+    scope, asked = Scope(account, region), None
+    if is_domain(name):
+        material = await asyncio.to_thread(dkim_keys.make_rsa, identity_dkim.BITS[RSA_2048])
+        asked = Asked(dkim_keys.seal(scope, name, material, desk.keyring), desk.dev)
+
+    entry = audit.entry(desk, "identities.create", name, scope)
+    creating = partial(_create, verify_at_once=desk.dev, asked=asked, entry=entry)
+    made = await desk.verification_mail.create(desk.store, creating, scope, name, desk.clock.now())
+    return _sender(scope, made)
+
+
+async def delete(desk: Desk, name: str, account: str, region: str) -> None:
+    """Delete an identity with its keys; NotFound when there is none."""
+    scope = Scope(account, region)
+    await audit.write(desk, "identities.delete", name, scope, identities.delete_existing, scope, name)
+
+
 async def vouch(desk: Desk, name: str, account: str, region: str) -> Sender:
     """Verify an identity on the operator's word; Invalid when nothing can be sent from such a name."""
     scope = Scope(account, region)
@@ -98,6 +131,14 @@ async def check(desk: Desk, name: str, account: str, region: str) -> list[Report
     for scope, _, _ in found:
         await desk.store.write(identities.look_now, scope, name, desk.clock.now())
     return reports
+
+
+def _create(
+    scope: Scope, name: str, now: Millis, *, verify_at_once: bool, asked: Asked | None, entry: AuditRow
+) -> Plan[Identity]:
+    made = yield from identity_dkim.create(scope, name, now, verify_at_once=verify_at_once, asked=asked)
+    yield from tell(entry)
+    return made
 
 
 async def _report(desk: Desk, scope: Scope, identity: Identity, keys: list[StoredKey]) -> Report:

@@ -93,20 +93,20 @@ async def show(desk: Desk, account: str = "") -> Queue:
 async def pause(desk: Desk, what: What, why: str) -> int:
     """Let nothing of it go out from now on, and return how many rows wait; attempts in hand are ended."""
     hold = _hold_of(what, why, desk.clock.now())
-    return await audit.write(desk, "queue.pause", _named(what), Scope(what.account, ""), _pause, hold)
+    return await audit.write(desk, "queue.pause", _named(what), Scope(what.account, ""), _pause, hold, what.account)
 
 
 async def resume(desk: Desk, what: What) -> int:
     """Lift a pause that was made in the same words, and return how many rows go on. NotFound when there is none."""
     hold = _hold_of(what, "", desk.clock.now())
-    return await audit.write(desk, "queue.resume", _named(what), Scope(what.account, ""), _resume, hold)
+    return await audit.write(desk, "queue.resume", _named(what), Scope(what.account, ""), _resume, hold, what.account)
 
 
 async def retry(desk: Desk, what: What) -> int:
     """Make what waits for another try due now, whatever its provider asked for, and return how many rows."""
     if not any(msgspec.structs.astuple(what)):
         raise Invalid("say what to retry: an account, a configuration set, a provider or a message")
-    return await desk.store.write(_retry, what, desk.clock.now())
+    return await audit.write(desk, "queue.retry", _named(what), Scope(what.account, ""), _retry, what, desk.clock.now())
 
 
 async def paces(desk: Desk) -> list[Pace]:
@@ -158,7 +158,19 @@ def _show(account: str, now: Millis) -> Plan[Queue]:
             continue
         reasons = yield from outgoing.reasons(depth.lane, _MOST_REASONS)
         lanes.append(_waiting(depth, lane, every_hold, known.get(lane.hop), reasons, now))
-    return Queue(lanes, [Paused(_what_of(hold), hold.why, hold.held_at) for hold in every_hold])
+    paused = []
+    for hold in every_hold:
+        if (yield from _concerns(hold, account)):
+            paused.append(Paused(_what_of(hold), hold.why, hold.held_at))
+    return Queue(lanes, paused)
+
+
+def _concerns(hold: Hold, account: str) -> Plan[bool]:
+    """Say whether a pause is about mail of an account (empty: of any)."""
+    if hold.kind != MESSAGE or not account:
+        return account in ("", hold.account) or (not hold.account and hold.kind == PROVIDER)
+    message = yield from messages.get(hold.name)
+    return message is not None and message.account == account
 
 
 def _waiting(
@@ -185,9 +197,9 @@ def _waiting(
     )
 
 
-def _pause(hold: Hold) -> Plan[int]:
-    if hold.kind == MESSAGE and (yield from messages.get(hold.name)) is None:
-        raise NotFound(f"there is no message {hold.name}")
+def _pause(hold: Hold, account: str) -> Plan[int]:
+    if hold.kind == MESSAGE:
+        yield from _check_owner(hold.name, account)
     yield from holds.put(hold)
     if hold.kind != MESSAGE:  # rows of a set are set aside by the workers as they come to them
         return (yield from _waiting_under(hold))
@@ -202,7 +214,16 @@ def _waiting_under(hold: Hold) -> Plan[int]:
     return sum(depth.rows for depth in depths if closes(hold, read_lane(depth.lane)))
 
 
-def _resume(hold: Hold) -> Plan[int]:
+def _check_owner(message_id: str, account: str) -> Plan[None]:
+    """Raise NotFound for a message that is not there, or not of the account that somebody works for."""
+    message = yield from messages.get(message_id)
+    if message is None or account not in ("", message.account):
+        raise NotFound(f"there is no message {message_id}")
+
+
+def _resume(hold: Hold, account: str) -> Plan[int]:
+    if hold.kind == MESSAGE and account:
+        yield from _check_owner(hold.name, account)
     if not (yield from holds.lift(*hold[:3])):
         raise NotFound("nothing is paused in these words; `pillarbox queue` shows what is")
     if hold.kind in (ACCOUNT, PROVIDER):

@@ -1,0 +1,127 @@
+"""Makes the pictures of the README: starts a server in dev mode, sends real traffic through it and looks at its pages.
+
+Run as `python docs/images/make_screenshots.py [FOLDER] [--every-page]` from a checkout whose development packages are
+installed. With --every-page it looks at every page, light and dark, wide and narrow, for those who work on them.
+"""
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+from playwright.sync_api import sync_playwright
+
+ACCOUNT = "123456789012"
+HERE = Path(__file__).parent
+PICTURES = {"overview": "/ui/?last=24h", "messages": "/ui/messages", "customers": "/ui/customers?by=tag:customer"}
+PAGES = {
+    **PICTURES,
+    "bounces": "/ui/bounces",
+    "identities": "/ui/identities",
+    "identity": "/ui/identities/shop.example?account=123456789012&region=us-east-1",
+    "suppression": "/ui/suppression",
+    "queue": "/ui/queue",
+    "sets": "/ui/sets",
+    "set": "/ui/sets/invoices?account=123456789012&region=us-east-1",
+    "dead-letters": "/ui/dead-letters",
+    "templates": "/ui/templates",
+    "template": "/ui/templates/welcome?account=123456789012&region=us-east-1&data=%7B%22name%22%3A%22Ada%22%7D",
+    "keys": "/ui/keys",
+    "login": "/ui/login",
+}
+SUBJECTS = ("Your invoice of March", "Welcome to the workshop", "Please confirm your order", "Three new bicycles", "你好")
+
+
+@contextmanager
+def serving(folder: str):
+    """Run a server on a free port and yield its URL."""
+    flags = ["--dev", "--any-sender", "--data", folder, "--port", "0", "--smtp-port", "0", "--smtps-port", "0"]
+    command = [sys.executable, "-m", "pillarbox", "serve", *flags, "--return-path-port", "0", "--log-level", "error"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield next(line.split()[-1] for line in server.stdout if line.strip().startswith("endpoint"))
+        finally:
+            server.terminate()
+
+
+def client(endpoint: str, service: str):
+    keys = {"aws_access_key_id": ACCOUNT, "aws_secret_access_key": "any"}
+    return boto3.client(service, endpoint_url=endpoint, region_name="us-east-1", **keys)
+
+
+def fill(endpoint: str, folder: str) -> None:
+    """Send what a shop sends for its customers, to people and to the simulator."""
+    tag = [sys.executable, "-m", "pillarbox", "stats", "tag", "customer", "--account", ACCOUNT, "--data", folder]
+    subprocess.run(tag, check=True, stdout=subprocess.DEVNULL)
+    ses = client(endpoint, "sesv2")
+    topic = client(endpoint, "sns").create_topic(Name="mail-events")["TopicArn"]
+    ses.create_configuration_set(ConfigurationSetName="invoices")
+    told = {"Enabled": True, "MatchingEventTypes": ["DELIVERY", "BOUNCE", "COMPLAINT"], "SnsDestination": {"TopicArn": topic}}
+    ses.create_configuration_set_event_destination(
+        ConfigurationSetName="invoices", EventDestinationName="the-product", EventDestination=told
+    )
+    for name in ("shop.example", "news@bikes.example"):
+        ses.create_email_identity(EmailIdentity=name)
+    parts = {"Subject": "Hello {{name}}", "Text": "Hello {{name}}.", "Html": "<h1>Hello {{name}}</h1><p>Welcome.</p>"}
+    ses.create_email_template(TemplateName="welcome", TemplateContent=parts)
+    ses.put_suppressed_destination(EmailAddress="gone@mailbox.example", Reason="BOUNCE")
+    rolled = random.Random(7)
+    for number in range(120):
+        fate = rolled.random()
+        provider = rolled.choice(("gmail.com", "outlook.com", "mailbox.example", "company.example"))
+        to = f"person{number}@{provider}"
+        if fate > 0.97:
+            to = rolled.choice(("bounce", "complaint")) + "@simulator.amazonses.com"
+        ses.send_email(
+            FromEmailAddress="Shop <orders@shop.example>",
+            Destination={"ToAddresses": [to]},
+            ConfigurationSetName="invoices",
+            Content={"Simple": {
+                "Subject": {"Data": rolled.choice(SUBJECTS), "Charset": "UTF-8"},
+                "Body": {"Html": {"Data": "<h1>Thank you</h1><p>It is on its way.</p>"}, "Text": {"Data": "Thank you."}},
+            }},
+            EmailTags=[{"Name": "customer", "Value": rolled.choice(("owen", "acme", "globex", "initech"))}],
+        )  # fmt: skip
+    wait_until_counted(endpoint)
+
+
+def wait_until_counted(endpoint: str) -> None:
+    """Return when the statistics know of everything that was sent."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        with urllib.request.urlopen(f"{endpoint}/ui/api/statistics?account={ACCOUNT}") as answer:
+            totals = json.load(answer)["totals"]
+        if totals.get("sent", 0) + totals.get("sent.simulator", 0) >= 120:
+            return
+        time.sleep(0.2)
+    raise SystemExit("the server did not count what was sent")
+
+
+def main(folder: Path, *, every_page: bool) -> None:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    with tempfile.TemporaryDirectory() as data, serving(data) as endpoint, sync_playwright() as playwright:
+        fill(endpoint, data)
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+        for scheme in ("light", "dark") if every_page else ("light",):
+            for width in (1280, 390) if every_page else (1280,):
+                page = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 800})
+                for name, path in (PAGES if every_page else PICTURES).items():
+                    page.goto(f"{endpoint}{path}")
+                    page.wait_for_load_state("networkidle")
+                    where = f"{name}-{scheme}-{width}.png" if every_page else f"{name}.png"
+                    page.screenshot(path=folder / where)
+                page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    rest = [one for one in sys.argv[1:] if one != "--every-page"]
+    main(Path(rest[0]) if rest else HERE, every_page="--every-page" in sys.argv)

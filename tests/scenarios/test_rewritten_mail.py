@@ -127,6 +127,47 @@ def test_mail_of_which_nobody_is_told_leaves_as_it_was(sender: Server, kinds: tu
     assert html_of(mail) == HTML
 
 
+def test_a_mail_that_verifies_an_address_is_not_tracked(sender: Server) -> None:
+    told_of(sender, "open", "click")
+    pages = {"SuccessRedirectionURL": "https://house.example/", "FailureRedirectionURL": "https://house.example/no"}
+    sender.client("ses").create_custom_verification_email_template(
+        TemplateName="welcome",
+        FromEmailAddress="news@example.com",
+        TemplateSubject="Welcome",
+        TemplateContent="<p>Welcome</p>",
+        **pages,
+    )
+    sent = sender.client("ses").send_custom_verification_email(
+        EmailAddress="ann@house.example", TemplateName="welcome", ConfigurationSetName="set"
+    )
+    sender.settle()
+
+    ((_, mail),) = copies(sender, sent["MessageId"])
+    assert "/verification/" in html_of(mail)
+    assert "/CL0/" not in html_of(mail) and "/CI0/" not in html_of(mail)
+
+
+def test_what_is_there_for_tracking_alone_is_taken_out_when_a_message_is_not_to_be_tracked(sender: Server) -> None:
+    told_of(sender, "open", "click")
+    off = {"OpenTrackingEnabled": "DISABLED", "ClickTrackingEnabled": "DISABLED"}
+    sent = sender.client("sesv2").send_email(
+        FromEmailAddress="news@example.com",
+        Destination={"ToAddresses": ["ann@house.example"]},
+        Content={
+            "Simple": {
+                "Subject": {"Data": "s"},
+                "Body": {"Html": {"Data": HTML.replace("Hello", "{{ses:openTracker}}Hello")}},
+            }
+        },
+        ConfigurationSetName="set",
+        ConfigurationOverrides={"Tracking": off},
+    )
+    sender.settle()
+
+    ((_, mail),) = copies(sender, sent["MessageId"])
+    assert html_of(mail) == f"{CLEAN}\r\n"
+
+
 def test_a_raw_message_keeps_what_is_no_link(sender: Server) -> None:
     told_of(sender, "click")
     body = f"<p>first</p>\r\n<!--[if mso]>{HTML}<![endif]-->\r\n{HTML.replace('</p>', '')}"

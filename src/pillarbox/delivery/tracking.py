@@ -70,14 +70,16 @@ def wanted(scope: Scope, set_name: str, opens: bool | None = None, clicks: bool 
     """Return what is wanted for a message, or None when its mail stays as it is.
 
     That is what the destinations of its configuration set ask for, unless its sender has said of this one message
-    whether `opens` and `clicks` are tracked.
+    whether `opens` and `clicks` are tracked. Where they have said that neither is, what stands in the mail for tracking
+    alone is taken out of it.
     https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_ConfigurationOverrides.html
     """
+    is_said = opens is not None or clicks is not None
     destinations = (yield from event_destinations.of_set(scope, set_name)) if set_name else []
     kinds = {kind for one in destinations if one.enabled for kind in one.event_types}
     opens = Kind.OPEN.value in kinds if opens is None else opens
     clicks = Kind.CLICK.value in kinds if clicks is None else clicks
-    if not opens and not clicks:
+    if not (opens or clicks or is_said):
         return None
     found = (yield from configuration_sets.get(scope, set_name)) if set_name else None
     return Wanted(opens, clicks, (found.tracking if found else None) or Options())

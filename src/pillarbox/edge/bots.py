@@ -80,6 +80,8 @@ class Judge:
         self._networks = _by_length(rules)
         self.speed = next(filter(None, (one.speed for one in reversed(rules))), Speed(0, 0))
         self.together = next(filter(None, (one.together for one in reversed(rules))), Together(1_000_000, 0))
+        # The same programs and addresses come again and again, and to search a name for all words costs most of all.
+        self.program_of = lru_cache(maxsize=4096)(self._program_of)
         self.network_of = lru_cache(maxsize=4096)(self._network_of)
 
     def reason(self, hit: Hit, delivered_at: Millis | None, links_together: int) -> str | None:
@@ -91,10 +93,8 @@ class Judge:
             return _MANNERS[hit.manner]
         if not hit.agent:
             return "a program without a name"
-        if (who := self._whole.get(hit.agent)) is not None:
+        if (who := self.program_of(hit.agent)) is not None:
             return who
-        if found := self._part.search(hit.agent):
-            return self._who[found[0].lower()]
         if (who := self.network_of(hit.address)) is not None:
             return who
         if hit.is_click and links_together >= self.together.links:
@@ -103,6 +103,12 @@ class Judge:
         if delivered_at is not None and hit.at - delivered_at < soonest:
             return f"sooner than {soonest} ms after the delivery"
         return None
+
+    def _program_of(self, agent: str) -> str | None:
+        if (who := self._whole.get(agent)) is not None:
+            return who
+        found = self._part.search(agent)
+        return self._who[found[0].lower()] if found else None
 
     def _network_of(self, address: str) -> str | None:
         try:

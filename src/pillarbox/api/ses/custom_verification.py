@@ -11,7 +11,7 @@ from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
 from pillarbox.resources import account, custom_verification
 from pillarbox.resources.custom_verification import Changes, CustomTemplate
-from pillarbox.sending.draft import V2_SIZE_LIMIT, Draft, Simple, Text
+from pillarbox.sending.draft import V2_SIZE_LIMIT, Draft, Simple, Text, Tracked
 
 
 @operation("ses", "CreateCustomVerificationEmailTemplate")
@@ -106,6 +106,8 @@ async def send(call: Call, params: Params) -> str:
         sender=template.sender,
         to=(address,),
         configuration_set=params.get("ConfigurationSetName"),
+        # https://docs.aws.amazon.com/ses/latest/dg/faqs-metrics.html
+        tracked=Tracked(opens=False, clicks=False),
     )
     await call.services.sender.check(draft)  # before there is an identity that waits for a mail which is not sent
     ask = call.services.verification_mail.verify_by_template

@@ -120,6 +120,7 @@ def create(scope: Scope, set_name: str, wanted: Wanted, now: Millis) -> Plan[Eve
     document = msgspec.json.encode(made).decode()
     if not (yield from nouns.create(scope, KIND, _key(set_name, made.name), document, now, set_name)):
         raise EventDestinationExists(set_name, made.name)
+    yield from nouns.hold_limits()
     siblings = yield from nouns.list_children(scope, KIND, set_name, "", MOST_IN_A_SET + 1)
     if len(siblings) > MOST_IN_A_SET:
         raise LimitReached(f"A configuration set can have {MOST_IN_A_SET} event destinations at the most.")

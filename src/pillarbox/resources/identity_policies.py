@@ -102,6 +102,7 @@ def _create(scope: Scope, identity: str, name: str, document: str, now: Millis) 
     _check(scope, owner.name, name, document)
     if not (yield from nouns.create(scope, KIND, _key(identity, name), document, now, parent=owner.name)):
         return False
+    yield from nouns.hold_limits()
     if len((yield from of_identity(scope, identity))) > MOST_POLICIES:
         raise LimitReached(f"You have reached the maximum of {MOST_POLICIES} policies for identity {identity}.")
     return True

@@ -110,6 +110,7 @@ def create(scope: Scope, job: ImportJob, now: Millis, sandbox: bool = False) -> 
         raise Invalid("An account in the sandbox cannot import addresses.")
     if job.contact_list:
         yield from contact_lists.existing(scope, job.contact_list)
+    yield from nouns.hold_limits()
     waiting = yield from nouns.list_by_name(*_OPEN, "", 10 * MOST_AT_ONCE)
     if sum(one.parent == "/".join(scope) for one in waiting) >= MOST_AT_ONCE:
         raise LimitReached(f"An account can have {MOST_AT_ONCE} import jobs at a time.")

@@ -299,16 +299,17 @@ class Sender:
         return await self._standings.most_recipients(scope)
 
     async def check(self, draft: Draft) -> None:
-        """Raise what stands against a draft whoever its recipients are; nothing is promised."""
+        """Raise what stands against a draft (whoever its recipients will be, if it has none yet); nothing is promised."""
         (envelope,) = await _read_each((draft,))
-        against = envelope if isinstance(envelope, Exception) else await self._reason_against_sender(draft, envelope)
+        against = envelope if isinstance(envelope, Exception) else await self._reason_against(draft, envelope)
         if against is not None:
             _told(draft, against)
             raise against
 
-    async def _reason_against_sender(self, draft: Draft, envelope: Envelope) -> Refusal | None:
+    async def _reason_against(self, draft: Draft, envelope: Envelope) -> Refusal | None:
         envelope, standing = await self._standings.of(draft.scope, envelope)
-        reasons = (check(envelope.prepared, standing) for check in CHECKS_OF_THE_SENDER)
+        checks = CHECKS if envelope.prepared.recipients else CHECKS_OF_THE_SENDER
+        reasons = (check(envelope.prepared, standing) for check in checks)
         return next((reason for reason in reasons if reason), None)
 
     async def _promises(self, drafts: Sequence[Draft], now: Millis) -> list[Promise | str | Exception]:

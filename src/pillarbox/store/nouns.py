@@ -105,8 +105,18 @@ def list_children(scope: Scope, kind: str, parent: str, after: str, limit: int) 
 
 
 def count(scope: Scope, kind: str) -> Plan[int]:
+    """Return how many there are, for a limit: nobody else adds to any until this transaction ends."""
+    yield from hold_limits()
     rows = yield Rows(f"SELECT count(*) FROM nouns WHERE {_HERE}", (*scope, kind))
     return int(rows[0][0])
+
+
+def hold_limits() -> Plan[None]:
+    """Let whoever else asks for this wait until this transaction ends; SQLite has one writer at a time in any case.
+
+    It is one lock for all, since what is limited is seldom made.
+    """
+    yield Rows("SELECT 1 /*pg: FROM (SELECT pg_advisory_xact_lock(8026)) AS held */")
 
 
 def regions_of(account: str) -> Plan[list[str]]:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pillarbox.resources import configuration_sets
 from tests.support.refused import refused
 from tests.support.server import Server
 
@@ -152,3 +153,11 @@ def test_sets_belong_to_one_account_in_one_region(server: Server, ses) -> None: 
         with refused("ConfigurationSetDoesNotExist"):
             other.delete_configuration_set(ConfigurationSetName="news")
     assert ses.list_configuration_sets()["ConfigurationSets"] == [{"Name": "news"}]
+
+
+def test_create_configuration_set_stops_at_the_limit(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configuration_sets, "MOST_SETS", 1)
+    ses = server.client("ses")
+    ses.create_configuration_set(ConfigurationSet={"Name": "first"})
+    with refused("LimitExceeded", "You have reached the maximum of 1 configuration sets in this region."):
+        ses.create_configuration_set(ConfigurationSet={"Name": "second"})

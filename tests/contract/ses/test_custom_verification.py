@@ -7,6 +7,7 @@ import pytest
 from tests.support.mailbox import link_in, mail_to
 from tests.support.refused import refused
 from tests.support.server import Server
+from tests.support.set_up import pool_that_is_gone
 
 WELCOME = {
     "TemplateName": "welcome",
@@ -149,3 +150,13 @@ def test_custom_verification_templates_belong_to_one_account_in_one_region(serve
         assert other.list_custom_verification_email_templates()["CustomVerificationEmailTemplates"] == []
         with refused("CustomVerificationEmailTemplateDoesNotExist"):
             got(other)
+
+
+def test_send_custom_verification_email_by_a_pool_that_is_gone_adds_no_identity(server: Server, ses: Any) -> None:
+    pool_that_is_gone(server, "dedicated")
+    address = f"never@{server.account}.example"
+    with refused("MessageRejected", "Sending pool <gone> does not exist."):
+        ses.send_custom_verification_email(
+            EmailAddress=address, TemplateName="welcome", ConfigurationSetName="dedicated"
+        )
+    assert ses.list_identities(IdentityType="EmailAddress")["Identities"] == []

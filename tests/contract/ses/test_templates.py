@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pillarbox.resources import templates
 from tests.support.refused import refused
 from tests.support.server import Server
 
@@ -143,3 +144,11 @@ def test_v1_and_v2_see_one_template_of_one_account_in_one_region(server: Server,
             other.get_template(TemplateName="hello")
         other.delete_template(TemplateName="hello")
     assert [one["Name"] for one in ses.list_templates()["TemplatesMetadata"]] == ["hello"]
+
+
+def test_create_template_stops_at_the_limit(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(templates, "MOST_TEMPLATES", 1)
+    ses = server.client("ses")
+    ses.create_template(Template={"TemplateName": "first", "SubjectPart": "x", "TextPart": "y"})
+    with refused("LimitExceeded", "You have reached the maximum of 1 templates in this region."):
+        ses.create_template(Template={"TemplateName": "second", "SubjectPart": "x", "TextPart": "y"})

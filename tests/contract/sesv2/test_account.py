@@ -46,3 +46,11 @@ def test_put_account_details_where_there_is_no_sandbox_waits_for_nobody(server: 
     assert found["ProductionAccessEnabled"] is True
     ses.put_account_details(**details, UseCaseDescription="News", ProductionAccessEnabled=True)
     assert ses.get_account()["Details"]["UseCaseDescription"] == "News"
+
+
+def test_put_account_details_takes_four_more_addresses(server: Server) -> None:
+    details = {"MailType": "MARKETING", "WebsiteURL": "https://example.com/"}
+    with refused("BadRequestException"):
+        server.client("sesv2").put_account_details(
+            **details, AdditionalContactEmailAddresses=[f"a{number}@example.com" for number in range(5)]
+        )

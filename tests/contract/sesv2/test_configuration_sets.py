@@ -2,6 +2,7 @@
 
 import pytest
 
+from pillarbox.resources import configuration_sets
 from tests.support.refused import refused
 from tests.support.server import Server
 
@@ -159,3 +160,11 @@ def test_put_configuration_set_tracking_options_wants_a_domain_of_the_account(se
     assert "TrackingOptions" not in ses.get_configuration_set(ConfigurationSetName="news")
     with refused("NotFoundException", status=404):
         put(ConfigurationSetName="other")
+
+
+def test_create_configuration_set_stops_at_the_limit(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configuration_sets, "MOST_SETS", 1)
+    ses = server.client("sesv2")
+    ses.create_configuration_set(ConfigurationSetName="first")
+    with refused("LimitExceededException", "You have reached the maximum of 1 configuration sets in this region."):
+        ses.create_configuration_set(ConfigurationSetName="second")

@@ -7,6 +7,7 @@ import pytest
 from tests.support.mailbox import mail_to
 from tests.support.refused import refused
 from tests.support.server import Server
+from tests.support.set_up import mail_from_that_is_not_verified, pool_that_is_gone
 
 WELCOME = {
     "TemplateName": "welcome",
@@ -92,3 +93,21 @@ def test_send_custom_verification_email_goes_by_the_configuration_set(server: Se
     ses.put_account_sending_attributes(SendingEnabled=False)
     with refused("SendingPausedException"):
         ses.send_custom_verification_email(EmailAddress=address, TemplateName="welcome")
+
+
+def test_create_custom_verification_email_template_stops_at_50(ses: Any) -> None:
+    for number in range(49):
+        ses.create_custom_verification_email_template(**WELCOME | {"TemplateName": f"t{number}"})
+    with refused("LimitExceededException"):
+        ses.create_custom_verification_email_template(**WELCOME | {"TemplateName": "one-more"})
+
+
+def test_send_custom_verification_email_that_nothing_is_sent_for_adds_no_identity(server: Server, ses: Any) -> None:
+    asked = {"EmailAddress": f"never@{server.account}.example", "TemplateName": "welcome"}
+    pool_that_is_gone(server, "dedicated")
+    with refused("MessageRejected", "Sending pool <gone> does not exist."):
+        ses.send_custom_verification_email(**asked, ConfigurationSetName="dedicated")
+    mail_from_that_is_not_verified(server, "example.com")
+    with refused("MailFromDomainNotVerifiedException"):
+        ses.send_custom_verification_email(**asked)
+    assert [one["IdentityName"] for one in ses.list_email_identities()["EmailIdentities"]] == ["example.com"]

@@ -58,3 +58,11 @@ def test_a_configuration_set_may_choose_a_pool_that_there_is(ses) -> None:  # ty
     ses.create_configuration_set(ConfigurationSetName="paid", DeliveryOptions={"SendingPoolName": "receipts"})
     found = ses.get_configuration_set(ConfigurationSetName="paid")["DeliveryOptions"]
     assert found == {"TlsPolicy": "OPTIONAL", "SendingPoolName": "receipts"}
+
+
+def test_pages_are_as_long_as_pages_may_be_and_follow_each_other(ses) -> None:  # type: ignore[no-untyped-def]
+    for listing in (ses.list_dedicated_ip_pools, ses.get_dedicated_ips):
+        with refused("BadRequestException"):
+            listing(NextToken="no token")
+        with refused("BadRequestException"):
+            listing(PageSize=1_001)

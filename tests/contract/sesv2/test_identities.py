@@ -6,6 +6,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from pillarbox.resources import identities
 from tests.support.refused import refused
 from tests.support.server import Server
 
@@ -325,3 +326,11 @@ def test_identities_belong_to_one_account_in_one_region(server: Server) -> None:
         assert other.list_email_identities()["EmailIdentities"] == []
         with refused("NotFoundException", status=404):
             other.get_email_identity(EmailIdentity="example.com")
+
+
+def test_create_email_identity_stops_at_the_limit(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identities, "MOST_IDENTITIES", 1)
+    ses = server.client("sesv2")
+    ses.create_email_identity(EmailIdentity="example.com")
+    with refused("LimitExceededException", "You have reached the maximum of 1 identities in this region."):
+        ses.create_email_identity(EmailIdentity="example.org")

@@ -8,6 +8,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from pillarbox.resources import import_jobs
 from pillarbox.settings import S3Setting
 from tests.support.refused import refused
 from tests.support.server import RunningServer, Server
@@ -138,3 +139,10 @@ def test_create_import_job_has_one_destination(place: Place) -> None:
     for destination in ({}, {**suppressing(), **contact}):
         with refused("BadRequestException"):
             place.ses.create_import_job(ImportDestination=destination, ImportDataSource=source)
+
+
+def test_create_import_job_stops_at_the_limit(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(import_jobs, "MOST_AT_ONCE", 0)
+    source = {"S3Url": "s3://lists/x.csv", "DataFormat": "CSV"}
+    with refused("LimitExceededException", "An account can have 0 import jobs at a time."):
+        place.ses.create_import_job(ImportDestination=suppressing(), ImportDataSource=source)

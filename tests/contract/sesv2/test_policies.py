@@ -76,3 +76,13 @@ def test_a_bad_document_is_a_bad_request(server: Server) -> None:
 def test_a_policy_needs_its_identity(server: Server, operation: str, members: dict[str, Any]) -> None:
     with refused("NotFoundException", "Identity example.com does not exist.", 404):
         getattr(server.client("sesv2"), operation)(EmailIdentity="example.com", **members)
+
+
+def test_create_email_identity_policy_stops_at_20(server: Server) -> None:
+    ses = server.client("sesv2")
+    ses.create_email_identity(EmailIdentity="example.com")
+    asked = {"EmailIdentity": "example.com", "Policy": policy(server.account)}
+    for number in range(20):
+        ses.create_email_identity_policy(**asked, PolicyName=f"p{number}")
+    with refused("LimitExceededException"):
+        ses.create_email_identity_policy(**asked, PolicyName="one-more")

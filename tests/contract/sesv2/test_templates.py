@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pillarbox.resources import templates
 from tests.support.refused import refused
 from tests.support.server import Server
 
@@ -125,3 +126,11 @@ def test_v1_and_v2_see_one_template_of_one_account_in_one_region(server: Server,
         assert other.list_email_templates()["TemplatesMetadata"] == []
         with refused("NotFoundException", status=404):
             other.delete_email_template(TemplateName="old")
+
+
+def test_create_email_template_stops_at_the_limit(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(templates, "MOST_TEMPLATES", 1)
+    ses, content = server.client("sesv2"), {"Subject": "x", "Text": "y"}
+    ses.create_email_template(TemplateName="first", TemplateContent=content)
+    with refused("LimitExceededException", "You have reached the maximum of 1 templates in this region."):
+        ses.create_email_template(TemplateName="second", TemplateContent=content)

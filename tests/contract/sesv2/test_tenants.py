@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pillarbox.resources import tenants
 from tests.support.refused import refused
 from tests.support.server import Server
 
@@ -249,3 +250,11 @@ def test_tenants_belong_to_one_account_in_one_region(server: Server, ses: Any) -
     for other in (server.client("sesv2", region="eu-west-1"), server.client("sesv2", account="999999999991")):
         assert other.list_tenants()["Tenants"] == []
     assert len(ses.list_tenants()["Tenants"]) == 1
+
+
+def test_create_tenant_stops_at_the_limit(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tenants, "MOST_TENANTS", 1)
+    client = server.client("sesv2")
+    client.create_tenant(TenantName="first")
+    with refused("LimitExceededException", "You have reached the maximum of 1 tenants in this region."):
+        client.create_tenant(TenantName="second")

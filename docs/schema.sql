@@ -197,13 +197,16 @@ CREATE TABLE notification_deliveries (
     attempts BIGINT NOT NULL,
     lease TEXT NOT NULL,
     why TEXT NOT NULL,
-    ended_at BIGINT,
+    ended_at BIGINT, place BIGINT,
     PRIMARY KEY (notification_id, subscription)
 ) WITHOUT ROWID;
 
 CREATE INDEX notification_deliveries_by_state ON notification_deliveries (account, region, state, published_at);
 
 CREATE INDEX notification_deliveries_due ON notification_deliveries (endpoint, due_at) WHERE state = 'due';
+
+CREATE INDEX notification_deliveries_in_order ON notification_deliveries (endpoint, place)
+    WHERE state = 'due' AND place IS NOT NULL;
 
 CREATE TABLE notifications (
     notification_id TEXT PRIMARY KEY,
@@ -424,6 +427,28 @@ CREATE TABLE suppression_lists (
 ) WITHOUT ROWID;
 
 CREATE INDEX suppression_lists_by_time ON suppression_lists (account, region, list_id, updated_at, address);
+
+CREATE TABLE topic_numbers (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    last BIGINT NOT NULL,
+    PRIMARY KEY (account, region, topic)
+) WITHOUT ROWID;
+
+CREATE TABLE topic_published (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    message_group TEXT NOT NULL,
+    deduplication_id TEXT NOT NULL,
+    notification_id TEXT NOT NULL,
+    place BIGINT NOT NULL,
+    ends_at BIGINT NOT NULL,
+    PRIMARY KEY (account, region, topic, message_group, deduplication_id)
+) WITHOUT ROWID;
+
+CREATE INDEX topic_published_by_end ON topic_published (ends_at);
 
 CREATE TABLE upstream_ids (
     upstream TEXT NOT NULL,

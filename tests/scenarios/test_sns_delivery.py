@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from pillarbox.kit.clock import HOUR, MINUTE, SECOND, Millis
+from pillarbox.kit.errors import Invalid
 from pillarbox.kit.ids import Scope, new_uuid
 from pillarbox.kit.net import Outside
 from pillarbox.kit.secrets import Keyring
@@ -49,6 +50,19 @@ class Watch:
         return self.at
 
 
+class Letters:
+    """Keeps what should be mailed; refuses while it is told why."""
+
+    def __init__(self) -> None:
+        self.sent: dict[str, dict[str, str]] = {}
+        self.refusal = ""
+
+    async def send(self, *, key: str, **letter: str) -> None:
+        if self.refusal:
+            raise Invalid(self.refusal)
+        self.sent.setdefault(key, letter)
+
+
 def queue_arn(name: str) -> str:
     return f"arn:aws:sqs:us-east-1:123456789012:{name}"
 
@@ -65,6 +79,7 @@ class Box:
     store: SqliteStore
     signer: Signer
     deliverer: Deliverer
+    letters: Letters
     clock: Watch
 
     async def subscribe(self, endpoint: str, *, confirmed: bool = True, **attributes: str) -> Subscribed:
@@ -74,7 +89,7 @@ class Box:
             subscriptions.subscribe, HERE, subscriptions.named(HERE, wanted, KEYRING), self.clock.at
         )
         if confirmed and made.is_pending:
-            name = subscriptions.name_of(made.arn, HERE)
+            name = subscriptions.place_of(made.arn, HERE.region)[1]
             one = await self.store.read(subscriptions.find, HERE, name, self.clock.at)
             given = Confirmation(one.token, is_signed=True, needs_signature_to_remove=False)
             await self.store.write(subscriptions.confirm, HERE, "events", given, self.clock.at)
@@ -125,7 +140,9 @@ async def box(tmp_path: Path) -> AsyncIterator[Box]:
     await store.write(topics.create, HERE, "events", {}, {}, NOON)
     signer = await Signer.load(store, KEYRING, "https://certs.example", NOON)
     outside = Outside(allow_loopback=True)
-    yield Box(store, signer, Deliverer(store, signer, outside, KEYRING, "https://box.example", clock), clock)
+    letters = Letters()
+    deliverer = Deliverer(store, signer, outside, KEYRING, "https://box.example", clock, letters)
+    yield Box(store, signer, deliverer, letters, clock)
     await outside.close()
     signer.close()
     await store.close()
@@ -189,8 +206,8 @@ async def test_a_confirmation_is_posted_and_its_link_confirms(box: Box, receiver
 async def test_a_removal_is_posted_and_its_link_restores(box: Box, receiver: Receiver) -> None:
     made = await box.subscribe(f"{receiver.url}/hook")
     await box.publish("on its way when the subscription goes")
-    name = subscriptions.name_of(made.arn, HERE)
-    await box.store.write(subscriptions.unsubscribe, HERE, name, False, NOON)
+    name = subscriptions.place_of(made.arn, HERE.region)[1]
+    await box.store.write(subscriptions.unsubscribe, HERE, name, HERE.account, False, NOON)
     await box.deliverer.deliver_due()
     (post,) = receiver.posts
     assert post.kind == "UnsubscribeConfirmation"
@@ -306,7 +323,7 @@ async def test_a_private_address_is_never_asked(box: Box, url: str) -> None:
 
 async def test_loopback_is_refused_unless_it_is_allowed(box: Box, receiver: Receiver) -> None:
     outside = Outside()
-    strict = Deliverer(box.store, box.signer, outside, KEYRING, "https://box.example", box.clock)
+    strict = Deliverer(box.store, box.signer, outside, KEYRING, "https://box.example", box.clock, box.letters)
     port = receiver.url.rpartition(":")[2]
     for host in ("127.0.0.1", "localhost", "[::ffff:127.0.0.1]"):
         await box.subscribe(f"http://{host}:{port}/hook")
@@ -485,7 +502,7 @@ async def test_a_crash_between_claim_and_end_repeats_and_loses_nothing(box: Box,
     await receiver.wait_for_posts("/hook", 1)
     delivering.cancel()  # its posts are not ended: the far side still thinks
     outside = Outside(allow_loopback=True)
-    other = Deliverer(box.store, box.signer, outside, KEYRING, "https://box.example", box.clock)
+    other = Deliverer(box.store, box.signer, outside, KEYRING, "https://box.example", box.clock, box.letters)
     await other.deliver_due()
     assert len(receiver.posts) == 1  # the lease holds
     box.clock.at += MINUTE

@@ -23,7 +23,6 @@ INBOUND = "Receiving mail is not supported."
 PUSH = "Push notifications to mobile devices are not supported."
 SMS = "Text messages (SMS) are not supported."
 DATA_PROTECTION = "Data protection policies are not supported."
-PERMISSIONS = "Permissions are not supported: topics and queues serve their own account only."
 ROLES = "Temporary credentials are not supported: sign with an access key."
 
 _BY_SERVICE: Mapping[str, Mapping[str, str]] = {
@@ -73,7 +72,6 @@ _BY_SERVICE: Mapping[str, Mapping[str, str]] = {
             OptInPhoneNumber SetSMSAttributes VerifySMSSandboxPhoneNumber
         """,
         DATA_PROTECTION: "GetDataProtectionPolicy PutDataProtectionPolicy",
-        PERMISSIONS: "AddPermission RemovePermission",
     },
     "sts": {
         ROLES: """

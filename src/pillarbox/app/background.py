@@ -30,6 +30,7 @@ from pillarbox.pubsub.queue_mover import QueueMover
 from pillarbox.pubsub.queue_sweep import QueueSweep
 from pillarbox.pubsub.signing import Signer
 from pillarbox.sending.expand import Expander
+from pillarbox.sending.topic_mail import TopicMail
 from pillarbox.settings import Settings
 from pillarbox.stats.follow import count
 from pillarbox.upkeep.identity_checks import IdentityChecks
@@ -62,6 +63,7 @@ async def background(
         allow_private=settings.sns_private_addresses,
     )
     running.push_async_callback(outside.close)
+    mailer = TopicMail(store, listening.routes(), settings.service_domain, clock)
     forwarding = Forwarding(settings.service_domain, listening.routes(), clock)
     checks = IdentityChecks(store, listening.names, listening.keyring, settings.service_domain)
     asking = await asked(upstreams)
@@ -85,6 +87,7 @@ async def background(
             listening.keyring,
             listening.public_url,
             clock,
+            mailer,
             queues_need_policy=not settings.dev,
         ).run(),
         QueueSweep(store, clock).run(),

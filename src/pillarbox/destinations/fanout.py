@@ -17,6 +17,7 @@ from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import Clock, Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.pubsub.publish import Notice, publish_many
+from pillarbox.pubsub.topic_access import by_ses
 from pillarbox.resources import identities
 from pillarbox.resources.identity_names import read_arn
 from pillarbox.store.plan import Plan
@@ -126,7 +127,8 @@ def _telling(event: Event, form: str, source: str, identity: str, topic_arn: str
     scope, topic = (parts.scope, parts.resource) if parts else (event.scope, topic_arn)
     # Made from what makes it the same notice, so that it is told once however often the event is seen.
     notification_id = str(uuid.uuid5(_NAMESPACE, f"{event.event_id}\n{form}\n{source}"))
-    return _Telling(form, source, event.kind, identity, Notice(scope, topic, notification_id, SUBJECT, text))
+    notice = Notice(scope, topic, notification_id, SUBJECT, text, asking=by_ses(event.scope.account))
+    return _Telling(form, source, event.kind, identity, notice)
 
 
 def _fall_back_to_mail(failed: Sequence[_Telling], now: Millis) -> Plan[None]:

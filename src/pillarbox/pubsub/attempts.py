@@ -14,12 +14,12 @@ from pillarbox.pubsub import posts, queue_access, queue_sending, retry, subscrip
 from pillarbox.pubsub.notice_content import attributes_for_queue
 from pillarbox.pubsub.posts import Signed, Told
 from pillarbox.pubsub.publish import read_extras
-from pillarbox.pubsub.queue_access import Asking
 from pillarbox.pubsub.queue_names import place_of_arn
 from pillarbox.pubsub.queue_sending import QueuedMessage
 from pillarbox.pubsub.retry import Policy
-from pillarbox.pubsub.subscription_attributes import dead_letter_queue
+from pillarbox.pubsub.subscription_attributes import dead_letter_arn
 from pillarbox.pubsub.subscriptions import CONFIRMED, PENDING, REMOVED, Subscription
+from pillarbox.pubsub.topic_order import Order
 from pillarbox.pubsub.topics import Topic
 from pillarbox.store import notifications as stored
 from pillarbox.store import nouns
@@ -44,6 +44,7 @@ class Job:
     told: Told
     subscription: Subscription
     topic: Topic
+    order: Order | None = None
 
     @property
     def is_raw(self) -> bool:
@@ -53,28 +54,43 @@ class Job:
     def policy(self) -> Policy:
         return retry.policy_of(self.subscription.attributes.get("DeliveryPolicy"), self.topic.delivery_policy)
 
+    @property
+    def needs_signature(self) -> bool:
+        """Say that there is a signature in what is told: not in raw messages, FIFO topics and plain mails."""
+        return not self.is_raw and self.order is None and self.row.protocol != "email"
+
     def body(self, signed: Signed | None, public_url: str) -> str:
-        return posts.document(self.told, signed, public_url) if signed else self.told.message
+        return self.told.message if self.is_raw else posts.document(self.told, signed, public_url)
 
     def to_queue(self, arn: str, body: str, *, needs_policy: bool) -> QueuedMessage:
         """Return the message for a queue; only a raw one carries its attributes beside the body."""
         place = place_of_arn(arn)
         assert place is not None, f"{arn} was accepted as a queue"
-        attributes = attributes_for_queue(self.told.attributes) if self.is_raw else {}
-        return QueuedMessage(*place, body, attributes, _SENDER, asking=self._asking(needs_policy))
+        group_id, deduplication_id = self._order_in(place[1])
+        return QueuedMessage(
+            *place,
+            body,
+            attributes_for_queue(self.told.attributes) if self.is_raw else {},
+            _SENDER,
+            group_id=group_id,
+            deduplication_id=deduplication_id,
+            asking=queue_access.of_topic(self.told.topic_arn, self.row.account, needs_policy=needs_policy),
+        )
+
+    def _order_in(self, queue: str) -> tuple[str | None, str | None]:
+        """Return the group and the id that a message has in a queue; a confirmation is a group of its own."""
+        if not queue.endswith(".fifo"):
+            return None, None
+        if self.order is None:
+            return self.row.subscription.rpartition(":")[2], self.told.notification_id
+        return self.order.group_id, self.order.deduplication_id
 
     def to_dead_letter_queue(self, body: str, *, needs_policy: bool) -> QueuedMessage | None:
         """Return the message for the subscription's dead-letter queue, if it has one."""
         policy = self.subscription.attributes.get("RedrivePolicy")
         if not policy or self.told.kind != posts.NOTIFICATION:
             return None
-        scope = self.row.scope
-        attributes = attributes_for_queue(self.told.attributes) if self.is_raw else {}
-        name, asking = dead_letter_queue(policy, scope), self._asking(needs_policy)
-        return QueuedMessage(scope, name, body, attributes, _SENDER, asking=asking)
-
-    def _asking(self, needs_policy: bool) -> Asking:
-        return queue_access.of_topic(self.told.topic_arn, self.row.scope.account, needs_policy=needs_policy)
+        return self.to_queue(dead_letter_arn(policy), body, needs_policy=needs_policy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,24 +114,39 @@ class Finish:
 def claim(endpoint: str, lease: str, now: Millis, until: Millis, most: int) -> Plan[tuple[list[Job], list[Finish]]]:
     """Lease due rows of one endpoint; those that nobody wants any more end here."""
     rows = yield from stored.claim(endpoint, lease, now, until, most)
+    jobs, gone = yield from _sorted_out(rows, now)
+    yield from stored.end([_ending(finish) for finish in gone])
+    return jobs, gone
+
+
+def next_in_order(endpoint: str, now: Millis, most: int) -> Plan[tuple[list[Job], list[Finish]]]:
+    """Return the first rows of a FIFO queue.
+
+    They are not leased, so that nobody can pass by those that a dead process had: whoever ends them first, in
+    their order and in one transaction, has delivered them.
+    """
+    rows = yield from stored.next_in_order(endpoint, most)
+    return (yield from _sorted_out(rows, now))
+
+
+def _sorted_out(rows: Sequence[DeliveryRow], now: Millis) -> Plan[tuple[list[Job], list[Finish]]]:
+    """Read what the attempts of rows need; those that nobody wants any more are to end."""
     told = yield from stored.told(sorted({row.notification_id for row in rows}))
     jobs: list[Job] = []
     gone: list[Finish] = []
     for scope in sorted({row.scope for row in rows}):
         here = [row for row in rows if row.scope == scope]
         known = yield from subscriptions.by_name(scope, sorted({row.subscription for row in here}))
-        topic_names = sorted({row.topic for row in here})
-        found = yield from nouns.get_many(scope, topics.KIND, topic_names)
+        found = yield from nouns.get_many(scope, topics.KIND, sorted({row.topic for row in here}))
         known_topics = {noun.name: topics.read(noun.document) for noun in found}
         for row in here:
             notification, one = told.get(row.notification_id), known.get(row.subscription)
             topic = known_topics.get(row.topic)
             if notification and one and topic and one.state == _STATE_FOR[notification.kind]:
-                jobs.append(Job(row, _told(row, notification), one, topic))
+                jobs.append(_job(row, notification, one, topic))
             else:
                 why = _why_nobody_wants(row.topic, notification, one, topic)
                 gone.append(Finish(row, "removed", why, now, row.attempts))
-    yield from stored.end([_ending(finish) for finish in gone])
     return jobs, gone
 
 
@@ -165,9 +196,9 @@ def _why_nobody_wants(
     return f"the subscription is {one.state}"
 
 
-def _told(row: DeliveryRow, notification: NotificationRow) -> Told:
+def _job(row: DeliveryRow, notification: NotificationRow, one: Subscription, topic: Topic) -> Job:
     extras = read_extras(notification.attributes)
-    return Told(
+    told = Told(
         kind=notification.kind,
         notification_id=notification.notification_id,
         topic_arn=topics.arn_of(row.scope, notification.topic),
@@ -177,4 +208,6 @@ def _told(row: DeliveryRow, notification: NotificationRow) -> Told:
         attributes=extras.attributes,
         published_at=notification.published_at,
         token=notification.token,
+        sequence_number=extras.order.sequence_number if extras.order else None,
     )
+    return Job(row, told, one, topic, extras.order)

@@ -16,11 +16,14 @@ from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import new_token
 from pillarbox.kit.net import Outside
 from pillarbox.kit.secrets import Keyring
-from pillarbox.pubsub.attempts import Finish, Job, claim, finish_together
+from pillarbox.pubsub import topic_attributes
+from pillarbox.pubsub.attempts import Finish, Job, claim, finish_together, next_in_order
+from pillarbox.pubsub.email_post import EmailPoster, Mailer
+from pillarbox.pubsub.endpoints import EMAIL, FIFO, SQS
 from pillarbox.pubsub.http_post import HttpPoster, Outcome
 from pillarbox.pubsub.posts import Signed, string_to_sign
 from pillarbox.pubsub.queue_sending import QueuedMessage
-from pillarbox.pubsub.retry import MOST_RETRY_SECONDS, Verdict, next_attempt_at
+from pillarbox.pubsub.retry import MOST_RETRY_SECONDS, Policy, Verdict, next_attempt_at
 from pillarbox.pubsub.signing import Signer
 from pillarbox.store import notifications as stored
 from pillarbox.store.engine import Store
@@ -51,6 +54,8 @@ class _Lane:
         self.endpoint = endpoint
         self.protocol = protocol
         self.width = _FIRST_WIDTH
+        self.rate: int | None = None
+        self._next_turn = 0.0
         self.failing_since: Millis | None = None
         self.last_failure = ""
 
@@ -62,6 +67,21 @@ class _Lane:
         else:
             self.width = min(self.width + 1, _WIDEST)
             self.failing_since = None
+
+    async def turn(self, policy: Policy) -> None:
+        """Wait until the endpoint may be asked again: one after the other, as many a second as its policy allows."""
+        self.rate = policy.most_per_second
+        if self.rate is None:
+            return
+        now = asyncio.get_running_loop().time()
+        mine = max(now, self._next_turn)
+        self._next_turn = mine + 1 / self.rate
+        await asyncio.sleep(mine - now)
+
+    @property
+    def places(self) -> int:
+        """How many posts may be under way: of a throttled endpoint no more than have their turn within a second."""
+        return self.width if self.rate is None else min(self.width, self.rate)
 
     def has_failed_for_an_hour(self, now: Millis) -> bool:
         return self.failing_since is not None and now - self.failing_since >= MOST_RETRY_SECONDS * SECOND
@@ -82,13 +102,15 @@ class Deliverer:
         keyring: Keyring,
         public_url: str,
         clock: Clock,
+        mailer: Mailer,
         *,
         queues_need_policy: bool = True,
     ) -> None:
         self._store = store
         self._queues_need_policy = queues_need_policy
         self._signer = signer
-        self._poster = HttpPoster(outside, keyring)
+        self._http = HttpPoster(outside, keyring)
+        self._email = EmailPoster(mailer, public_url)
         self._public_url = public_url
         self._clock = clock
         self._lanes: dict[str, _Lane] = {}
@@ -157,7 +179,7 @@ class Deliverer:
     async def _work(self, lane: _Lane) -> None:
         """Deliver to one endpoint until nothing is due there."""
         try:
-            await (self._fill_queue(lane) if lane.protocol == "sqs" else self._post_all(lane))
+            await (self._fill_queue(lane) if lane.protocol == SQS else self._post_all(lane))
             self._woken.set()  # something may have come while this lane was closing
         except Unavailable as error:  # what is claimed comes due again when its lease ends
             self._log.error("cannot deliver", endpoint=lane.endpoint, why=str(error))
@@ -182,8 +204,9 @@ class Deliverer:
                 )
                 for job, body in zip(jobs, bodies, strict=True)
             ]
-            for finish, ended in zip(finishes, await self._store.write(finish_together, finishes), strict=True):
-                self._tell(finish.row, ended)
+            ends = await self._store.write(finish_together, finishes)
+            for job, ended in zip(jobs, ends, strict=True):
+                self._tell(job.row, ended, job)
 
     # To URLs: side by side, as many as the lane is wide.
 
@@ -191,9 +214,9 @@ class Deliverer:
         posting: set[asyncio.Task[None]] = set()
         try:
             while True:
-                room = lane.width - len(posting)
+                room = lane.places - len(posting)
                 # Rows are claimed for several posts at once, each claim being a commit.
-                if not self._stopping and room >= max(1, lane.width // 4):
+                if not self._stopping and room >= max(1, lane.places // 4):
                     posting |= await self._start_posts(lane, room)
                 if not posting:
                     return
@@ -223,7 +246,7 @@ class Deliverer:
     async def _post(self, lane: _Lane, job: Job) -> None:
         try:
             finish = await self._attempt(lane, job)
-            self._tell(job.row, await self._store.commit(finish_together, finish))
+            self._tell(job.row, await self._store.commit(finish_together, finish), job)
         except Unavailable as error:
             self._log.error("attempt not ended", endpoint=lane.endpoint, why=str(error))
         except Exception:
@@ -238,7 +261,9 @@ class Deliverer:
         if too_old and lane.has_failed_for_an_hour(now):
             why = f"not tried: the endpoint has failed for an hour, last with: {lane.last_failure}"
             return Finish(row, "dead", why, now, row.attempts, dead_letter=self._dead_letter(job, body))
-        outcome = await self._poster.post(job, body)
+        await lane.turn(job.policy)
+        poster = self._email if row.protocol in EMAIL else self._http
+        outcome = await poster.post(job, body)
         now = self._clock.now()
         lane.learn(outcome, now)
         if outcome.verdict is Verdict.DELIVERED:
@@ -249,25 +274,37 @@ class Deliverer:
 
     async def _claim(self, lane: _Lane, most: int) -> list[Job]:
         now = self._clock.now()
+        if lane.endpoint.endswith(FIFO) and lane.protocol == SQS:
+            return await self._in_order(lane, most, now)
         jobs, gone = await self._store.write(claim, lane.endpoint, new_token(), now, now + _LEASE, most)
         for finish in gone:
             self._tell(finish.row, finish)
         return jobs
+
+    async def _in_order(self, lane: _Lane, most: int, now: Millis) -> list[Job]:
+        while True:
+            jobs, gone = await self._store.read(next_in_order, lane.endpoint, now, most)
+            for finish in await self._store.write(finish_together, gone) if gone else []:
+                if finish:
+                    self._tell(finish.row, finish)
+            if jobs or not gone:
+                return jobs
 
     def _dead_letter(self, job: Job, body: str) -> QueuedMessage | None:
         return job.to_dead_letter_queue(body, needs_policy=self._queues_need_policy)
 
     async def _body(self, job: Job) -> str:
         signed: Signed | None = None
-        if not job.is_raw:
+        if job.needs_signature:
             text = string_to_sign(job.told, self._public_url)
             signed = await self._signer.sign(text, job.topic.signature_version)
         return job.body(signed, self._public_url)
 
-    def _tell(self, row: DeliveryRow, finish: Finish | None) -> None:
+    def _tell(self, row: DeliveryRow, finish: Finish | None, job: Job | None = None) -> None:
         outcome = finish.state if finish else "lost"
         DELIVERIES.labels(row.protocol, outcome).inc()
-        tell = self._log.debug if outcome == "done" else self._log.info
+        wanted = job is not None and finish is not None and _is_logged(job, finish)
+        tell = self._log.info if wanted or outcome != "done" else self._log.debug
         tell(
             "delivery",
             outcome=outcome,
@@ -276,4 +313,24 @@ class Deliverer:
             attempts=finish.attempts if finish else row.attempts,
             next_at=finish.next_at if finish else None,
             why=finish.why if finish else "another process took the delivery over",
+            **(_status_of(job, finish) if wanted and job and finish else {}),
         )
+
+
+def _is_logged(job: Job, finish: Finish) -> bool:
+    """Say whether the topic asks for the status of a delivery that is over."""
+    attributes, row = job.topic.attributes, job.row
+    return finish.state in ("done", "dead") and topic_attributes.wants_log(
+        attributes, row.protocol, row.notification_id, delivered=finish.state == "done"
+    )
+
+
+def _status_of(job: Job, finish: Finish) -> dict[str, object]:
+    """Return what the log tells of a delivery beyond the line that every one has."""
+    # https://docs.aws.amazon.com/sns/latest/dg/sns-topic-attributes.html
+    return {
+        "status": "SUCCESS" if finish.state == "done" else "FAILURE",
+        "topic": job.told.topic_arn,
+        "destination": job.row.endpoint,
+        "dwell_ms": finish.at - job.row.published_at,
+    }

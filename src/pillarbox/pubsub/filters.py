@@ -29,7 +29,7 @@ _ABSENT: list[Any] = []  # the values of a key that is not there
 # With these names an `$or` is an ordinary key, not the operator.
 # https://docs.aws.amazon.com/sns/latest/dg/and-or-logic.html
 _RESERVED = frozenset({
-    "anything-but", "cidr", "equals-ignore-case", "exists", "numeric", "prefix", "suffix",
+    "anything-but", "cidr", "equals-ignore-case", "exists", "numeric", "prefix", "suffix", "wildcard",
 })  # fmt: skip
 
 
@@ -116,21 +116,36 @@ def _check_cidr(operator: str, operand: Any) -> None:
         raise _wrong(f"Malformed CIDR: {operand}") from None
 
 
+def _check_wildcard(operator: str, operand: Any) -> None:
+    _check_text(operator, operand)
+    if "**" in operand:
+        raise _wrong("Consecutive wildcard characters are not allowed")
+
+
 def _check_anything_but(_operator: str, operand: Any) -> None:
     if isinstance(operand, dict):
-        for name, pattern in operand.items():
-            if name != "prefix":
-                raise _wrong(f"Unsupported anything-but pattern: {name}")
-            _check_text(name, pattern)
+        _check_no_pattern(operand)
+        return
     values = operand if isinstance(operand, list) else [operand]
     texts = [value for value in values if isinstance(value, str)]
     numbers = [value for value in values if _is_number(value)]
-    if operand == {} or not values or (not isinstance(operand, dict) and len(texts) + len(numbers) < len(values)):
+    if not values or len(texts) + len(numbers) < len(values):
         raise _wrong("Value of anything-but must be an array or single string/number value.")
     if texts and numbers:
         raise _wrong("Inside anything but list, either all values are number or string, mixed type is not supported")
     for number in numbers:
         _check_number(number)
+
+
+def _check_no_pattern(operand: Mapping[str, Any]) -> None:
+    """Refuse what stands under anything-but when it is not one pattern on text, or a list of such patterns."""
+    if len(operand) != 1:
+        raise _wrong("Value of anything-but must be an array or single string/number value.")
+    ((name, patterns),) = operand.items()
+    if name not in _NEGATED:
+        raise _wrong(f"Unsupported anything-but pattern: {name}")
+    for pattern in patterns if isinstance(patterns, list) and patterns else [patterns]:
+        _CHECKS[name](name, pattern)
 
 
 def _check_numeric(_operator: str, operand: Any) -> None:
@@ -172,11 +187,14 @@ _CHECKS: Mapping[str, Callable[[str, Any], None]] = {
     "prefix": _check_text,
     "suffix": _check_text,
     "equals-ignore-case": _check_text,
+    "wildcard": _check_wildcard,
     "anything-but": _check_anything_but,
     "numeric": _check_numeric,
     "exists": _check_exists,
     "cidr": _check_cidr,
 }
+# What anything-but takes besides values.
+_NEGATED = frozenset({"prefix", "suffix", "wildcard", "equals-ignore-case"})
 
 
 def _keys(policy: Policy) -> int:
@@ -236,9 +254,30 @@ def _meets_condition(condition: Any, values: list[Any]) -> bool:
 
 def _is_anything_but(operand: Any, value: Any) -> bool:
     if isinstance(operand, dict):
-        return not (isinstance(value, str) and value.startswith(operand["prefix"]))
+        ((name, patterns),) = operand.items()
+        return not any(
+            _MATCHES[name](pattern, value) for pattern in (patterns if isinstance(patterns, list) else [patterns])
+        )
     unwanted = operand if isinstance(operand, list) else [operand]
     return not any(_same(one, value) for one in unwanted)
+
+
+def _fits_wildcard(pattern: str, text: str) -> bool:
+    """Say whether a text is what stands between the asterisks, in that order, and anything where they are."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return text == pattern
+    *middle, last = rest
+    end = len(text) - len(last)
+    if not text.startswith(first) or not text.endswith(last) or end < len(first):
+        return False
+    at = len(first)
+    for part in middle:  # the first place is as good as any: what follows has the most room then
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 def _is_in_range(operand: Any, value: Any) -> bool:
@@ -266,6 +305,7 @@ _MATCHES: Mapping[str, Callable[[Any, Any], bool]] = {
     "prefix": lambda operand, value: isinstance(value, str) and value.startswith(operand),
     "suffix": lambda operand, value: isinstance(value, str) and value.endswith(operand),
     "equals-ignore-case": lambda operand, value: isinstance(value, str) and value.lower() == operand.lower(),
+    "wildcard": lambda operand, value: isinstance(value, str) and _fits_wildcard(operand, value),
     "anything-but": _is_anything_but,
     "numeric": _is_in_range,
     "cidr": lambda operand, value: isinstance(value, str) and _is_in_network(operand, value),

@@ -20,7 +20,7 @@ UNSUBSCRIBE_CONFIRMATION = "UnsubscribeConfirmation"
 
 @dataclass(slots=True, frozen=True)
 class Told:
-    """What one subscriber is told. `token` is there in confirmations, and only there."""
+    """What one subscriber is told. `token` is there in confirmations, and only there; a number in FIFO topics."""
 
     kind: str
     notification_id: str
@@ -31,6 +31,7 @@ class Told:
     attributes: Mapping[str, Mapping[str, str]]
     published_at: Millis
     token: str | None = None
+    sequence_number: str | None = None
 
 
 @dataclass(slots=True, frozen=True)
@@ -82,9 +83,14 @@ def string_to_sign(told: Told, public_url: str) -> str:
     return "".join(f"{name}\n{value}\n" for name, value in members.items() if value is not None)
 
 
-def document(told: Told, signed: Signed, public_url: str) -> str:
-    """Return the JSON that an HTTP subscriber or a queue gets, unless it wants the bare message."""
+def document(told: Told, signed: Signed | None, public_url: str) -> str:
+    """Return the JSON that an HTTP subscriber or a queue gets, unless it wants the bare message.
+
+    What a FIFO topic tells has a number and no signature.
+    """
     members: dict[str, Any] = {"Type": told.kind, "MessageId": told.notification_id}
+    if told.sequence_number:
+        members["SequenceNumber"] = told.sequence_number
     if told.token:
         members["Token"] = told.token
     members["TopicArn"] = told.topic_arn
@@ -94,9 +100,10 @@ def document(told: Told, signed: Signed, public_url: str) -> str:
     if told.token:
         members["SubscribeURL"] = subscribe_url(public_url, told.topic_arn, told.token)
     members["Timestamp"] = iso(told.published_at)
-    members["SignatureVersion"] = signed.version
-    members["Signature"] = signed.signature
-    members["SigningCertURL"] = signed.certificate_url
+    if signed:
+        members["SignatureVersion"] = signed.version
+        members["Signature"] = signed.signature
+        members["SigningCertURL"] = signed.certificate_url
     if not told.token:
         members["UnsubscribeURL"] = unsubscribe_url(public_url, told.subscription_arn)
     lines = [f"  {_json(name)} : {_json(value)}" for name, value in members.items()]

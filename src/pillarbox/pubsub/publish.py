@@ -7,20 +7,32 @@ does that from the rows.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
-from pillarbox.pubsub import posts, subscriptions, topics
+from pillarbox.pubsub import posts, subscriptions, topic_access, topics
+from pillarbox.pubsub.refusals import NotAuthorized
 from pillarbox.pubsub.subscriptions import Subscription
+from pillarbox.pubsub.topic_access import Asking, Place
+from pillarbox.pubsub.topic_order import Order
+from pillarbox.pubsub.topics import Topic
 from pillarbox.store import notifications as stored
+from pillarbox.store import nouns
 from pillarbox.store.notifications import DeliveryRow, NotificationRow
 from pillarbox.store.plan import Plan
 
 NO_TOPIC = "topic does not exist"
+NOT_ALLOWED = "the topic's policy forbids it"
 
-Subscribers = list[tuple[str, Subscription]]
+
+class _Audience(NamedTuple):
+    """A topic, and who gets what is published to it."""
+
+    topic: Topic
+    subscribers: list[tuple[str, Subscription]]
 
 
 @dataclass(slots=True, frozen=True)
@@ -28,7 +40,8 @@ class Notice:
     """Something to tell a topic. Told again under the same id, it is told once.
 
     `attributes` are in the form of posts (notice_content.attributes_to_tell);
-    `by_protocol` has the messages of protocols that get their own.
+    `by_protocol` has the messages of protocols that get their own. `asking` is
+    who publishes, where that is not decided yet; `order` is for FIFO topics.
     """
 
     scope: Scope
@@ -38,6 +51,12 @@ class Notice:
     message: str
     attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     by_protocol: Mapping[str, str] = field(default_factory=dict)
+    asking: Asking | None = None
+    order: Order | None = None
+
+    @property
+    def place(self) -> Place:
+        return Place(self.scope, self.topic)
 
 
 class Extras(msgspec.Struct, omit_defaults=True):
@@ -45,6 +64,7 @@ class Extras(msgspec.Struct, omit_defaults=True):
 
     attributes: dict[str, dict[str, str]] = {}
     by_protocol: dict[str, str] = {}
+    order: Order | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -58,28 +78,42 @@ def publish_many(notices: Sequence[Notice], now: Millis) -> Plan[list[str | None
 
 def publish_together(items: Sequence[tuple[Notice, Millis]]) -> Plan[list[str | None]]:
     """Publish notices that each have their own time; for `store.commit`."""
-    subscribers: dict[tuple[Scope, str], Subscribers | None] = {}
+    known: dict[Place, _Audience | None] = {}
     told: list[NotificationRow] = []
     deliveries: list[DeliveryRow] = []
+    reasons = []
     for notice, now in items:
-        place = notice.scope, notice.topic
-        if place not in subscribers:
-            subscribers[place] = yield from _subscribers(*place)
-        rows = _deliveries(notice, subscribers[place] or [], now)
+        if notice.place not in known:
+            known[notice.place] = yield from _audience(notice.place)
+        audience = known[notice.place]
+        reasons.append(_reason_not_to(notice, audience))
+        rows = _deliveries(notice, audience.subscribers, now) if audience and reasons[-1] is None else []
         if rows:
             told.append(_told(notice, now))
             deliveries += rows
     yield from stored.add(told, deliveries)
-    return [None if subscribers[notice.scope, notice.topic] is not None else NO_TOPIC for notice, _ in items]
+    return reasons
 
 
-def _subscribers(scope: Scope, topic: str) -> Plan[Subscribers | None]:
-    if not (yield from topics.exists(scope, topic)):
+def _audience(place: Place) -> Plan[_Audience | None]:
+    noun = yield from nouns.get(place.scope, topics.KIND, place.name)
+    if noun is None:
         return None
-    return (yield from subscriptions.confirmed(scope, topic))
+    return _Audience(topics.read(noun.document), (yield from subscriptions.confirmed(*place)))
 
 
-def _deliveries(notice: Notice, subscribers: Subscribers, now: Millis) -> list[DeliveryRow]:
+def _reason_not_to(notice: Notice, audience: _Audience | None) -> str | None:
+    if audience is None:
+        return NO_TOPIC
+    if notice.asking is not None:
+        try:
+            topic_access.check(audience.topic, notice.place, notice.asking)
+        except NotAuthorized:
+            return NOT_ALLOWED
+    return None
+
+
+def _deliveries(notice: Notice, subscribers: list[tuple[str, Subscription]], now: Millis) -> list[DeliveryRow]:
     return [
         DeliveryRow(
             notice.notification_id,
@@ -95,6 +129,7 @@ def _deliveries(notice: Notice, subscribers: Subscribers, now: Millis) -> list[D
             "",
             "",
             None,
+            notice.order.place if notice.order else None,
         )
         for name, one in subscribers
         if one.wants(notice.by_protocol.get(one.protocol, notice.message), notice.attributes)
@@ -102,7 +137,8 @@ def _deliveries(notice: Notice, subscribers: Subscribers, now: Millis) -> list[D
 
 
 def _told(notice: Notice, now: Millis) -> NotificationRow:
-    extras = Extras({name: dict(one) for name, one in notice.attributes.items()}, dict(notice.by_protocol))
+    attributes = {name: dict(one) for name, one in notice.attributes.items()}
+    extras = Extras(attributes, dict(notice.by_protocol), notice.order)
     return NotificationRow(
         notice.notification_id,
         *notice.scope,

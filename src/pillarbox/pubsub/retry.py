@@ -47,6 +47,7 @@ class Policy(NamedTuple):
     max_delay_retries: int = 0
     backoff: str = "linear"
     content_type: str = DEFAULT_CONTENT_TYPE
+    most_per_second: int | None = None
 
     @property
     def growing_retries(self) -> int:
@@ -119,11 +120,13 @@ def policy_of(subscription_policy: str | None, topic_policy: str | None) -> Poli
         own = {}
     retry = own.get("healthyRetryPolicy") or topic.get("defaultHealthyRetryPolicy") or {}
     asked = own.get("requestPolicy") or topic.get("defaultRequestPolicy") or {}
+    throttle = own.get("throttlePolicy") or topic.get("defaultThrottlePolicy") or {}
     fields = {_LIMITS[name][0]: value for name, value in _given(retry) if name in _LIMITS}
     return Policy(
         **fields,
         backoff=retry.get("backoffFunction") or "linear",
         content_type=asked.get("headerContentType") or DEFAULT_CONTENT_TYPE,
+        most_per_second=throttle.get("maxReceivesPerSecond"),
     )
 
 
@@ -136,6 +139,7 @@ def effective_topic_policy(topic_policy: str | None) -> str:
             "http": {
                 "defaultHealthyRetryPolicy": _retry_members(policy),
                 "disableSubscriptionOverrides": overrides,
+                **_throttle_member("defaultThrottlePolicy", policy),
                 "defaultRequestPolicy": {"headerContentType": policy.content_type},
             }
         },
@@ -149,6 +153,7 @@ def effective_subscription_policy(subscription_policy: str | None, topic_policy:
     return json.dumps(
         {
             "healthyRetryPolicy": _retry_members(policy),
+            **_throttle_member("throttlePolicy", policy),
             "requestPolicy": {"headerContentType": policy.content_type},
         },
         separators=(",", ":"),
@@ -158,7 +163,14 @@ def effective_subscription_policy(subscription_policy: str | None, topic_policy:
 def check_subscription_policy(text: str) -> None:
     """Refuse a DeliveryPolicy of a subscription that is malformed or out of bounds."""
     _check_members(
-        _object(text), "", {"healthyRetryPolicy": _check_retry, "requestPolicy": _check_request, **_NOT_OFFERED}
+        _object(text),
+        "",
+        {
+            "healthyRetryPolicy": _check_retry,
+            "requestPolicy": _check_request,
+            "throttlePolicy": _check_throttle,
+            "sicklyRetryPolicy": _refuse_sickly,
+        },
     )
 
 
@@ -177,7 +189,8 @@ def _check_http(value: Any, path: str) -> None:
             "defaultHealthyRetryPolicy": _check_retry,
             "disableSubscriptionOverrides": _check_boolean,
             "defaultRequestPolicy": _check_request,
-            **_NOT_OFFERED,
+            "defaultThrottlePolicy": _check_throttle,
+            "defaultSicklyRetryPolicy": _refuse_sickly,
         },
     )
 
@@ -223,16 +236,19 @@ def _check_content_type(value: Any, path: str) -> None:
         raise InvalidParameter(f"DeliveryPolicy: {path} is not a supported content type")
 
 
-def _refuse_throttle(_value: Any, path: str) -> None:
+def _check_throttle(value: Any, path: str) -> None:
+    _check_members(value, f"{path}.", {"maxReceivesPerSecond": _check_rate})
+
+
+def _check_rate(value: Any, path: str) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidParameter(f"DeliveryPolicy: {path} must be an integer")
+    if value < 1:
+        raise InvalidParameter(f"DeliveryPolicy: {path} must be greater than or equal to 1")
+
+
+def _refuse_sickly(_value: Any, path: str) -> None:
     raise InvalidParameter(f"DeliveryPolicy: {path} is not offered by this server")
-
-
-_NOT_OFFERED = {
-    "throttlePolicy": _refuse_throttle,
-    "defaultThrottlePolicy": _refuse_throttle,
-    "sicklyRetryPolicy": _refuse_throttle,
-    "defaultSicklyRetryPolicy": _refuse_throttle,
-}
 
 
 def _check_members(value: Any, prefix: str, checks: Mapping[str, Any]) -> None:
@@ -262,6 +278,10 @@ def _object(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidParameter("DeliveryPolicy: must be a JSON object")
     return value
+
+
+def _throttle_member(name: str, policy: Policy) -> dict[str, Any]:
+    return {name: {"maxReceivesPerSecond": policy.most_per_second}} if policy.most_per_second else {}
 
 
 def _retry_members(policy: Policy) -> dict[str, Any]:

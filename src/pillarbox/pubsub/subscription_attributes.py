@@ -13,8 +13,10 @@ from pillarbox.pubsub.queue_names import place_of_arn
 from pillarbox.pubsub.refusals import InvalidParameter
 
 
-def changed(attributes: Mapping[str, str], name: str, value: str, scope: Scope, protocol: str) -> dict[str, str]:
-    """Return attributes with one of them set; an empty value takes it away."""
+def changed(
+    attributes: Mapping[str, str], name: str, value: str, scope: Scope, protocol: str, *, is_fifo: bool
+) -> dict[str, str]:
+    """Return attributes with one of them set; an empty value takes it away. `scope` is that of the subscriber."""
     kept = {key: old for key, old in attributes.items() if key != name}
     if name == "RawMessageDelivery":
         return {**kept, name: _boolean(value)}
@@ -34,19 +36,25 @@ def changed(attributes: Mapping[str, str], name: str, value: str, scope: Scope, 
             retry.check_subscription_policy(value)
     elif name == "RedrivePolicy":
         if value:
-            dead_letter_queue(value, scope)
+            _check_dead_letters(_dead_letter_queue(value, scope), is_fifo=is_fifo)
+    elif name == "ReplayPolicy":
+        if value:
+            raise InvalidParameter("ReplayPolicy Reason: topics of this server keep no archive to replay")
+    elif name == "SubscriptionRoleArn":
+        if value:
+            raise InvalidParameter("SubscriptionRoleArn Reason: only firehose subscriptions have a role")
     else:
         raise InvalidParameter("AttributeName")
     return {**kept, name: value} if value else kept
 
 
-def all_changed(attributes: Mapping[str, str], scope: Scope, protocol: str) -> dict[str, str]:
+def all_changed(attributes: Mapping[str, str], scope: Scope, protocol: str, *, is_fifo: bool) -> dict[str, str]:
     """Return attributes given together, as Subscribe takes them."""
     kept: dict[str, str] = {}
     try:
         # The scope decides what a filter policy may contain, so it comes first.
         for name in sorted(attributes, key=lambda name: name != "FilterPolicyScope"):
-            kept = changed(kept, name, attributes[name], scope, protocol)
+            kept = changed(kept, name, attributes[name], scope, protocol, is_fifo=is_fifo)
     except InvalidParameter as refusal:
         raise InvalidParameter(f"Attributes Reason: {refusal.reason}") from None
     return kept
@@ -66,8 +74,14 @@ def is_raw(attributes: Mapping[str, str]) -> bool:
     return attributes.get("RawMessageDelivery") == "true"
 
 
-def dead_letter_queue(redrive_policy: str, scope: Scope) -> str:
-    """Return the name of the queue in a RedrivePolicy."""
+def dead_letter_arn(redrive_policy: str) -> str:
+    """Return the ARN of the queue in a RedrivePolicy that was accepted."""
+    arn: str = json.loads(redrive_policy)["deadLetterTargetArn"]
+    return arn
+
+
+def _dead_letter_queue(redrive_policy: str, scope: Scope) -> str:
+    """Return the name of the queue in a RedrivePolicy, or refuse the policy."""
     try:
         policy = json.loads(redrive_policy)
     except (ValueError, RecursionError):
@@ -78,9 +92,15 @@ def dead_letter_queue(redrive_policy: str, scope: Scope) -> str:
         raise InvalidParameter("RedrivePolicy: deadLetterTargetArn is an invalid arn")
     if place[0] != scope:
         raise InvalidParameter("RedrivePolicy: deadLetterTargetArn must be a queue of the same account and region")
-    if place[1].endswith(".fifo"):
-        raise InvalidParameter("RedrivePolicy: must use a standard queue as DLQ for a subscription to a standard Topic")
     return place[1]
+
+
+def _check_dead_letters(queue: str, *, is_fifo: bool) -> None:
+    # https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
+    if is_fifo and not queue.endswith(".fifo"):
+        raise InvalidParameter("RedrivePolicy: must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic.")
+    if not is_fifo and queue.endswith(".fifo"):
+        raise InvalidParameter("RedrivePolicy: must use a standard queue as DLQ for a subscription to a standard Topic")
 
 
 def _boolean(value: str) -> str:

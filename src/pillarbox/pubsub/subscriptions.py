@@ -19,32 +19,35 @@ from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.ids import Scope, new_uuid
 from pillarbox.kit.secrets import Keyring
 from pillarbox.pubsub import filters, posts, retry, subscription_attributes, topics
-from pillarbox.pubsub.endpoints import endpoint_of
+from pillarbox.pubsub.endpoints import FIFO, HTTP, SQS, check_kind, endpoint_of
+from pillarbox.pubsub.queue_names import place_of_arn
 from pillarbox.pubsub.refusals import (
     InvalidParameter,
     InvalidToken,
     NotAuthorized,
     SubscriptionNotFound,
     TooManyFilterPolicies,
-    TopicNotFound,
 )
 from pillarbox.store import notifications as stored
 from pillarbox.store import nouns
 from pillarbox.store.notifications import DeliveryRow, NotificationRow
-from pillarbox.store.nouns import Noun
 from pillarbox.store.plan import Plan
 
 PENDING, CONFIRMED, REMOVED = "pending", "confirmed", "removed"
-HTTP = ("http", "https")
+KIND = topics.SUBSCRIPTION_KIND
+# By which an account finds its subscriptions to topics of others: their ARNs, in its own scope.
+ELSEWHERE = "subscription-elsewhere"
 
-_KIND = topics.SUBSCRIPTION_KIND
 _TOKEN_LIFE: Millis = 3 * DAY
 _PAGE = 500
 _TOKEN = re.compile(r"[0-9a-f]{96,400}", re.ASCII)
 
 
 class Subscription(msgspec.Struct, frozen=True):
-    """A subscription's document. `endpoint` has no password; `sealed_login` has it."""
+    """A subscription's document. `endpoint` has no password; `sealed_login` has it.
+
+    `owner` is the account that subscribed, empty for the topic's own.
+    """
 
     topic: str
     protocol: str
@@ -57,6 +60,7 @@ class Subscription(msgspec.Struct, frozen=True):
     sealed_login: bytes | None = None
     was_authenticated: bool = False
     needs_signature_to_remove: bool = False
+    owner: str = ""
 
     def is_there(self, now: Millis) -> bool:
         return self.state == CONFIRMED or (self.state == PENDING and now < self.token_ends_at)
@@ -77,13 +81,17 @@ class Subscription(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True, frozen=True)
 class Wanted:
-    """What Subscribe asks for. `principal` is the ARN of who asks; see `named` for the rest."""
+    """What Subscribe asks for; see `named` for what it is given before it is made.
+
+    `principal` is the ARN of who asks, `owner` their account when it is not the topic's.
+    """
 
     topic: str
     protocol: str
     endpoint: str
     attributes: Mapping[str, str]
     principal: str
+    owner: str = ""
     name: str = ""
     sealed_login: bytes | None = None
 
@@ -111,12 +119,12 @@ def arn_of(scope: Scope, name: str) -> str:
     return topics.arn_of(scope, name)
 
 
-def name_of(arn: str, scope: Scope) -> str:
-    """Return `topic:id` of a subscription's ARN; refuse what is no ARN, or belongs elsewhere."""
-    parts = topics.own_arn_parts(arn, scope, "SubscriptionArn")
+def place_of(arn: str, region: str) -> tuple[Scope, str]:
+    """Return the topic's scope and `topic:id` of a subscription's ARN; refuse what is no ARN here."""
+    parts = topics.arn_parts(arn, region, "SubscriptionArn")
     if len(parts) != 7:
         raise InvalidParameter("SubscriptionArn")
-    return f"{parts[5]}:{parts[6]}"
+    return Scope(parts[4], parts[3]), f"{parts[5]}:{parts[6]}"
 
 
 def login_row(scope: Scope, name: str) -> str:
@@ -126,7 +134,7 @@ def login_row(scope: Scope, name: str) -> str:
 
 def named(scope: Scope, wanted: Wanted, keyring: Keyring) -> Wanted:
     """Give what is wanted its name, and seal the login in its URL for it: a keyring does not go into plans."""
-    login = endpoint_of(wanted.protocol, wanted.endpoint, scope).login
+    login = endpoint_of(wanted.protocol, wanted.endpoint).login
     name = f"{wanted.topic}:{new_uuid()}"
     sealed = keyring.seal(login.encode(), login_row(scope, name)) if login else None
     return replace(wanted, name=name, sealed_login=sealed)
@@ -135,21 +143,24 @@ def named(scope: Scope, wanted: Wanted, keyring: Keyring) -> Wanted:
 def subscribe(scope: Scope, wanted: Wanted, now: Millis) -> Plan[Subscribed]:
     """Subscribe an endpoint, once: asked again, the subscription that is there is the answer.
 
-    A queue of the account is confirmed at once; a URL is sent a link to visit.
+    A queue of who subscribes it is confirmed at once; everything else is sent a link to visit.
     """
-    endpoint = endpoint_of(wanted.protocol, wanted.endpoint, scope)
-    attributes = subscription_attributes.all_changed(wanted.attributes, scope, wanted.protocol)
-    yield from topics.hold(scope, wanted.topic, now)
+    endpoint = endpoint_of(wanted.protocol, wanted.endpoint)
+    topic = yield from topics.hold(scope, wanted.topic, now)
+    check_kind(wanted.protocol, wanted.endpoint, topic_is_fifo=topic.is_fifo)
+    owner = Scope(wanted.owner or scope.account, scope.region)
+    attributes = subscription_attributes.all_changed(wanted.attributes, owner, wanted.protocol, is_fifo=topic.is_fifo)
     present = yield from _of_topic(scope, wanted.topic)
     for name, one in present:
         if one.is_over(now):
-            yield from nouns.delete(scope, _KIND, name)
+            yield from _remove(scope, name, one)
         elif one.is_there(now) and (one.protocol, one.endpoint) == (wanted.protocol, endpoint.shown):
+            check_owner(scope, name, one, owner.account)
             if not subscription_attributes.has_all(one.attributes, attributes):
                 raise InvalidParameter("Attributes Reason: Subscription already exists with different attributes")
             return (yield from _ask_again(scope, name, one, now))
     _check_filters(present, attributes)
-    at_once = wanted.protocol == "sqs"
+    at_once = _is_queue_of(wanted, owner.account)
     subscription = Subscription(
         topic=wanted.topic,
         protocol=wanted.protocol,
@@ -161,11 +172,29 @@ def subscribe(scope: Scope, wanted: Wanted, now: Millis) -> Plan[Subscribed]:
         token_ends_at=now + _TOKEN_LIFE,
         sealed_login=wanted.sealed_login,
         was_authenticated=at_once,
+        owner=wanted.owner,
     )
-    yield from nouns.create(scope, _KIND, wanted.name, _encode(subscription).decode(), now, parent=wanted.topic)
-    if not at_once:
-        yield from _post(scope, wanted.name, subscription, posts.SUBSCRIPTION_CONFIRMATION, now)
+    yield from _add(scope, wanted.name, subscription, now)
     return Subscribed(arn_of(scope, wanted.name), not at_once)
+
+
+def _is_queue_of(wanted: Wanted, account: str) -> bool:
+    place = place_of_arn(wanted.endpoint) if wanted.protocol == SQS else None
+    return place is not None and place[0].account == account
+
+
+def _add(scope: Scope, name: str, one: Subscription, now: Millis) -> Plan[None]:
+    yield from nouns.create(scope, KIND, name, _encode(one).decode(), now, parent=one.topic)
+    if one.owner:
+        yield from nouns.create(Scope(one.owner, scope.region), ELSEWHERE, arn_of(scope, name), "{}", now)
+    if one.state == PENDING:
+        yield from _post(scope, name, one, posts.SUBSCRIPTION_CONFIRMATION, now)
+
+
+def _remove(scope: Scope, name: str, one: Subscription) -> Plan[None]:
+    yield from nouns.delete(scope, KIND, name)
+    if one.owner:
+        yield from nouns.delete(Scope(one.owner, scope.region), ELSEWHERE, arn_of(scope, name))
 
 
 def confirm(scope: Scope, topic: str, given: Confirmation, now: Millis) -> Plan[str]:
@@ -173,7 +202,7 @@ def confirm(scope: Scope, topic: str, given: Confirmation, now: Millis) -> Plan[
     if not _TOKEN.fullmatch(given.token):
         raise InvalidToken
     name = f"{topic}:{_id_in(given.token)}"
-    noun = yield from nouns.get(scope, _KIND, name)
+    noun = yield from nouns.get(scope, KIND, name)
     found = read(noun.document) if noun else None
     if found is None or found.is_over(now) or not hmac.compare_digest(found.token, given.token):
         raise InvalidParameter("Token")
@@ -191,37 +220,44 @@ def confirm(scope: Scope, topic: str, given: Confirmation, now: Millis) -> Plan[
     return arn_of(scope, name)
 
 
-def unsubscribe(scope: Scope, name: str, is_signed: bool, now: Millis) -> Plan[None]:
-    """Remove a subscription; a URL is told so, with a link that takes it back."""
-    noun = yield from nouns.get(scope, _KIND, name)
+def unsubscribe(scope: Scope, name: str, account: str, is_signed: bool, now: Millis) -> Plan[None]:
+    """Remove a subscription; a URL is told so, with a link that takes it back. Who follows a link counts as owner."""
+    noun = yield from nouns.get(scope, KIND, name)
     if noun is None or not (one := read(noun.document)).is_there(now):
         return
+    check_owner(scope, name, one, account)
     if one.needs_signature_to_remove and not is_signed:
         raise NotAuthorized("This subscription can be removed only by a request with an AWS signature")
     if one.state == PENDING or one.protocol not in HTTP:
-        yield from nouns.delete(scope, _KIND, name)
+        yield from _remove(scope, name, one)
         return
     removed = msgspec.structs.replace(one, state=REMOVED, token=_new_token(name), token_ends_at=now + _TOKEN_LIFE)
     yield from _edit(scope, name, lambda _: removed, now)
     yield from _post(scope, name, removed, posts.UNSUBSCRIBE_CONFIRMATION, now)
 
 
+def check_owner(scope: Scope, name: str, one: Subscription, account: str) -> None:
+    """Refuse an account that neither has the topic nor subscribed to it."""
+    if account not in (scope.account, one.owner):
+        raise NotAuthorized(f"Account {account} is not authorized to perform this on resource: {arn_of(scope, name)}")
+
+
 def find(scope: Scope, name: str, now: Millis) -> Plan[Subscription]:
     """Return a subscription; SubscriptionNotFound when it is not there, or no longer."""
-    noun = yield from nouns.get(scope, _KIND, name)
+    noun = yield from nouns.get(scope, KIND, name)
     if noun is None or not (one := read(noun.document)).is_there(now):
         raise SubscriptionNotFound
     return one
 
 
-def attributes_of(scope: Scope, name: str, now: Millis) -> Plan[dict[str, str]]:
+def attributes_of(scope: Scope, name: str, account: str, now: Millis) -> Plan[dict[str, str]]:
     """Return everything that a subscription tells of itself."""
-    one = yield from find(scope, name, now)
+    one = yield from _find_own(scope, name, account, now)
     topic = yield from topics.find(scope, one.topic)
     shown = {
         "SubscriptionArn": arn_of(scope, name),
         "TopicArn": topics.arn_of(scope, one.topic),
-        "Owner": scope.account,
+        "Owner": one.owner or scope.account,
         "Protocol": one.protocol,
         "Endpoint": one.endpoint,
         "PendingConfirmation": _word(one.state == PENDING),
@@ -240,18 +276,39 @@ def attributes_of(scope: Scope, name: str, now: Millis) -> Plan[dict[str, str]]:
     return shown
 
 
-def set_attribute(scope: Scope, name: str, attribute: str, value: str, now: Millis) -> Plan[None]:
-    one = yield from find(scope, name, now)
-    kept = subscription_attributes.changed(one.attributes, attribute, value, scope, one.protocol)
+def set_attribute(scope: Scope, name: str, account: str, attribute: str, value: str, now: Millis) -> Plan[None]:
+    one = yield from _find_own(scope, name, account, now)
+    topic = yield from topics.find(scope, one.topic)
+    owner = Scope(one.owner or scope.account, scope.region)
+
+    def changed(present: Subscription) -> dict[str, str]:
+        return subscription_attributes.changed(
+            present.attributes, attribute, value, owner, present.protocol, is_fifo=topic.is_fifo
+        )
+
+    kept = changed(one)
     if attribute == "FilterPolicy" and "FilterPolicy" not in one.attributes:
         yield from topics.hold(scope, one.topic, now)
         _check_filters((yield from _of_topic(scope, one.topic)), kept)
+    yield from _edit(scope, name, lambda present: msgspec.structs.replace(present, attributes=changed(present)), now)
 
-    def edit(present: Subscription) -> Subscription:
-        changed = subscription_attributes.changed(present.attributes, attribute, value, scope, present.protocol)
-        return msgspec.structs.replace(present, attributes=changed)
 
-    yield from _edit(scope, name, edit, now)
+def _find_own(scope: Scope, name: str, account: str, now: Millis) -> Plan[Subscription]:
+    noun = yield from nouns.get(scope, KIND, name)
+    found = read(noun.document) if noun else None
+    # Strangers are not told whether there is one.
+    if account != scope.account and (found is None or account != found.owner):
+        raise NotAuthorized(f"Account {account} is not authorized to perform this on resource: {arn_of(scope, name)}")
+    if found is None or not found.is_there(now):
+        raise SubscriptionNotFound
+    return found
+
+
+def delete_topic(scope: Scope, topic: str) -> Plan[None]:
+    """Delete a topic with its subscriptions, those of other accounts too."""
+    for name, one in (yield from _of_topic(scope, topic)):
+        yield from _remove(scope, name, one)
+    yield from topics.delete(scope, topic)
 
 
 def attributes_of_topic(scope: Scope, topic: str, now: Millis) -> Plan[dict[str, str]]:
@@ -266,20 +323,6 @@ def attributes_of_topic(scope: Scope, topic: str, now: Millis) -> Plan[dict[str,
     }
 
 
-def page(scope: Scope, topic: str | None, after: str, most: int, now: Millis) -> Plan[list[tuple[str, Subscription]]]:
-    """Return subscriptions of one topic, or of all, in the order of their names."""
-    if topic is not None and not (yield from topics.exists(scope, topic)):
-        raise TopicNotFound
-    found: list[tuple[str, Subscription]] = []
-    while len(found) < most:
-        batch = yield from _batch(scope, topic, after)
-        found += [(noun.name, one) for noun in batch if (one := read(noun.document)).is_there(now)]
-        if len(batch) < _PAGE:
-            break
-        after = batch[-1].name
-    return found[:most]
-
-
 def confirmed(scope: Scope, topic: str) -> Plan[list[tuple[str, Subscription]]]:
     """Return those who get what is published to a topic."""
     return [(name, one) for name, one in (yield from _of_topic(scope, topic)) if one.state == CONFIRMED]
@@ -287,13 +330,7 @@ def confirmed(scope: Scope, topic: str) -> Plan[list[tuple[str, Subscription]]]:
 
 def by_name(scope: Scope, names: list[str]) -> Plan[dict[str, Subscription]]:
     """Return those of some hundred subscriptions that are kept, removed ones too."""
-    return {noun.name: read(noun.document) for noun in (yield from nouns.get_many(scope, _KIND, names))}
-
-
-def _batch(scope: Scope, topic: str | None, after: str) -> Plan[list[Noun]]:
-    if topic is None:
-        return (yield from nouns.list_by_name(scope, _KIND, after, _PAGE))
-    return (yield from nouns.list_children(scope, _KIND, topic, after, _PAGE))
+    return {noun.name: read(noun.document) for noun in (yield from nouns.get_many(scope, KIND, names))}
 
 
 def _of_topic(scope: Scope, topic: str) -> Plan[list[tuple[str, Subscription]]]:
@@ -301,7 +338,7 @@ def _of_topic(scope: Scope, topic: str) -> Plan[list[tuple[str, Subscription]]]:
     found: list[tuple[str, Subscription]] = []
     after = ""
     while True:
-        batch = yield from _batch(scope, topic, after)
+        batch = yield from nouns.list_children(scope, KIND, topic, after, _PAGE)
         found += [(noun.name, read(noun.document)) for noun in batch]
         if len(batch) < _PAGE:
             return found
@@ -321,14 +358,15 @@ def _post(scope: Scope, name: str, one: Subscription, kind: str, now: Millis) ->
     notification_id = new_uuid()
     message = posts.confirmation_message(kind, topics.arn_of(scope, one.topic), arn_of(scope, name))
     told = NotificationRow(notification_id, *scope, one.topic, kind, None, message, "{}", one.token, now)
+    place = 0 if one.endpoint.endswith(FIFO) else None  # before anything that the topic tells
     delivery = DeliveryRow(
-        notification_id, name, *scope, one.topic, one.protocol, one.endpoint, "due", now, now, 0, "", "", None
+        notification_id, name, *scope, one.topic, one.protocol, one.endpoint, "due", now, now, 0, "", "", None, place
     )
     yield from stored.add([told], [delivery])
 
 
 def _edit(scope: Scope, name: str, edit: Callable[[Subscription], Subscription], now: Millis) -> Plan[None]:
-    if not (yield from nouns.change(scope, _KIND, name, lambda text: _encode(edit(read(text))).decode(), now)):
+    if not (yield from nouns.change(scope, KIND, name, lambda text: _encode(edit(read(text))).decode(), now)):
         raise SubscriptionNotFound
 
 

@@ -17,7 +17,7 @@ _TOPIC = "notifications"
 _COLUMNS = "notification_id, account, region, topic, kind, subject, message, attributes, token, published_at"
 _DELIVERY_COLUMNS = (
     "notification_id, subscription, account, region, topic, protocol, endpoint, state,"
-    " published_at, due_at, attempts, lease, why, ended_at"
+    " published_at, due_at, attempts, lease, why, ended_at, place"
 )
 
 
@@ -37,7 +37,10 @@ class NotificationRow(NamedTuple):
 
 
 class DeliveryRow(NamedTuple):
-    """A notification on its way to one subscription. `state` is due, done, dead or removed."""
+    """A notification on its way to one subscription. `state` is due, done, dead or removed.
+
+    `place` is its number in a FIFO topic.
+    """
 
     notification_id: str
     subscription: str
@@ -53,6 +56,7 @@ class DeliveryRow(NamedTuple):
     lease: str
     why: str
     ended_at: Millis | None
+    place: int | None = None
 
     @property
     def scope(self) -> Scope:
@@ -118,6 +122,16 @@ def claim(endpoint: str, lease: str, now: Millis, until: Millis, most: int) -> P
         (until, lease, endpoint, now, most),
     )
     return sorted((DeliveryRow(*row) for row in rows), key=lambda row: row.published_at)
+
+
+def next_in_order(endpoint: str, most: int) -> Plan[list[DeliveryRow]]:
+    """Return the first rows of a FIFO queue by their places; nobody is kept from ending them."""
+    rows = yield Rows(
+        f"SELECT {_DELIVERY_COLUMNS} FROM notification_deliveries"
+        " WHERE state = 'due' AND endpoint = ? AND place IS NOT NULL ORDER BY place, notification_id LIMIT ?",
+        (endpoint, most),
+    )
+    return [DeliveryRow(*row) for row in rows]
 
 
 def told(notification_ids: Sequence[str]) -> Plan[dict[str, NotificationRow]]:

@@ -10,6 +10,33 @@ from tests.support.server import Server
 
 
 @pytest.fixture
+def fifo(server: Server) -> str:
+    arn: str = server.client("sns").create_topic(Name="events.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+    return arn
+
+
+def fifo_queue(server: Server, topic: str, name: str = "q.fifo", **attributes: str) -> str:
+    url: str = server.client("sqs").create_queue(QueueName=name, Attributes={"FifoQueue": "true"})["QueueUrl"]
+    arn = f"arn:aws:sqs:us-east-1:{server.account}:{name}"
+    server.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes)
+    return url
+
+
+def in_order(server: Server, url: str) -> list[dict[str, Any]]:
+    """Take everything out of a FIFO queue."""
+    server.settle()
+    sqs = server.client("sqs")
+    found: list[dict[str, Any]] = []
+    while messages := sqs.receive_message(
+        QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
+    ).get("Messages"):
+        found += messages
+        for message in messages:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+@pytest.fixture
 def topic(server: Server) -> str:
     arn: str = server.client("sns").create_topic(Name="events")["TopicArn"]
     return arn
@@ -160,3 +187,131 @@ def test_publish_batch_refuses_a_wrong_batch_whole(server: Server, topic: str) -
         "Invalid parameter: Message Structure - No default entry in JSON message body"
     )
     assert refusal(one, arn=f"{topic}-x") == ("NotFound", "Topic does not exist")
+
+
+def test_publish_batch_tells_of_each_entry(server: Server, topic: str) -> None:
+    url = subscribed_queue(server, topic)
+    entries = [
+        {"Id": "good", "Message": "m"},
+        {"Id": "empty", "Message": ""},
+        {"Id": "subject", "Message": "m", "Subject": "a\nb"},
+    ]
+    answer = server.client("sns").publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
+    assert [one["Id"] for one in answer["Successful"]] == ["good"]
+    assert answer["Failed"] == [
+        {"Id": "empty", "Code": "InvalidParameter", "Message": "Invalid parameter: Empty message", "SenderFault": True},
+        {"Id": "subject", "Code": "InvalidParameter", "Message": "Invalid parameter: Subject", "SenderFault": True},
+    ]
+    assert len(received(server, url)) == 1
+
+
+def test_publish_to_a_fifo_topic_is_in_order_and_has_numbers(server: Server, fifo: str) -> None:
+    url = fifo_queue(server, fifo)
+    sns = server.client("sns")
+    told = [
+        sns.publish(TopicArn=fifo, Message=str(n), MessageGroupId=f"g{n % 2}", MessageDeduplicationId=str(n))
+        for n in range(6)
+    ]
+    numbers = [one["SequenceNumber"] for one in told]
+    assert sorted(set(numbers)) == numbers
+    assert {len(number) for number in numbers} == {20}
+    messages = in_order(server, url)
+    for group in ("g0", "g1"):
+        bodies = [json.loads(m["Body"]) for m in messages if m["Attributes"]["MessageGroupId"] == group]
+        assert [body["Message"] for body in bodies] == [str(n) for n in range(6) if f"g{n % 2}" == group]
+        assert [body["SequenceNumber"] for body in bodies] == [numbers[int(body["Message"])] for body in bodies]
+    assert list(json.loads(messages[0]["Body"])) == [
+        "Type", "MessageId", "SequenceNumber", "TopicArn", "Message", "Timestamp", "UnsubscribeURL",
+    ]  # fmt: skip
+
+
+def test_publish_to_a_fifo_topic_once(server: Server, fifo: str) -> None:
+    url = fifo_queue(server, fifo)
+    sns = server.client("sns")
+    given = {"TopicArn": fifo, "MessageGroupId": "g", "MessageDeduplicationId": "d"}
+    first, again = sns.publish(Message="1", **given), sns.publish(Message="2", **given)
+    assert (first["MessageId"], first["SequenceNumber"]) == (again["MessageId"], again["SequenceNumber"])
+    (message,) = in_order(server, url)
+    assert message["Attributes"]["MessageDeduplicationId"] == "d"
+
+
+def test_publish_to_a_fifo_topic_is_known_by_its_content(server: Server, fifo: str) -> None:
+    url = fifo_queue(server, fifo)
+    sns = server.client("sns")
+    sns.set_topic_attributes(TopicArn=fifo, AttributeName="ContentBasedDeduplication", AttributeValue="true")
+    for message in ("a", "b", "a"):
+        sns.publish(TopicArn=fifo, Message=message, MessageGroupId="g")
+    assert [json.loads(one["Body"])["Message"] for one in in_order(server, url)] == ["a", "b"]
+
+
+def test_publish_to_a_fifo_topic_counts_ids_by_topic_or_by_group(server: Server, fifo: str) -> None:
+    sns = server.client("sns")
+
+    def number(group: str) -> str:
+        answer = sns.publish(TopicArn=fifo, Message="m", MessageGroupId=group, MessageDeduplicationId="d")
+        found: str = answer["SequenceNumber"]
+        return found
+
+    assert number("a") == number("b")
+    sns.set_topic_attributes(TopicArn=fifo, AttributeName="FifoThroughputScope", AttributeValue="MessageGroup")
+    assert number("a") != number("b")
+    assert number("a") == number("a")
+
+
+def test_publish_to_a_fifo_topic_reaches_a_standard_queue(server: Server, fifo: str) -> None:
+    url = subscribed_queue(server, fifo)
+    server.client("sns").publish(TopicArn=fifo, Message="m", MessageGroupId="g", MessageDeduplicationId="d")
+    (message,) = received(server, url)
+    assert json.loads(message["Body"])["Message"] == "m"
+
+
+def test_publish_batch_to_a_fifo_topic_keeps_the_order_of_its_entries(server: Server, fifo: str) -> None:
+    url = fifo_queue(server, fifo, RawMessageDelivery="true")
+    entries = [
+        {"Id": f"i{n}", "Message": str(n), "MessageGroupId": "g", "MessageDeduplicationId": str(n)} for n in range(10)
+    ]
+    answer = server.client("sns").publish_batch(TopicArn=fifo, PublishBatchRequestEntries=entries)
+    numbers = [one["SequenceNumber"] for one in answer["Successful"]]
+    assert sorted(numbers) == numbers
+    assert [one["Body"] for one in in_order(server, url)] == [str(n) for n in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        ({}, "The MessageGroupId parameter is required for FIFO topics"),
+        (
+            {"MessageGroupId": "g"},
+            "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided"
+            " explicitly",
+        ),
+        (
+            {"MessageGroupId": "a b", "MessageDeduplicationId": "d"},
+            "MessageGroupId Reason: MessageGroupId can only include alphanumeric and punctuation characters."
+            " 1 to 128 in length",
+        ),
+        (
+            {"MessageGroupId": "g", "MessageDeduplicationId": "d" * 129},
+            "MessageDeduplicationId Reason: MessageDeduplicationId can only include alphanumeric and punctuation"
+            " characters. 1 to 128 in length",
+        ),
+    ],
+)
+def test_publish_to_a_fifo_topic_needs_its_ids(server: Server, fifo: str, params: dict[str, str], text: str) -> None:
+    refusal = refusal_of(server.client("sns").publish, TopicArn=fifo, Message="m", **params)
+    assert refusal == ("InvalidParameter", f"Invalid parameter: {text}", 400)
+    entry = {"Id": "1", "Message": "m", **params}
+    assert refusal_of(server.client("sns").publish_batch, TopicArn=fifo, PublishBatchRequestEntries=[entry]) == refusal
+
+
+def test_ses_takes_no_fifo_topic_as_event_destination(server: Server, fifo: str) -> None:
+    ses = server.client("sesv2")
+    ses.create_configuration_set(ConfigurationSetName="c")
+    destination = {"Enabled": True, "MatchingEventTypes": ["SEND"], "SnsDestination": {"TopicArn": fifo}}
+    _, text, _ = refusal_of(
+        ses.create_configuration_set_event_destination,
+        ConfigurationSetName="c",
+        EventDestinationName="d",
+        EventDestination=destination,
+    )
+    assert "FIFO" in text

@@ -160,9 +160,10 @@ def test_no_other_operation_works_without_a_signature(server: Server, topic: str
         ("sqs", "http://localhost/q", "Invalid parameter: SQS endpoint ARN"),
         ("https", "http://example.com/", "Invalid parameter: Endpoint must match the specified protocol"),
         (
-            "email",
-            "me@example.com",
-            "Invalid parameter: Protocol Reason: email is not offered by this server; http, https and sqs are",
+            "sms",
+            "+15550100",
+            "Invalid parameter: Protocol Reason: sms is not offered by this server; http, https, email, email-json and"
+            " sqs are",
         ),
     ],
 )

@@ -31,10 +31,29 @@ def test_create_topic_refuses_names_that_no_standard_topic_has(server: Server, n
     assert (code, text, status) == ("InvalidParameter", "Invalid parameter: Topic Name", 400)
 
 
-def test_create_topic_declines_fifo_topics_by_name(server: Server) -> None:
-    code, text, _ = refusal_of(server.client("sns").create_topic, Name="e.fifo", Attributes={"FifoTopic": "true"})
-    assert code == "InvalidParameter"
-    assert "FIFO topics are not offered" in text
+def test_create_topic_of_the_fifo_kind(server: Server) -> None:
+    sns = server.client("sns")
+    arn = sns.create_topic(Name="e.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+    attributes = sns.get_topic_attributes(TopicArn=arn)["Attributes"]
+    assert {name: attributes[name] for name in ("FifoTopic", "ContentBasedDeduplication", "FifoThroughputScope")} == {
+        "FifoTopic": "true",
+        "ContentBasedDeduplication": "false",
+        "FifoThroughputScope": "Topic",
+    }
+    for name, value in (("ContentBasedDeduplication", "true"), ("FifoThroughputScope", "MessageGroup")):
+        sns.set_topic_attributes(TopicArn=arn, AttributeName=name, AttributeValue=value)
+        assert sns.get_topic_attributes(TopicArn=arn)["Attributes"][name] == value
+    assert refusal_of(sns.set_topic_attributes, TopicArn=arn, AttributeName="FifoTopic", AttributeValue="false")[1] == (
+        "Invalid parameter: AttributeName"
+    )
+
+
+def test_create_topic_refuses_the_name_of_a_standard_topic_for_a_fifo_topic(server: Server) -> None:
+    code, text, _ = refusal_of(server.client("sns").create_topic, Name="e", Attributes={"FifoTopic": "true"})
+    assert (code, text.startswith("Invalid parameter: Fifo Topic names must end with .fifo")) == (
+        "InvalidParameter",
+        True,
+    )
 
 
 def test_get_topic_attributes_has_the_members_of_aws(server: Server) -> None:

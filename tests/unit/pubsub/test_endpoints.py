@@ -2,11 +2,8 @@
 
 import pytest
 
-from pillarbox.kit.ids import Scope
-from pillarbox.pubsub.endpoints import endpoint_of
+from pillarbox.pubsub.endpoints import check_kind, endpoint_of
 from pillarbox.pubsub.refusals import InvalidParameter
-
-SCOPE = Scope("123456789012", "us-east-1")
 
 
 @pytest.mark.parametrize(
@@ -21,7 +18,7 @@ SCOPE = Scope("123456789012", "us-east-1")
     ],
 )
 def test_a_password_is_taken_out_of_the_url(url: str, shown: str, login: str | None) -> None:
-    assert endpoint_of("https", url, SCOPE) == (shown, login)
+    assert endpoint_of("https", url) == (shown, login)
 
 
 @pytest.mark.parametrize(
@@ -40,25 +37,36 @@ def test_a_password_is_taken_out_of_the_url(url: str, shown: str, login: str | N
         ("sqs", "http://localhost/123456789012/q", "SQS endpoint ARN"),
         ("sqs", "arn:aws:sns:us-east-1:123456789012:q", "SQS endpoint ARN"),
         (
-            "sqs",
-            "arn:aws:sqs:us-east-1:123456789012:q.fifo",
-            "Invalid parameter: Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics",
+            "sms",
+            "+15550100",
+            "Protocol Reason: sms is not offered by this server; http, https, email, email-json and sqs are",
         ),
-        (
-            "sqs",
-            "arn:aws:sqs:us-east-1:210987654321:q",
-            "Endpoint Reason: queues of other accounts cannot be subscribed on this server",
-        ),
-        ("email", "me@example.com", "Protocol Reason: email is not offered by this server; http, https and sqs are"),
+        ("email", "me", "Email address"),
+        ("email-json", "Me <me@example.com>", "Email address"),
+        ("email", "me@example.com, you@example.com", "Email address"),
         ("test-protocol", "x", "Amazon SNS does not support this protocol string: test-protocol"),
     ],
 )
 def test_an_endpoint_that_cannot_be_reached_is_refused_by_name(protocol: str, endpoint: str, reason: str) -> None:
     with pytest.raises(InvalidParameter) as refused:
-        endpoint_of(protocol, endpoint, SCOPE)
+        endpoint_of(protocol, endpoint)
     assert refused.value.reason == reason
 
 
 def test_a_queue_of_the_account_may_be_in_another_region() -> None:
     arn = "arn:aws:sqs:eu-west-1:123456789012:q"
-    assert endpoint_of("sqs", arn, SCOPE) == (arn, None)
+    assert endpoint_of("sqs", arn) == (arn, None)
+
+
+def test_an_address_is_taken_as_it_is() -> None:
+    assert endpoint_of("email", "me+x@example.com") == ("me+x@example.com", None)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "endpoint", "is_fifo"),
+    [("sqs", "arn:q.fifo", False), ("https", "https://example.com/", True), ("email", "me@example.com", True)],
+)
+def test_fifo_topics_and_fifo_queues_need_each_other(protocol: str, endpoint: str, is_fifo: bool) -> None:
+    with pytest.raises(InvalidParameter, match="FIFO"):
+        check_kind(protocol, endpoint, topic_is_fifo=is_fifo)
+    check_kind("sqs", "arn:q", topic_is_fifo=is_fifo)

@@ -35,7 +35,7 @@ def queue(name: str) -> str:
 async def subscribe(store: Store, name: str, **attributes: str) -> str:
     wanted = Wanted("events", "sqs", queue(name), attributes, "me")
     made = await store.write(subscriptions.subscribe, HERE, subscriptions.named(HERE, wanted, KEYRING), NOON)
-    return subscriptions.name_of(made.arn, HERE)
+    return subscriptions.place_of(made.arn, HERE.region)[1]
 
 
 def notice(notification_id: str, **more: Any) -> Notice:

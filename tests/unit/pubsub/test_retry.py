@@ -132,7 +132,13 @@ def test_the_effective_policy_of_a_topic_has_the_members_of_aws() -> None:
             {"requestPolicy": {"headerContentType": "text/plain\r\nX-Evil: 1"}},
             "requestPolicy.headerContentType is not a supported content type",
         ),
-        ({"throttlePolicy": {"maxReceivesPerSecond": 1}}, "throttlePolicy is not offered by this server"),
+        (
+            {"throttlePolicy": {"maxReceivesPerSecond": 0}},
+            "throttlePolicy.maxReceivesPerSecond must be greater than or equal to 1",
+        ),
+        ({"throttlePolicy": {"maxReceivesPerSecond": "9"}}, "throttlePolicy.maxReceivesPerSecond must be an integer"),
+        ({"throttlePolicy": {"perSecond": 1}}, "Unexpected JSON member: perSecond"),
+        ({"sicklyRetryPolicy": {}}, "sicklyRetryPolicy is not offered by this server"),
     ],
 )
 def test_a_subscriptions_policy_that_is_wrong_is_refused_by_name(policy: Any, reason: str) -> None:

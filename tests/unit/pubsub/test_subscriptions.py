@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+from functools import partial
 
 import pytest
 
 from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.secrets import Keyring
-from pillarbox.pubsub import subscriptions, topics
+from pillarbox.pubsub import subscription_lists, subscriptions, topics
 from pillarbox.pubsub.refusals import (
     InvalidParameter,
     InvalidToken,
@@ -19,10 +20,12 @@ from pillarbox.pubsub.refusals import (
 )
 from pillarbox.pubsub.subscriptions import Confirmation, Subscribed, Wanted
 from pillarbox.store import notifications as stored
+from pillarbox.store import nouns
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan, Rows
 
 HERE = Scope("123456789012", "us-east-1")
+THEIRS = Scope("210987654321", "us-east-1")
 NOON: Millis = 1_700_000_000_000
 KEYRING = Keyring({"1": b"k" * 32})
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:q"
@@ -42,11 +45,11 @@ async def subscribe(store: Store, endpoint: str = HOOK, now: Millis = NOON, **at
 
 
 def name_of(made: Subscribed) -> str:
-    return subscriptions.name_of(made.arn, HERE)
+    return subscriptions.place_of(made.arn, HERE.region)[1]
 
 
 async def attributes_of(store: Store, made: Subscribed, now: Millis = NOON) -> dict[str, str]:
-    return await store.read(subscriptions.attributes_of, HERE, name_of(made), now)
+    return await store.read(subscriptions.attributes_of, HERE, name_of(made), HERE.account, now)
 
 
 def _tokens() -> Plan[list[tuple[str, str]]]:
@@ -66,7 +69,7 @@ async def last_token(store: Store) -> str:
 
 
 async def unsubscribe(store: Store, made: Subscribed, now: Millis = NOON, *, is_signed: bool = True) -> None:
-    await store.write(subscriptions.unsubscribe, HERE, name_of(made), is_signed, now)
+    await store.write(subscriptions.unsubscribe, HERE, name_of(made), HERE.account, is_signed, now)
 
 
 async def counts(store: Store, now: Millis = NOON) -> list[str]:
@@ -162,7 +165,7 @@ async def test_a_removed_url_is_told_and_can_come_back(store: Store) -> None:
     with pytest.raises(SubscriptionNotFound):
         await attributes_of(store, made)
     assert await counts(store) == ["0", "0", "1"]
-    assert await store.read(subscriptions.page, HERE, "events", "", 9, NOON) == []
+    assert await store.read(subscription_lists.of_topic, HERE, "events", "", 9, NOON) == []
     assert await confirm(store, await last_token(store), NOON + 2) == made.arn
     assert await counts(store) == ["1", "0", "0"]
 
@@ -216,7 +219,7 @@ async def test_a_password_is_kept_sealed_and_apart(store: Store) -> None:
 async def test_an_attribute_that_is_wrong_changes_nothing(store: Store) -> None:
     made = await subscribe(store)
     with pytest.raises(InvalidParameter, match="Invalid parameter: AttributeName"):
-        await store.write(subscriptions.set_attribute, HERE, name_of(made), "fake-attribute", "x", NOON)
+        await store.write(subscriptions.set_attribute, HERE, name_of(made), HERE.account, "fake-attribute", "x", NOON)
     with pytest.raises(InvalidParameter, match="Attributes Reason: RawMessageDelivery: Invalid value"):
         await subscribe(store, "https://example.com/other", RawMessageDelivery="wrongvalue")
     assert await counts(store) == ["0", "1", "0"]
@@ -226,7 +229,7 @@ async def test_the_scope_of_a_filter_is_shown_with_a_filter(store: Store) -> Non
     made = await subscribe(store)
 
     async def set_attribute(name: str, value: str) -> dict[str, str]:
-        await store.write(subscriptions.set_attribute, HERE, name_of(made), name, value, NOON)
+        await store.write(subscriptions.set_attribute, HERE, name_of(made), HERE.account, name, value, NOON)
         return await attributes_of(store, made)
 
     assert "FilterPolicyScope" not in await set_attribute("FilterPolicyScope", "MessageBody")
@@ -245,9 +248,11 @@ async def test_a_topic_has_at_most_two_hundred_filter_policies(store: Store) -> 
         await subscribe(store, "https://example.com/x", FilterPolicy='{"a": ["b"]}')
     made = await subscribe(store, "https://example.com/x")
     with pytest.raises(TooManyFilterPolicies):
-        await store.write(subscriptions.set_attribute, HERE, name_of(made), "FilterPolicy", '{"a": ["b"]}', NOON)
-    first = (await store.read(subscriptions.page, HERE, "events", "", 1, NOON))[0][0]
-    await store.write(subscriptions.set_attribute, HERE, first, "RawMessageDelivery", "true", NOON)
+        await store.write(
+            subscriptions.set_attribute, HERE, name_of(made), HERE.account, "FilterPolicy", '{"a": ["b"]}', NOON
+        )
+    first = (await store.read(subscription_lists.of_topic, HERE, "events", "", 1, NOON))[0][0]
+    await store.write(subscriptions.set_attribute, HERE, first, HERE.account, "RawMessageDelivery", "true", NOON)
 
 
 async def test_subscriptions_are_listed_by_topic_and_all_together(store: Store) -> None:
@@ -257,8 +262,10 @@ async def test_subscriptions_are_listed_by_topic_and_all_together(store: Store) 
     other = await store.write(subscriptions.subscribe, HERE, subscriptions.named(HERE, wanted, KEYRING), NOON)
 
     async def page(topic: str | None, after: str = "", most: int = 9) -> list[str]:
-        found = await store.read(subscriptions.page, HERE, topic, after, most, NOON)
-        return [subscriptions.arn_of(HERE, name) for name, _ in found]
+        whole = partial(subscription_lists.of_account, HERE)
+        planner = partial(subscription_lists.of_topic, HERE, topic) if topic else whole
+        found = await store.read(planner, after, most, NOON)
+        return [subscriptions.arn_of(HERE, one.name) for one in found]
 
     assert await page("events") == sorted(made)
     assert await page("others") == [other.arn]
@@ -284,7 +291,35 @@ def test_an_arn_that_is_not_of_a_subscription_here() -> None:
         ("arn:aws:sns:us-east-1:123456789012:events", "SubscriptionArn"),
     ):
         with pytest.raises(InvalidParameter) as refused:
-            subscriptions.name_of(arn, HERE)
+            subscriptions.place_of(arn, HERE.region)
         assert refused.value.reason == reason
+
+
+async def test_only_the_owners_of_topic_and_subscription_see_it(store: Store) -> None:
+    made = await subscribe(store, QUEUE)
+    place = subscriptions.place_of(made.arn, HERE.region)
     with pytest.raises(NotAuthorized):
-        subscriptions.name_of("arn:aws:sns:us-east-1:210987654321:events:x", HERE)
+        await store.read(subscriptions.attributes_of, *place, THEIRS.account, NOON)
+    with pytest.raises(NotAuthorized):
+        await store.write(subscriptions.set_attribute, *place, THEIRS.account, "RawMessageDelivery", "true", NOON)
+    with pytest.raises(NotAuthorized):
+        await store.write(subscriptions.unsubscribe, *place, THEIRS.account, True, NOON)
+
+
+async def test_another_account_has_what_it_subscribed(store: Store) -> None:
+    queue = f"arn:aws:sqs:us-east-1:{THEIRS.account}:q"
+    wanted = Wanted("events", "sqs", queue, {}, "them", THEIRS.account)
+    made = await store.write(subscriptions.subscribe, HERE, subscriptions.named(HERE, wanted, KEYRING), NOON)
+    place = subscriptions.place_of(made.arn, HERE.region)
+    shown = await store.read(subscriptions.attributes_of, *place, THEIRS.account, NOON)
+    assert (shown["Owner"], shown["PendingConfirmation"]) == (THEIRS.account, "false")
+    (listed,) = await store.read(subscription_lists.of_account, THEIRS, "", 9, NOON)
+    assert subscriptions.arn_of(listed.scope, listed.name) == made.arn
+    assert await store.read(subscription_lists.of_account, THEIRS, listed.place, 9, NOON) == []
+    await store.write(subscriptions.delete_topic, HERE, "events")
+    assert await store.read(nouns.list_by_name, THEIRS, subscriptions.ELSEWHERE, "", 9) == []
+
+
+async def test_the_queue_of_another_account_has_to_be_confirmed_there(store: Store) -> None:
+    made = await subscribe(store, f"arn:aws:sqs:us-east-1:{THEIRS.account}:q")
+    assert made.is_pending

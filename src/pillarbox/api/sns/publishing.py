@@ -1,58 +1,89 @@
 """SNS: publishing to a topic.
 
-Translation only; the rules stand in pubsub/notice_content.py and publish.py.
+Translation only; the rules stand in pubsub/: notice_content.py, topic_order.py
+and the two modules that publish.
 """
+
+from typing import Any
 
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
+from pillarbox.api.sns.access import Entered, entered
 from pillarbox.kit.ids import new_uuid
-from pillarbox.pubsub import notice_content, topics
+from pillarbox.pubsub import notice_content
 from pillarbox.pubsub.publish import Notice, publish_many, publish_together
+from pillarbox.pubsub.publish_in_order import Ordered, publish_in_order
 from pillarbox.pubsub.refusals import InvalidParameter, TopicNotFound
-
-_FOR_OTHERS = {
-    "PhoneNumber": "text messages are not offered by this server",
-    **{
-        name: f"The request includes {name} parameter that is not valid for this topic type"
-        for name in ("MessageDeduplicationId", "MessageGroupId")
-    },
-}
+from pillarbox.pubsub.topic_order import order_of, sequence_number
 
 
 @operation("sns", "Publish")
 async def publish(call: Call, params: Params) -> Result:
     arn = params.get("TopicArn", params.get("TargetArn"))
-    if arn is None and not params.get("PhoneNumber"):
+    if params.get("PhoneNumber"):
+        raise InvalidParameter("PhoneNumber Reason: text messages are not offered by this server")
+    if arn is None:
         raise InvalidParameter("TopicArn or TargetArn Reason: no value for required parameter")
     notice_content.check_size(params["Message"], params.get("MessageAttributes") or {})
-    notice = _notice(call, arn or "", params)
-    if await call.store.commit(publish_together, (notice, call.now)) is not None:
-        raise TopicNotFound
-    return {"MessageId": notice.notification_id}
+    there = await entered(call, arn, "Publish")
+    notice = _notice(there, params)
+    notice_content.check_message(_told(notice).message, params.get("Subject"))
+    return await _publish_in_order(call, notice) if isinstance(notice, Ordered) else await _publish(call, notice)
 
 
 @operation("sns", "PublishBatch")
 async def publish_batch(call: Call, params: Params) -> Result:
     entries = params["PublishBatchRequestEntries"]
-    ids = [entry["Id"] for entry in entries]
     sizes = [notice_content.size_of(one["Message"], one.get("MessageAttributes") or {}) for one in entries]
-    notice_content.check_entries(ids, sizes)
-    notices = [_notice(call, params["TopicArn"], entry) for entry in entries]
-    if any(await call.store.write(publish_many, notices, call.now)):
-        raise TopicNotFound
-    told = zip(ids, notices, strict=True)
-    return {
-        "Successful": [{"Id": entry_id, "MessageId": notice.notification_id} for entry_id, notice in told],
-        "Failed": [],
-    }
+    notice_content.check_entries([entry["Id"] for entry in entries], sizes)
+    there = await entered(call, params["TopicArn"], "Publish")
+    good: dict[str, Notice | Ordered] = {}
+    failed = []
+    for entry_id, notice in [(entry["Id"], _notice(there, entry)) for entry in entries]:
+        try:
+            notice_content.check_message(_told(notice).message, _told(notice).subject)
+            good[entry_id] = notice
+        except InvalidParameter as why:
+            failed.append({"Id": entry_id, "Code": "InvalidParameter", "Message": str(why), "SenderFault": True})
+    shown = await _publish_all(call, list(good.values()))
+    return {"Successful": [{"Id": one, **told} for one, told in zip(good, shown, strict=True)], "Failed": failed}
 
 
-def _notice(call: Call, arn: str, params: Params) -> Notice:
-    for name, reason in _FOR_OTHERS.items():
-        if params.get(name):
-            raise InvalidParameter(f"{name} Reason: {reason}")
-    topic = topics.name_of(arn, call.scope)
+def _notice(there: Entered, params: Params) -> Notice | Ordered:
+    attributes = there.topic.attributes
+    order = order_of(attributes, params.get("MessageGroupId"), params.get("MessageDeduplicationId"), params["Message"])
     message, by_protocol = notice_content.messages_by_protocol(params.get("MessageStructure"), params["Message"])
-    notice_content.check_message(message, params.get("Subject"))
-    attributes = notice_content.attributes_to_tell(params.get("MessageAttributes") or {})
-    return Notice(call.scope, topic, new_uuid(), params.get("Subject"), message, attributes, by_protocol)
+    told = notice_content.attributes_to_tell(params.get("MessageAttributes") or {})
+    notice = Notice(*there.place, new_uuid(), params.get("Subject"), message, told, by_protocol)
+    return notice if order is None else Ordered(notice, order, 0)
+
+
+def _told(notice: Notice | Ordered) -> Notice:
+    return notice.notice if isinstance(notice, Ordered) else notice
+
+
+async def _publish(call: Call, notice: Notice) -> dict[str, Any]:
+    if await call.store.commit(publish_together, (notice, call.now)) is not None:
+        raise TopicNotFound
+    return {"MessageId": notice.notification_id}
+
+
+async def _publish_in_order(call: Call, notice: Ordered) -> dict[str, Any]:
+    told = await call.store.commit(publish_in_order, notice._replace(at=call.now))
+    if told.why is not None:
+        raise TopicNotFound
+    return {"MessageId": told.notification_id, "SequenceNumber": sequence_number(told.place)}
+
+
+async def _publish_all(call: Call, notices: list[Notice | Ordered]) -> list[dict[str, Any]]:
+    """Publish what is all of one kind, in one transaction."""
+    ordered = [one._replace(at=call.now) for one in notices if isinstance(one, Ordered)]
+    if ordered:
+        told = await call.store.write(publish_in_order, ordered)
+        if any(one.why for one in told):
+            raise TopicNotFound
+        return [{"MessageId": one.notification_id, "SequenceNumber": sequence_number(one.place)} for one in told]
+    plain = [one for one in notices if isinstance(one, Notice)]
+    if any(await call.store.write(publish_many, plain, call.now)):
+        raise TopicNotFound
+    return [{"MessageId": notice.notification_id} for notice in plain]

@@ -3,11 +3,14 @@
 Translation only; the rules stand in pubsub/topics.py.
 """
 
+from contextlib import suppress
+
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
+from pillarbox.api.sns.access import asking, entered
 from pillarbox.api.sns.pages import LENGTH, rest_after, start_of
-from pillarbox.pubsub import subscriptions, topics
-from pillarbox.pubsub.refusals import InvalidParameter
+from pillarbox.pubsub import subscriptions, topic_access, topics
+from pillarbox.pubsub.refusals import InvalidParameter, TopicNotFound
 
 
 @operation("sns", "CreateTopic")
@@ -22,7 +25,10 @@ async def create_topic(call: Call, params: Params) -> Result:
 
 @operation("sns", "DeleteTopic")
 async def delete_topic(call: Call, params: Params) -> Result:
-    await call.store.write(topics.delete, call.scope, topics.name_of(params["TopicArn"], call.scope))
+    place = topic_access.place_of(params["TopicArn"], call.scope.region)
+    with suppress(TopicNotFound):  # deleting what is not there succeeds
+        await call.store.read(topic_access.enter, place, asking(call, "DeleteTopic"))
+        await call.store.write(subscriptions.delete_topic, *place)
     return {}
 
 
@@ -35,13 +41,13 @@ async def list_topics(call: Call, params: Params) -> Result:
 
 @operation("sns", "GetTopicAttributes")
 async def get_topic_attributes(call: Call, params: Params) -> Result:
-    name = topics.name_of(params["TopicArn"], call.scope)
-    return {"Attributes": await call.store.read(subscriptions.attributes_of_topic, call.scope, name, call.now)}
+    place, _ = await entered(call, params["TopicArn"], "GetTopicAttributes")
+    return {"Attributes": await call.store.read(subscriptions.attributes_of_topic, *place, call.now)}
 
 
 @operation("sns", "SetTopicAttributes")
 async def set_topic_attributes(call: Call, params: Params) -> Result:
-    name = topics.name_of(params["TopicArn"], call.scope)
+    place, _ = await entered(call, params["TopicArn"], "SetTopicAttributes")
     attribute, value = params["AttributeName"], params.get("AttributeValue") or ""
-    await call.store.write(topics.set_attribute, call.scope, name, attribute, value, call.now)
+    await call.store.write(topics.set_attribute, *place, attribute, value, call.now)
     return {}

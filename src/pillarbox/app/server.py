@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
+from pillarbox.app import settings_log
 from pillarbox.app.background import background, kept_running
 from pillarbox.app.doors import open_doors
 from pillarbox.app.listening import Listening, Sockets, open_folder
@@ -39,6 +40,7 @@ async def serve(
         store = await open_store(settings.database, settings.folder)
         running.push_async_callback(store.close)
         listening = Listening.on(sockets, settings, store, keyring, clock)
+        await store.write(settings_log.note, settings_log.told(settings), clock.now())
         if store.is_ours_alone:
             await store.write(leases.end_all, clock.now())
         signer = await Signer.load(store, keyring, settings.sns_cert_url or listening.public_url, clock.now())

@@ -299,7 +299,7 @@ class Sender:
         return await self._standings.most_recipients(scope)
 
     async def check(self, draft: Draft) -> None:
-        """Raise what stands against a draft (whoever its recipients will be, if it has none yet); nothing is promised."""
+        """Raise what stands against a draft, whoever its recipients are to be if it has none; nothing is promised."""
         (envelope,) = await _read_each((draft,))
         against = envelope if isinstance(envelope, Exception) else await self._reason_against(draft, envelope)
         if against is not None:

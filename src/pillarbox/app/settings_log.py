@@ -50,14 +50,14 @@ def note(now_set: dict[str, str], now: Millis) -> Plan[None]:
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Yield parts of tables under names like `mx.port`, tables of a list under theirs or their place, and no empty ones."""
+    """Yield what is set: of tables under names like `mx.port`, of tables in a list under theirs or their place."""
     if isinstance(value, dict):
         for inner, part in value.items():
             yield from _flat(f"{name}.{inner}" if name else inner, part)
     elif isinstance(value, list | tuple) and value and isinstance(value[0], dict):
         for place, part in enumerate(value, 1):
             yield from _flat(f"{name}.{part.get('name', place)}", part)
-    elif value is None or value == []:
+    elif value in (None, [], ()):
         return
     elif name.rpartition(".")[2] in _SECRETS:
         yield name, _MASK if value else ""

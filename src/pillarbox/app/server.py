@@ -11,6 +11,7 @@ from typing import Any
 from pillarbox.app import settings_log
 from pillarbox.app.background import background, kept_running
 from pillarbox.app.doors import open_doors
+from pillarbox.app.egress import hosts
 from pillarbox.app.listening import Listening, Sockets, open_folder
 from pillarbox.app.processes import Workers
 from pillarbox.app.upstreams import open_upstreams
@@ -61,6 +62,7 @@ async def serve(
             settings.service_domain,
             listening.names,
             upstreams,
+            hosts=hosts(settings),
         )
         await running.enter_async_context(AdminSocket(settings.socket_path, desk).running())
         announced = announce(listening)

@@ -63,6 +63,7 @@ def client_of_server(place: Place) -> Client:
 
 
 async def _ask_the_store(settings: Settings, request: Request) -> Any:
+    from pillarbox.app.egress import hosts
     from pillarbox.kit.clock import SystemClock
     from pillarbox.kit.dns import Names
     from pillarbox.kit.secrets import Keyring
@@ -76,7 +77,14 @@ async def _ask_the_store(settings: Settings, request: Request) -> Any:
     store = await open_store(settings.database, settings.folder)
     try:
         names = Names(settings.nameservers, validates=settings.dns_validates)
-        desk = Desk(store, keyring, SystemClock(), service_domain=settings.service_domain, names=names)
+        desk = Desk(
+            store,
+            keyring,
+            SystemClock(),
+            service_domain=settings.service_domain,
+            names=names,
+            hosts=hosts(settings),
+        )
         return await answer(desk, request)
     finally:
         await store.close()

@@ -6,7 +6,7 @@ runs. `endpoint` is then empty.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pillarbox.kit.clock import Clock
 from pillarbox.kit.dns import Names
@@ -21,13 +21,20 @@ if TYPE_CHECKING:  # HTTP and the AWS SDK: commands start without them
 OPERATOR = "operator"
 
 
+class Host(NamedTuple):
+    """A name that mail greets with, and the addresses that it leaves from there, as far as they are set."""
+
+    name: str
+    addresses: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """`endpoint` is the URL that SDKs are pointed at; `dev` says whether any secret will do there.
 
     `service_domain` is the operator's own domain, `names` asks the DNS, `upstreams` are other SES
     by their names: those of the running server. `sender` and `verification_mail` are there in a server that answers
-    callers, and `who` works at the desk from `source`.
+    callers, and `who` works at the desk from `source`. `hosts` are those that mail leaves from.
     """
 
     store: Store
@@ -42,6 +49,7 @@ class Desk:
     verification_mail: "VerificationMail | None" = None
     who: str = OPERATOR
     source: str = ""
+    hosts: tuple[Host, ...] = ()
 
     def of(self, who: str, source: str) -> "Desk":
         """Return the desk as somebody else works at it: the audit log names them and where they asked from."""

@@ -5,11 +5,14 @@ identity with Easy DKIM stand here, under the names that their owners' aliases
 lead to.
 """
 
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
+
 import msgspec
 
 from pillarbox.kit.errors import Invalid
 from pillarbox.kit.ids import Scope
-from pillarbox.operate.desk import Desk
+from pillarbox.operate.desk import Desk, Host
 from pillarbox.resources import dkim_keys, identities, identity_dns, service_key
 from pillarbox.resources.identities import EASY, Filter
 from pillarbox.resources.identity_dns import Site
@@ -44,18 +47,45 @@ async def zone(desk: Desk) -> Zone:
     key = await service_key.load(desk.store, desk.keyring, domain, desk.clock.now())
     regions, keys = await desk.store.read(_of_identities, domain)
     return Zone(
-        domain, [*_host(domain), *_exchangers(domain, regions), _key_of_service(key.record_name, key.record), *keys]
+        domain,
+        [
+            *_hosts(domain, desk.hosts),
+            *_exchangers(domain, regions),
+            _key_of_service(key.record_name, key.record),
+            *keys,
+        ],
     )
 
 
-def _host(domain: str) -> list[ZoneRecord]:
+def _hosts(domain: str, hosts: Sequence[Host]) -> list[ZoneRecord]:
+    """Return the records of the host that takes bounces, and of those in the domain that mail leaves from."""
     mta = f"mta.{domain}"
-    return [
-        ZoneRecord(mta, "A", "", "the address that mail leaves from, and the name that it greets with"),
-        ZoneRecord(mta, "TXT", "v=spf1 a -all", "the sender policy of the greeting"),
+    known = {mta: (), **dict(hosts)}
+    records = [
         ZoneRecord(domain, "MX", f"10 {mta}", "where bounces of mail without a MAIL FROM domain of its own come back"),
-        ZoneRecord(domain, "TXT", f"v=spf1 a:{mta} ~all", "the sender policy that MAIL FROM domains include"),
+        ZoneRecord(domain, "TXT", _policy(known), "the sender policy that MAIL FROM domains include"),
     ]
+    for name, addresses in known.items():
+        if name.endswith(f".{domain}"):
+            about = "an address that mail leaves from, and the name that it greets with"
+            records += [ZoneRecord(name, _kind(one), one, about) for one in addresses or ("",)]
+            records.append(ZoneRecord(name, "TXT", "v=spf1 a -all", "the sender policy of the greeting"))
+    return records
+
+
+def _policy(hosts: Mapping[str, Sequence[str]]) -> str:
+    """Allow the addresses that are known, and those of each name that has none set.
+
+    https://www.rfc-editor.org/rfc/rfc7208#section-5
+    """
+    terms = []
+    for name, addresses in hosts.items():
+        terms += [f"ip{ip_address(one).version}:{one}" for one in addresses] or [f"a:{name}"]
+    return " ".join(("v=spf1", *terms, "~all"))
+
+
+def _kind(address: str) -> str:
+    return "AAAA" if ":" in address else "A"
 
 
 def _exchangers(domain: str, regions: list[str]) -> list[ZoneRecord]:

@@ -102,6 +102,7 @@ async def test_a_worker_that_dies_loses_nothing(store: Store, phase: str) -> Non
     clock.at += 1
     delivering = asyncio.create_task(worker.run())
     while await store.read(outgoing.size):
+        assert not delivering.done(), delivering
         clock.at += 10
         await asyncio.sleep(0.01)
     delivering.cancel()

@@ -57,6 +57,8 @@ _COMMANDS = {
     "tail": ("messages:tail", "Print events as they happen."),
     "backup": ("backup:backup", "Back the store up into a folder while the server goes on."),
     "restore": ("backup:restore", "Restore a backup into an empty data folder or database."),
+    "export": ("moving:export", "Write the whole store into a folder that either engine can be filled from."),
+    "import": ("moving:import_", "Fill an empty store from the folder of an export."),
     "where": ("where:where", "Show where in the source an AWS operation is done."),
     "demo": ("demo:demo", "Play the stories that Pillarbox is made for against a server in dev mode."),
 }

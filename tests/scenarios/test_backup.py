@@ -30,7 +30,7 @@ class Installation:
         environment = {"PILLARBOX_DATABASE": self.database, "PILLARBOX_KEYRING": str(self.keyring)}
         return subprocess.run(
             [sys.executable, "-m", "pillarbox", *command, "--data", str(self.folder)],
-            env={"PATH": "/usr/bin:/bin", **environment},
+            env={"PATH": "/usr/bin:/bin", "PYTHONPATH": ":".join(sys.path), **environment},
             capture_output=True,
             text=True,
             timeout=60,

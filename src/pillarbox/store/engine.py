@@ -54,12 +54,15 @@ class Store(Protocol):
     async def close(self) -> None: ...
 
 
-async def open_store(database: str, folder: Path) -> Store:
-    """Open the store named by a URL, `sqlite:` (in `folder`) or `postgresql://…`."""
+async def open_store(database: str, folder: Path, *, moving: bool = False) -> Store:
+    """Open the store named by a URL, `sqlite:` (in `folder`) or `postgresql://…`.
+
+    `moving` is for who carries the whole store elsewhere: nobody else may use it, and it may be half filled.
+    """
     if database.startswith(("postgresql://", "postgres://")):
         from pillarbox.store.postgres import PostgresStore
 
-        return await PostgresStore.open(database)
+        return await PostgresStore.open(database, moving=moving)
     from pillarbox.store.sqlite import SqliteStore
 
-    return await SqliteStore.open(folder)
+    return await SqliteStore.open(folder, moving=moving)

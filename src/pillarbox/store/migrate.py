@@ -14,6 +14,10 @@ import apsw
 
 from pillarbox.kit.errors import Unavailable
 
+# A table of this name is there while `pillarbox import` fills a store (store/tables.py).
+IMPORTING = "importing"
+HALF_FILLED = "an import into this store has not ended: run `pillarbox import` with the same folder again"
+
 SQLITE: Mapping[str, str] = {
     "$serial": "INTEGER PRIMARY KEY AUTOINCREMENT",
     "$bytes": "BLOB",

@@ -3,7 +3,8 @@
 Touches the network. The same plans as on SQLite run here, each in a
 transaction on a pooled connection; items given to `commit` while a group is
 being written share the next group. A transaction that PostgreSQL gives up on
-(serialization, deadlock) is run again from the start.
+(serialization, deadlock) is run again from the start. Where it cannot be
+reached, whoever asks hears so; connections come back with it.
 """
 
 import asyncio
@@ -17,45 +18,68 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from pillarbox.kit.errors import Unavailable
 from pillarbox.store.bodies import NO_BODY
-from pillarbox.store.migrate import migrate_postgres
+from pillarbox.store.migrate import HALF_FILLED, IMPORTING, migrate_postgres
 from pillarbox.store.plan import Drop, Keep, Many, Plan, Rows, Touch
+from pillarbox.store.postgres_hints import CHANNEL, Hints
 
 T = TypeVar("T")
 Item = TypeVar("Item")
 
-_CHANNEL = "pillarbox"
 _MOST_IN_A_GROUP = 512
 _GROUPS_AT_ONCE = 4
+_CONNECT_SECONDS, _ANSWER_SECONDS = 10.0, 30.0
 _AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
-_LOST = (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.OperatorInterventionError, OSError)
+# It is away, shuts down or starts, has no connection or disk left, or has become a standby: later it may do.
+_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    OSError,
+)
 
 
 class PostgresStore:
     """See store/engine.py for the promise."""
 
-    def __init__(self, pool: Any, listening: Any) -> None:
+    def __init__(self, pool: Any) -> None:
         self._pool = pool
-        self._listening = listening
+        self._hints: Hints | None = None
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         self._groups: dict[Callable[..., Plan[Any]], _Group] = {}
 
     @classmethod
-    async def open(cls, url: str) -> "PostgresStore":
-        """Connect and migrate; Unavailable when the server could lose what it acknowledged."""
+    async def open(cls, url: str, *, moving: bool = False) -> "PostgresStore":
+        """Connect and migrate; Unavailable when the server could lose what it acknowledged.
+
+        `moving` lets nobody else open it meanwhile, and opens also what an import has half filled.
+        """
         try:
-            pool = await asyncpg.create_pool(url, min_size=2, max_size=16, command_timeout=60)
-            listening = await asyncpg.connect(url)
+            pool = await asyncpg.create_pool(
+                url, min_size=2, max_size=16, timeout=_CONNECT_SECONDS, command_timeout=_ANSWER_SECONDS
+            )
         except (OSError, asyncpg.PostgresError) as error:
             raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
-        async with pool.acquire() as connection:
+        store = cls(pool)
+        try:
+            store._hints = await Hints.open(url, store._heard, store._wake_all, alone=moving)
+            await store._prepare(moving)
+        except BaseException as error:
+            await store.close()
+            if isinstance(error, _LOST):
+                raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
+            raise
+        return store
+
+    async def _prepare(self, moving: bool) -> None:
+        async with self._pool.acquire() as connection:
             for setting in ("fsync", "synchronous_commit"):
                 if await connection.fetchval(f"SHOW {setting}") == "off":
-                    await pool.close()
                     raise Unavailable(f"PostgreSQL runs with {setting}=off: it could lose mail that was acknowledged")
             await migrate_postgres(connection)
-        store = cls(pool, listening)
-        await listening.add_listener(_CHANNEL, store._heard)
-        return store
+            if not moving and await connection.fetchval("SELECT to_regclass($1)", IMPORTING) is not None:
+                raise Unavailable(HALF_FILLED)
 
     async def write(self, planner: Callable[..., Plan[T]], *args: Any) -> T:
         return await self._transact(planner, args)  # type: ignore[no-any-return]
@@ -69,7 +93,7 @@ class PostgresStore:
     async def read(self, planner: Callable[..., Plan[T]], *args: Any) -> T:
         try:
             async with (
-                self._pool.acquire() as connection,
+                self._pool.acquire(timeout=_ANSWER_SECONDS) as connection,
                 connection.transaction(isolation="repeatable_read", readonly=True),
             ):
                 return await _run(connection, planner(*args), set())
@@ -79,10 +103,10 @@ class PostgresStore:
     async def body(self, reference: str) -> bytes:
         if not reference:
             raise Unavailable(NO_BODY)
-        body = await self._pool.fetchval("SELECT content FROM bodies WHERE body_id = $1", int(reference[3:]))
+        body = (await self.bodies([reference])).get(reference)
         if body is None:
             raise Unavailable(f"the body {reference} is no longer kept")
-        return bytes(body)
+        return body
 
     @property
     def is_ours_alone(self) -> bool:
@@ -90,15 +114,25 @@ class PostgresStore:
 
     async def bodies(self, references: Sequence[str]) -> dict[str, bytes]:
         numbers = [int(reference[3:]) for reference in references]
-        rows = await self._pool.fetch("SELECT body_id, content FROM bodies WHERE body_id = ANY($1::bigint[])", numbers)
+        wanted = "SELECT body_id, content FROM bodies WHERE body_id = ANY($1::bigint[])"
+        try:
+            async with self._pool.acquire(timeout=_ANSWER_SECONDS) as connection:
+                rows = await connection.fetch(wanted, numbers)
+        except _LOST as error:
+            raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
         return {f"pg:{row[0]}": bytes(row[1]) for row in rows}
 
     def listen(self, topic: str, wake: Callable[[], None]) -> None:
         self._listeners.setdefault(topic, []).append(wake)
 
     async def close(self) -> None:
-        await self._listening.close()
-        await self._pool.close()
+        if self._hints is not None:
+            await self._hints.close()
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await self._pool.close()
+        except (TimeoutError, *_LOST):  # it is away: there is nobody to say goodbye to
+            self._pool.terminate()
 
     async def _transact(self, planner: Callable[..., Plan[Any]], args: tuple[Any, ...]) -> Any:
         again = AsyncRetrying(
@@ -115,16 +149,20 @@ class PostgresStore:
             raise Unavailable(f"PostgreSQL could not write: {error}") from error
 
     async def _once(self, planner: Callable[..., Plan[Any]], args: tuple[Any, ...]) -> Any:
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with self._pool.acquire(timeout=_ANSWER_SECONDS) as connection, connection.transaction():
             touched: set[str] = set()
             result = await _run(connection, planner(*args), touched)
             for topic in sorted(touched):
-                await connection.execute("SELECT pg_notify($1, $2)", _CHANNEL, topic)
+                await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, topic)
             return result
 
-    def _heard(self, _connection: Any, _process: int, _channel: str, topic: str) -> None:
+    def _heard(self, topic: str) -> None:
         for wake in self._listeners.get(topic, ()):
             wake()
+
+    def _wake_all(self) -> None:
+        for topic in self._listeners:
+            self._heard(topic)
 
 
 class _Group:
@@ -147,6 +185,11 @@ class _Group:
     async def _write(self, taken: list[tuple[Any, "asyncio.Future[Any]"]]) -> None:
         try:
             results = await self._transact(([item for item, _ in taken],))
+        except Unavailable as error:  # none is at fault, and what was written may even be there
+            for _, answer in taken:
+                if not answer.done():
+                    answer.set_exception(error)
+            return
         except Exception:  # one of them may be at fault: each on its own, so that neighbours are kept
             await asyncio.gather(*(self._write_alone(item, answer) for item, answer in taken))
             return

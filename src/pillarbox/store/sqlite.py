@@ -23,7 +23,7 @@ import apsw
 
 from pillarbox.kit.errors import Unavailable
 from pillarbox.store.bodies import Disk, Segments
-from pillarbox.store.migrate import migrate_sqlite
+from pillarbox.store.migrate import HALF_FILLED, IMPORTING, migrate_sqlite
 from pillarbox.store.plan import Drop, Keep, Many, Plan, Rows, Touch
 from pillarbox.store.reading import BODIES, Reading, connect
 
@@ -53,7 +53,9 @@ class _Asked:
 class SqliteStore:
     """See store/engine.py for the promise."""
 
-    def __init__(self, folder: Path, *, vfs: str | None, disk: Disk | None, synchronous: bool) -> None:
+    def __init__(
+        self, folder: Path, *, vfs: str | None, disk: Disk | None, synchronous: bool, moving: bool = False
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._loop = asyncio.get_running_loop()
         self._segments = Segments(folder / BODIES, disk, synchronous=synchronous)
@@ -67,6 +69,8 @@ class SqliteStore:
         self._database = self._open_for_writing(folder, vfs)
         try:
             migrate_sqlite(self._database)
+            if not moving and self._database.table_exists("main", IMPORTING):
+                raise Unavailable(HALF_FILLED)
         except BaseException:
             os.close(self._lock_handle)
             raise
@@ -74,13 +78,19 @@ class SqliteStore:
 
     @classmethod
     async def open(
-        cls, folder: Path, *, vfs: str | None = None, disk: Disk | None = None, synchronous: bool = True
+        cls,
+        folder: Path,
+        *,
+        vfs: str | None = None,
+        disk: Disk | None = None,
+        synchronous: bool = True,
+        moving: bool = False,
     ) -> "SqliteStore":
         """Open (or create) the store in `folder`; Unavailable when another process holds it.
 
-        `vfs`, `disk` and `synchronous` are for the durability tests.
+        `vfs`, `disk` and `synchronous` are for the durability tests; `moving` opens what is half filled too.
         """
-        return cls(folder, vfs=vfs, disk=disk, synchronous=synchronous)
+        return cls(folder, vfs=vfs, disk=disk, synchronous=synchronous, moving=moving)
 
     async def write(self, planner: Callable[..., Plan[T]], *args: Any) -> T:
         return await self.ask(planner, args, shared=False)  # type: ignore[no-any-return]

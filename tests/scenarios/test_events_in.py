@@ -12,6 +12,7 @@ from moto.server import ThreadedMotoServer
 
 from pillarbox.settings import EventsSetting, RouteSetting, UpstreamSetting
 from pillarbox.store import events, messages, quarantine, upstream_ids
+from tests.support.far_pillarbox import far_pillarbox
 from tests.support.far_queue import FarQueue
 from tests.support.far_sns import FarSns, sample
 from tests.support.listening_queue import ListeningQueue
@@ -50,13 +51,8 @@ def _kinds(server: Server, message_id: str) -> list[str]:
 @pytest.fixture
 def far_side(tmp_path: Path) -> Iterator[tuple[Server, TlsFront]]:
     """A second Pillarbox, reached over HTTPS, whose SNS signs with a certificate of its own."""
-    folder = tmp_path / "far"
-    folder.mkdir()
-    with TlsFront.standing(folder) as front:
-        settings = {"dev": True, "public_url": front.url, "sns_cert_url": front.url}
-        with RunningServer.started(folder / "data", **settings) as running:
-            front.target = running.listening.port
-            yield Server(running, FAR_ACCOUNT), front
+    with far_pillarbox(tmp_path / "far", FAR_ACCOUNT) as standing:
+        yield standing
 
 
 def _subscribed(far: Server, server: Server, identity: str) -> None:

@@ -2,9 +2,7 @@
 
 import http.client
 import json
-import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,11 +12,17 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from pillarbox.app.upstreams import upstream_of
-from pillarbox.delivery.transport.ses_client import SesClient
-from pillarbox.operate import upstream_doctor
+from pillarbox.delivery.transport.ses_credentials import CredentialSource
+from pillarbox.operate.chain import topics
+from pillarbox.operate.chain.far import Far
+from pillarbox.operate.chain.link import Link, Sought
+from pillarbox.operate.chain.links import links
+from pillarbox.operate.client import Client
+from pillarbox.operate.upstream_requests import ExamineUpstream
 from pillarbox.settings import EventsSetting, RouteSetting, UpstreamSetting
-from pillarbox.store import outgoing, upstream_ids
+from pillarbox.store import events, outgoing, upstream_ids
 from tests.support.far_ses import wait_until
+from tests.support.far_sns import sample
 from tests.support.server import RunningServer, Server
 
 SENDER = "shop@somewhere.example"
@@ -115,54 +119,80 @@ def sent_by_moto(host: str, port: int) -> list[dict[str, Any]]:
     return found
 
 
-def test_the_doctor_says_which_link_of_the_chain_is_missing(tmp_path: Path, far: Server) -> None:
-    ses, sns = far.client("sesv2", region="eu-west-1"), far.client("sns", region="eu-west-1")
-    topic = sns.create_topic(Name="events")["TopicArn"]
-    told_by = EventsSetting(topics=(topic,))
+async def test_the_doctor_says_when_both_sides_track_or_mail_names_no_set(far: Server) -> None:
+    far.client("sesv2", region="eu-west-1").create_configuration_set(ConfigurationSetName="news")
+    topic = far.client("sns", region="eu-west-1").create_topic(Name="events")["TopicArn"]
 
-    def examine(**settings: Any) -> tuple[dict[str, bool], str]:
-        folder = tmp_path / str(len(list(tmp_path.iterdir())))
-        with before(folder, through(far, events=told_by, **settings)) as near:
-            command = ["upstream", "doctor", "far", "--sender", SENDER, "--json", "--data", str(folder)]
-            done = subprocess.run([sys.executable, "-m", "pillarbox", *command], capture_output=True, text=True)
-            url = f"{near.endpoint}/in/sns/far"
-        assert done.stdout, done.stderr
-        return {one["name"]: one["holds"] for one in json.loads(done.stdout)}, url
+    async def missing(**settings: Any) -> set[str]:
+        upstream = upstream_of(through(far, events=EventsSetting(topics=(topic,)), **settings))
+        sought = Sought(upstream, "", SENDER)
+        found = await links(Far(upstream, CredentialSource("far", upstream.given)), sought, repairing=True)
+        return {link.name for link in found if not link.holds}
 
-    assert examine(secret_access_key="wrong")[0] == {"account": False}
-    links, _ = examine()
-    assert links == {
-        "account": True,
-        "sender": True,
-        "configuration set": False,
-        f"subscription to {topic}": False,
-    }
-    assert examine(configuration_set="news")[0]["configuration set news"] is False
+    assert await missing() == {"configuration set"}
+    assert await missing(configuration_set="news") == set()
+    assert await missing(configuration_set="news", tracking="ours") == {"tracking of news"}
 
-    ses.create_configuration_set(ConfigurationSetName="news")
-    ses.create_configuration_set_event_destination(
-        ConfigurationSetName="news",
-        EventDestinationName="pillarbox",
-        EventDestination={
-            "Enabled": True,
-            "MatchingEventTypes": ["DELIVERY", "BOUNCE", "COMPLAINT", "REJECT", "DELIVERY_DELAY", "OPEN", "CLICK"],
-            "SnsDestination": {"TopicArn": topic},
-        },
+
+async def test_a_subscription_that_nobody_confirms_is_told(far: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "_CONFIRMATION_LOOKS", 1)
+    topic = far.client("sns", region="eu-west-1").create_topic(Name="waiting")["TopicArn"]
+    upstream = upstream_of(through(far, events=EventsSetting(topics=(topic,))))
+    link = topics.Subscription(
+        Far(upstream, CredentialSource("far", upstream.given)), topic, "https://203.0.113.1/in/sns/far"
     )
-    links, _ = examine(configuration_set="news")
-    assert links["configuration set news"] and links["event destinations of news"]
-    links, _ = examine(configuration_set="news", tracking="ours")
-    assert links["tracking of news"] is False
+    nothing = await link.look()
+    assert not nothing.link.holds and nothing.repair is not None
+    await nothing.repair()
+
+    found = (await link.look()).link
+    assert "waits to be confirmed" in found.found and not found.holds
 
 
-async def test_a_subscription_that_waits_to_be_confirmed_is_told(far: Server) -> None:
-    sns = far.client("sns", region="eu-west-1")
-    topic = sns.create_topic(Name="waiting")["TopicArn"]
-    sns.subscribe(TopicArn=topic, Protocol="https", Endpoint="https://203.0.113.1/in/sns/far")
-    client = SesClient(upstream_of(through(far, events=EventsSetting(topics=(topic,)))))
+def test_moto_is_set_up_link_by_link_and_what_it_tells_arrives(tmp_path: Path) -> None:
+    """It has no GetAccount and no event destinations: what it does have is made, and tells of mail through a queue."""
+    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto.start()
     try:
-        found = await upstream_doctor.links(client, "https://203.0.113.1/in/sns/far")
-    finally:
-        await client.close()
+        host, port = moto.get_host_and_port()
+        keys = {"aws_access_key_id": "AKIAMOTO", "aws_secret_access_key": "secret"}
+        sns, sqs = (
+            boto3.client(name, endpoint_url=f"http://{host}:{port}", region_name="eu-west-1", **keys)
+            for name in ("sns", "sqs")
+        )
+        topic, url = "arn:aws:sns:eu-west-1:123456789012:told", f"http://{host}:{port}/123456789012/told"
+        upstream = UpstreamSetting(
+            name="moto", region="eu-west-1", endpoint_url=f"http://{host}:{port}", account="110000000003",
+            access_key_id="AKIAMOTO", secret_access_key="secret", configuration_set="told", suppression=False,
+            events=EventsSetting(topics=(topic,), queue_url=url),
+        )  # fmt: skip
+        with before(tmp_path, upstream) as near:
+            ask = Client(tmp_path / "admin.sock").ask
+            # It tells of every set that it is paused, and a domain waits until its owner publishes records.
+            never = {"account", "event destinations of told", "configuration set told", "sender"}
+            made = {
+                one.name for one in ask(ExamineUpstream("moto", "new@else.example", True), list[Link]) if one.repaired
+            }
+            assert made == {
+                "sender", f"topic {topic}", "configuration set told", "queue", f"queue policy for {topic}",
+                f"subscription to {topic}",
+            }  # fmt: skip
+            assert {
+                one.name for one in ask(ExamineUpstream("moto", "new@else.example"), list[Link]) if not one.holds
+            } == never
+            sns.publish(TopicArn=topic, Message=json.dumps(sample("bounce")))
+            message_id = sample("bounce")["mail"]["messageId"]
+            wait_until(lambda: [row.kind for row in near.read(events.of_message, message_id)] == ["Bounce"])
 
-    assert "waits to be confirmed" in found[-1].found and not found[-1].holds
+            breaks: dict[str, Callable[[], object]] = {
+                f"queue policy for {topic}": lambda: sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": ""}),
+                "queue": lambda: sqs.delete_queue(QueueUrl=url),
+                f"topic {topic}": lambda: sns.delete_topic(TopicArn=topic),
+            }
+            for missing, break_it in breaks.items():
+                break_it()
+                assert missing in {one.name for one in ask(ExamineUpstream("moto"), list[Link]) if not one.holds}
+                repaired = ask(ExamineUpstream("moto", "new@else.example", True), list[Link])
+                assert {one.name for one in repaired if not one.holds} == never
+    finally:
+        moto.stop()

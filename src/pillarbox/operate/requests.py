@@ -24,7 +24,7 @@ from pillarbox.operate import (
     sends,
     statistics,
     tracking,
-    upstream,
+    upstream_requests,
     user_requests,
 )
 from pillarbox.operate.desk import Desk
@@ -32,6 +32,7 @@ from pillarbox.operate.list_requests import ListRequest
 from pillarbox.operate.messages import Wanted
 from pillarbox.operate.queue import What
 from pillarbox.operate.statistics import Asked
+from pillarbox.operate.upstream_requests import UpstreamRequest
 from pillarbox.operate.user_requests import UserRequest
 
 
@@ -259,23 +260,6 @@ class RetryMail(_Request, frozen=True, tag="queue.retry"):
     what: What
 
 
-class ListUpstreams(_Request, frozen=True, tag="upstreams.list"):
-    """Answered by a list of `upstream.Seen`."""
-
-
-class CheckUpstream(_Request, frozen=True, tag="upstreams.check"):
-    """Answered by `upstream.Seen`."""
-
-    name: str
-
-
-class ExamineUpstream(_Request, frozen=True, tag="upstreams.doctor"):
-    """Answered by a list of `upstream_doctor.Link`."""
-
-    name: str
-    sender: str = ""
-
-
 Request = (
     Status
     | CreateKey
@@ -313,9 +297,7 @@ Request = (
     | StillToCount
     | CountByTag
     | StopCountingByTag
-    | ListUpstreams
-    | CheckUpstream
-    | ExamineUpstream
+    | UpstreamRequest
 )
 
 encode = msgspec.json.Encoder().encode
@@ -333,6 +315,8 @@ async def answer(desk: Desk, request: Request) -> Any:
     """Do what is asked and return a value that JSON can carry, or raise a Refusal."""
     if isinstance(request, ListRequest):
         return await list_requests.answer(desk, request)
+    if isinstance(request, UpstreamRequest):
+        return await upstream_requests.answer(desk, request)
     if isinstance(request, UserRequest):
         return await user_requests.answer(desk, request)
     match request:
@@ -387,8 +371,6 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await _of_the_queue(desk, request)
         case ShowStatistics() | CountAgain() | StillToCount() | CountByTag() | StopCountingByTag():
             return await _of_statistics(desk, request)
-        case ListUpstreams() | CheckUpstream() | ExamineUpstream():
-            return await _of_upstreams(desk, request)
 
 
 _OfTheQueue = ShowQueue | ListPaces | SetPace | PauseMail | ResumeMail | RetryMail
@@ -425,13 +407,3 @@ async def _of_statistics(desk: Desk, request: _OfStatistics) -> Any:
             return await statistics.count_by_tag(desk, Scope(account, region), tag)
         case StopCountingByTag(account, region, tag):
             return await statistics.stop_counting_by_tag(desk, Scope(account, region), tag)
-
-
-async def _of_upstreams(desk: Desk, request: ListUpstreams | CheckUpstream | ExamineUpstream) -> Any:
-    match request:
-        case ListUpstreams():
-            return await upstream.list_all(desk)
-        case CheckUpstream(name):
-            return await upstream.check(desk, name)
-        case ExamineUpstream(name, sender):
-            return await upstream.doctor(desk, name, sender)

@@ -43,5 +43,10 @@ def oldest(upstream: str, limit: int, after: QuarantineRow | None = None) -> Pla
     return [QuarantineRow(*row) for row in rows]
 
 
+def since(at: Millis) -> QuarantineRow:
+    """Return what is before all that arrived at a time or later, for `oldest`."""
+    return QuarantineRow("", "", "", "", at, "", "")
+
+
 def remove(upstream: str, post_id: str) -> Plan[None]:
     yield Rows("DELETE FROM quarantine WHERE upstream = ? AND post_id = ?", (upstream, post_id))

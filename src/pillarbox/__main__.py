@@ -7,7 +7,7 @@ is one line that says what to do, and exit code 1.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cyclopts import App, CycloptsError
 
@@ -30,7 +30,10 @@ _FAMILIES = {
         "Accounts in and out of the sandbox, and how much they may send.",
         {"reviews": "reviews", "production": "production", "quota": "quota"},
     ),
-    "upstream": ("Other SES that mail leaves through.", {"list": "list_", "check": "check", "doctor": "doctor"}),
+    "upstream": (
+        "Other SES that mail leaves through.",
+        {"list": "list_", "add": "upstream_add:add", "check": "check", "doctor": "doctor", "policy": "policy"},
+    ),
     "suppression": (
         "Addresses that get no mail from an account.",
         {"list": "list_", "add": "add", "remove": "remove", "import": "import_", "export": "export"},
@@ -42,6 +45,15 @@ _FAMILIES = {
     ),
     "quarantine": ("What upstreams told and nobody could read.", {"list": "list_", "retry": "retry"}),
     "dead_letters": ("Notifications that could not be delivered.", {"list": "list_", "replay": "replay"}),
+}
+_BELOW = {
+    "upstream": {
+        "credentials": (
+            "upstream_credentials",
+            "Their access keys, sealed in the store.",
+            {"set": "set_", "remove": "remove"},
+        )
+    }
 }
 _ALSO = {"identities": ("identity",)}
 _COMMANDS = {
@@ -70,11 +82,20 @@ def build() -> App:
     for name, (place, text) in _COMMANDS.items():
         app.command(f"pillarbox.commands.{place}", name=name, help=text)
     for module, (text, commands) in _FAMILIES.items():
-        family = App(name=(module.replace("_", "-"), *_ALSO.get(module, ())), help=text)
-        for name, function in commands.items():
-            family.command(f"pillarbox.commands.{module}:{function}", name=name)
+        family = _family((module.replace("_", "-"), *_ALSO.get(module, ())), module, text, commands)
+        for name, below in _BELOW.get(module, {}).items():
+            family.command(_family((name,), *below))
         app.command(family)
     return app
+
+
+def _family(names: tuple[str, ...], module: str, text: str, commands: Mapping[str, str]) -> App:
+    """Return the commands that stand together under a name; one of another module names it (`module:function`)."""
+    family = App(name=names, help=text)
+    for name, function in commands.items():
+        place = function if ":" in function else f"{module}:{function}"
+        family.command(f"pillarbox.commands.{place}", name=name)
+    return family
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

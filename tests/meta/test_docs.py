@@ -10,7 +10,9 @@ import pytest
 from pillarbox.consumer import SesEvent
 from pillarbox.delivery.outcome import Deferred, Delivered, Refused
 from pillarbox.delivery.transport.base import Attempt
+from pillarbox.edge.smtp_tls import make_certificate
 from pillarbox.kit.ids import Scope
+from pillarbox.settings import load
 from pillarbox.store import nouns
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.far_sns import URL, FarSns, sample
@@ -94,3 +96,17 @@ def test_links_and_paths_in_documents_exist(path: Path) -> None:
         assert (path.parent / target).exists(), f"{path.name}: {target}"
     for named in re.findall(r"`((?:src|tests|docs|bench)/[\w/.-]+)`", text):
         assert (DOCS.parent / named).exists(), f"{path.name}: {named}"
+
+
+def test_the_runbook_names_metrics_that_there_are_and_settings_that_work(tmp_path: Path) -> None:
+    text = (DOCS / "runbook.md").read_text()
+    named = set(re.findall(r"`(pillarbox_\w+)", text))
+    known = set(re.findall(r"`(pillarbox_\w+)`", (DOCS / "metrics.md").read_text()))
+    assert named and named <= known
+
+    (block,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
+    own = tmp_path / "fullchain.pem"
+    own.write_bytes(make_certificate("mail.example.org", 1_790_000_000_000))
+    file = tmp_path / "pillarbox.toml"
+    file.write_text(re.sub(r'"/etc/pillarbox/\w+.pem"', f'"{own}"', block))
+    assert [route.transport for route in load(file, {}, {}).routes] == ["mx"]

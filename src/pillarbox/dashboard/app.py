@@ -84,7 +84,12 @@ def build(desk: Desk, *, quota: Quota, failures: Failures, hosts: frozenset[str]
     routes += [Route(path, guard.of_change(*change), methods=["POST"]) for path, change in changes.items()]
     routes += [Route("/login", guard.of_stranger(login.form)), Mount("/static", _Static(directory=_STATIC))]
     routes += [Route("/login", guard.of_stranger(login.sign_in), methods=["POST"])]
+    routes.append(Route("/{elsewhere:path}", guard.of(_nothing_there)))
     return Starlette(routes=[Route("/ui", RedirectResponse("/ui/")), Mount("/ui", routes=routes)])
+
+
+async def _nothing_there(request: Request, _viewer: Viewer) -> Response:
+    raise NotFound("There is no such page.")
 
 
 def _answers(desk: Desk, show: Show, quota: Quota) -> dict[str, Page]:

@@ -51,7 +51,7 @@ class ConfigurationSetPages:
         if wants_json(request):
             return as_json({"set": found, "dead_letters": letters})
         return self._show.page(
-            "set.html", found=found, options=found.options, letters=letters, here=_path(found.options.name),
+            "set.html", found=found, options=found.options, letters=letters, own=_path(found.options.name),
             scope=scope, said=said(request), viewer=viewer,
         )  # fmt: skip
 
@@ -85,9 +85,9 @@ class ConfigurationSetPages:
         return done(request, {"replayed": count}, "/ui/dead-letters", "replayed", count=count)
 
     async def _letters_of(self, found: Known) -> list[DeadLetter]:
-        topics = sorted({one.topic_arn for one in found.destinations})
+        topics = sorted({one.topic_arn.rpartition(":")[2] for one in found.destinations})
         letters = [await dead_letters.list_all(self._desk, found.account, topic, _MOST_LETTERS) for topic in topics]
-        return [letter for of_topic in letters for letter in of_topic][:_MOST_LETTERS]
+        return [letter for of_topic in letters for letter in of_topic if letter.region == found.region][:_MOST_LETTERS]
 
 
 def _path(name: str) -> str:

@@ -60,7 +60,7 @@ class IdentityPages:
         if known is None:
             raise IdentityMissing(f"Identity {name} does not exist.")
         return self._show.page(
-            "identity.html", one=known, here=_path(name), records=url(f"{_path(name)}/records", scope._asdict()),
+            "identity.html", one=known, own=_path(name), records=url(f"{_path(name)}/records", scope._asdict()),
             scope=scope, said=said(request), viewer=viewer,
         )  # fmt: skip
 

@@ -62,7 +62,7 @@ class TemplatePages:
         shown, problem = await self._preview(request, viewer)
         frame = url(f"{_path(found.name)}/html", {**scope._asdict(), "data": data})
         return self._show.page(
-            "template.html", one=found, here=_path(found.name), scope=scope, data=data, shown=shown,
+            "template.html", one=found, own=_path(found.name), scope=scope, data=data, shown=shown,
             problem=problem, frame=frame, said=said(request), viewer=viewer,
         )  # fmt: skip
 

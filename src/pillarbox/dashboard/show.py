@@ -119,7 +119,19 @@ def _templates(look: Look) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("after", "ago", "clock_time", "full_time", "number", "percent", "person", "size", "span", "tally"):
+    for name in (
+        "after",
+        "ago",
+        "clock_time",
+        "full_time",
+        "minute",
+        "number",
+        "percent",
+        "person",
+        "size",
+        "span",
+        "tally",
+    ):
         templates.filters[name] = getattr(words, name)
     templates.filters.update(iso=iso, isp=isp_name)
     static = sorted((_HERE / "static").iterdir())

@@ -28,6 +28,11 @@ def full_time(at: Millis) -> str:
     return f"{iso(at)[:-1].replace('T', ' ')} UTC"
 
 
+def minute(at: Millis) -> str:
+    """Return `2026-01-31 12:00`."""
+    return iso(at)[:16].replace("T", " ")
+
+
 def clock_time(at: Millis) -> str:
     """Return the time of day to the millisecond."""
     return iso(at)[11:-1]

@@ -33,7 +33,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 
 async def list_all(desk: Desk, account: str = "", topic: str = "", most: int = 100) -> list[DeadLetter]:
-    """Return the newest dead letters of an account or of all, newest first; `topic` is an ARN."""
+    """Return the newest dead letters of an account or of all, newest first; `topic` is a name."""
     found = await desk.store.read(_dead, account, topic, most)
     return [
         DeadLetter(one.notification_id, *scope, one.topic, one.endpoint, one.published_at, one.attempts, one.why)

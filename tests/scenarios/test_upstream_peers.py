@@ -2,27 +2,35 @@
 
 import http.client
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import boto3
+import msgspec
 import pytest
 from moto.server import ThreadedMotoServer
 
 from pillarbox.app.upstreams import upstream_of
 from pillarbox.delivery.transport.ses_credentials import CredentialSource
+from pillarbox.kit.errors import Refusal
 from pillarbox.operate.chain import topics
 from pillarbox.operate.chain.far import Far
 from pillarbox.operate.chain.link import Link, Sought
 from pillarbox.operate.chain.links import links
 from pillarbox.operate.client import Client
-from pillarbox.operate.upstream_requests import ExamineUpstream
+from pillarbox.operate.queue import What
+from pillarbox.operate.requests import RetryMail
+from pillarbox.operate.upstream_requests import ExamineUpstream, SetUpstreamCredentials
 from pillarbox.settings import EventsSetting, RouteSetting, UpstreamSetting
-from pillarbox.store import events, outgoing, upstream_ids
+from pillarbox.store import events, outgoing, secrets, upstream_ids
+from pillarbox.store.plan import Plan, Rows
 from tests.support.far_ses import wait_until
 from tests.support.far_sns import sample
+from tests.support.lossy import LossyWay
 from tests.support.server import RunningServer, Server
 
 SENDER = "shop@somewhere.example"
@@ -196,3 +204,59 @@ def test_moto_is_set_up_link_by_link_and_what_it_tells_arrives(tmp_path: Path) -
                 assert {one.name for one in repaired if not one.holds} == never
     finally:
         moto.stop()
+
+
+def test_a_lost_answer_of_another_pillarbox_sends_once(tmp_path: Path, far: Server) -> None:
+    with LossyWay(far.endpoint) as way:
+        upstream = msgspec.structs.replace(through(far), endpoint_url=way.endpoint)
+        with before(tmp_path, upstream) as near:
+            wait_until(lambda: way.requests > 0)  # its quota is read
+            way.losing = 1
+            message_id = send(near, "once@example.net")
+            ask = Client(tmp_path / "admin.sock").ask
+            wait_until(lambda: any(row.attempts for row in near.read(outgoing.of_message, message_id)))
+            assert not near.read(upstream_ids.theirs, message_id)
+            assert ask(RetryMail(What(message_id=message_id)), int) == 1
+            near.settle()
+            (linked,) = near.read(upstream_ids.theirs, message_id)
+    far.settle()
+    theirs = far.client("sesv2", region="eu-west-1").get_message_insights(MessageId=linked.their_id)
+    assert [one["Destination"] for one in theirs["Insights"]] == ["once@example.net"]
+    assert len(far.read(messages_to, far.account)) == 1
+
+
+def messages_to(account: str) -> Plan[list[str]]:
+    rows = yield Rows("SELECT message_id FROM messages WHERE account = ?", (account,))
+    return [row[0] for row in rows]
+
+
+def test_credentials_are_sealed_in_the_store_and_used_at_once(tmp_path: Path, far: Server) -> None:
+    nowhere = {"access_key_id": "", "secret_access_key": ""}
+    with before(tmp_path, through(far, **nowhere)) as near:
+
+        def credentials(*arguments: str, given: str = "") -> "subprocess.CompletedProcess[str]":
+            command = [sys.executable, "-m", "pillarbox", "upstream", "credentials", *arguments, "far"]
+            command += ["--data", str(tmp_path)]
+            return subprocess.run(command, input=given, capture_output=True, text=True, timeout=60)
+
+        assert "AWS_ACCESS_KEY_ID=" in credentials("set", given="nothing of the kind").stderr
+        done = credentials("set", given=f"AWS_ACCESS_KEY_ID={far.key_id}\nAWS_SECRET_ACCESS_KEY={far.secret}\n")
+        assert done.returncode == 0 and far.secret not in done.stdout + done.stderr
+        message_id = send(near, "a@example.net")
+        near.settle()
+        assert near.read(upstream_ids.theirs, message_id)
+        assert far.secret.encode() not in near.read(secrets.get, "upstream/far")
+
+    with before(tmp_path, through(far, **nowhere)) as near:
+        message_id = send(near, "b@example.net")
+        near.settle()
+        assert near.read(upstream_ids.theirs, message_id), "they are there after a new start"
+        assert credentials("remove").returncode == 0
+        assert "has no credentials" in credentials("remove").stderr
+
+
+def test_what_the_settings_give_goes_before_the_store(tmp_path: Path, far: Server) -> None:
+    with before(tmp_path, through(far)):
+        ask = Client(tmp_path / "admin.sock").ask
+        with pytest.raises(Refusal, match="go before those of the store"):
+            ask(SetUpstreamCredentials("far", "AKIAOTHER", "secret"), type(None))

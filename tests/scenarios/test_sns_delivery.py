@@ -13,6 +13,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from structlog.testing import capture_logs
 
 from pillarbox.kit.clock import HOUR, MINUTE, SECOND, Millis
 from pillarbox.kit.errors import Invalid
@@ -37,6 +38,7 @@ HERE = Scope("123456789012", "us-east-1")
 NOON: Millis = 1_700_000_000_000
 KEYRING = Keyring({"1": b"k" * 32})
 TOPIC = topics.arn_of(HERE, "events")
+ROLE = "arn:aws:iam::123456789012:role/log"
 FROM_THE_TOPIC = policy_for_topic(TOPIC, "*")
 
 
@@ -84,6 +86,7 @@ class Box:
 
     async def subscribe(self, endpoint: str, *, confirmed: bool = True, **attributes: str) -> Subscribed:
         protocol = "sqs" if endpoint.startswith("arn:") else endpoint.partition(":")[0]
+        endpoint = endpoint.removeprefix("email:")
         wanted = Wanted("events", protocol, endpoint, attributes, "me")
         made = await self.store.write(
             subscriptions.subscribe, HERE, subscriptions.named(HERE, wanted, KEYRING), self.clock.at
@@ -512,3 +515,58 @@ async def test_a_crash_between_claim_and_end_repeats_and_loses_nothing(box: Box,
     await again
     assert [state for state, _, _ in await box.states()] == ["done"]
     await outside.close()
+
+
+async def test_an_endpoint_is_asked_as_often_as_its_policy_allows(box: Box, receiver: Receiver) -> None:
+    policy = json.dumps({"throttlePolicy": {"maxReceivesPerSecond": 20}})
+    await box.subscribe(receiver.url, DeliveryPolicy=policy)
+    await box.publish(*map(str, range(12)))
+    began = asyncio.get_running_loop().time()
+    await box.deliverer.deliver_due()
+    assert asyncio.get_running_loop().time() - began >= 11 / 20
+    assert [state for state, _, _ in await box.states()] == ["done"] * 12
+
+
+@pytest.mark.parametrize(
+    ("attributes", "logged"),
+    [
+        ({}, False),
+        ({"SQSSuccessFeedbackRoleArn": ROLE}, False),  # a sample of none
+        ({"SQSSuccessFeedbackRoleArn": ROLE, "SQSSuccessFeedbackSampleRate": "100"}, True),
+        ({"HTTPSuccessFeedbackRoleArn": ROLE, "HTTPSuccessFeedbackSampleRate": "100"}, False),
+    ],
+)
+async def test_a_topic_may_want_its_deliveries_in_the_log(box: Box, attributes: dict[str, str], logged: bool) -> None:
+    for name, value in attributes.items():
+        await box.set_topic(name, value)
+    await box.store.write(queues.create, HERE, "q", {"Policy": FROM_THE_TOPIC}, {}, NOON)
+    await box.subscribe(queue_arn("q"))
+    with capture_logs() as lines:
+        await box.publish_and_deliver("hello")
+    told = [(line["topic"], line["destination"]) for line in lines if line.get("status") == "SUCCESS"]
+    assert told == ([(TOPIC, queue_arn("q"))] if logged else [])
+
+
+async def test_a_topic_may_want_its_failures_in_the_log(box: Box) -> None:
+    await box.set_topic("SQSFailureFeedbackRoleArn", ROLE)
+    await box.subscribe(queue_arn("missing"))
+    with capture_logs() as lines:
+        await box.publish_and_deliver("hello")
+    assert [line["why"] for line in lines if line.get("status") == "FAILURE"] == ["The specified queue does not exist."]
+
+
+async def test_what_cannot_be_mailed_is_given_up_with_its_reason(box: Box) -> None:
+    box.letters.refusal = "no such domain"
+    await box.subscribe("email:me@example.com", confirmed=False)
+    await box.deliverer.deliver_due()
+    assert await box.states() == [("dead", "no such domain", 1)]
+
+
+async def test_a_mail_is_written_once_however_often_it_is_tried(box: Box) -> None:
+    made = await box.subscribe("email:me@example.com")
+    (published,) = await box.publish("hello", subject="News")
+    _, name = subscriptions.place_of(made.arn, HERE.region)
+    await box.deliverer.deliver_due()
+    letter = box.letters.sent[f"{published}/{name}"]
+    assert (letter["to"], letter["subject"], letter["sender_name"]) == ("me@example.com", "News", "Notifications")
+    assert f"?Action=Unsubscribe&SubscriptionArn={made.arn}" in letter["text"]

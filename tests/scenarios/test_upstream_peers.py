@@ -245,7 +245,8 @@ def test_credentials_are_sealed_in_the_store_and_used_at_once(tmp_path: Path, fa
         message_id = send(near, "a@example.net")
         near.settle()
         assert near.read(upstream_ids.theirs, message_id)
-        assert far.secret.encode() not in near.read(secrets.get, "upstream/far")
+        sealed = near.read(secrets.get, "upstream/far")
+        assert sealed and far.secret.encode() not in sealed
 
     with before(tmp_path, through(far, **nowhere)) as near:
         message_id = send(near, "b@example.net")

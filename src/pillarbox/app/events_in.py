@@ -32,7 +32,7 @@ def events_in(listening: Listening, clock: Clock, running: AsyncExitStack) -> Ev
             running.push_async_callback(outside.close)
             verifier = Verifier(hosts=events.certificate_hosts, max_age=timedelta(seconds=events.max_age_seconds))
             expecting.append(Expected(_source(upstream, events), frozenset(events.topics), verifier, outside))
-    return EventsIn(expecting, listening.store, clock)
+    return EventsIn(expecting, listening.store, clock, listening.courtesy)
 
 
 def pollers(listening: Listening, upstreams: Upstreams, clock: Clock, running: AsyncExitStack) -> Iterator[QueuePoller]:

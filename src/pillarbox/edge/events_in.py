@@ -16,6 +16,7 @@ from pillarbox.consumer.sns import NOTIFICATION, SUBSCRIPTION_CONFIRMATION, SnsM
 from pillarbox.consumer.verify import Verifier
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import Clock
+from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.net import AddressRefused, Outside, Unreachable
 from pillarbox.store.engine import Store
@@ -52,7 +53,11 @@ class Expected:
 class EventsIn:
     """Answers the posts of the upstreams that are expected; never raises for what strangers post."""
 
-    def __init__(self, expecting: Sequence[Expected], store: Store, clock: Clock) -> None:
+    def __init__(
+        self, expecting: Sequence[Expected], store: Store, clock: Clock, courtesy: Courtesy | None = None
+    ) -> None:
+        """What works behind the doors gives way by `courtesy` while many posts wait for their answer."""
+        self._courtesy = courtesy or Courtesy()
         self._expecting = {one.source.name: one for one in expecting}
         self._store = store
         self._clock = clock
@@ -99,7 +104,9 @@ class EventsIn:
             return "taken"
         post = told_by(message)
         arrival = arrival_of(upstream.source, message.message_id, post.events, post.unreadable, self._clock.now())
-        note(upstream.source, await self._store.commit(take, arrival))
+        with self._courtesy.waiting():
+            taken = await self._store.commit(take, arrival)
+        note(upstream.source, taken)
         return "taken"
 
     async def _verify(self, upstream: Expected, message: SnsMessage) -> None:

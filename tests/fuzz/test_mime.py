@@ -1,6 +1,7 @@
 """Whatever bytes are called a message, they are read or refused, and they leave with their body unchanged."""
 
 import contextlib
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -17,7 +18,7 @@ from pillarbox.sending.compose import compose
 from pillarbox.sending.draft import Attachment, Simple, Text
 from pillarbox.sending.raw import read_raw
 
-FACTS = TransformFacts("id-1", "eu-west-1", "mail.example.org", 1_476_421_336_645, {})
+FACTS = TransformFacts("id-1", "eu-west-1", "mail.example.org", "mta.mail.example.org", 1_476_421_336_645, {}, ())
 
 PIECES = [
     b"Content-Type: multipart/mixed; boundary=b\r\n", b"Content-Type: multipart/alternative; boundary=\"b\"\n",
@@ -70,9 +71,12 @@ def test_any_bytes_are_read_or_refused_with_a_reason(raw: bytes) -> None:
 
 @some
 @given(MESSAGES)
-def test_any_bytes_leave_with_their_body_unchanged(raw: bytes) -> None:
+def test_any_bytes_leave_with_their_body_unchanged_but_for_the_ends_of_lines(raw: bytes) -> None:
     left = transform(raw, FACTS)
-    assert left[split(left).body :] == raw[split(raw).body :]
+    given = re.sub(rb"\r\n|\r|\n", b"\r\n", raw)
+    if given and not given.endswith(b"\r\n"):
+        given += b"\r\n"
+    assert left[split(left).body :] == given[split(given).body :]
     assert not {"bcc", "x-ses-a"} & {field.name for field in split(left).fields}
     EicarScanner().reason_to_reject(raw)
 

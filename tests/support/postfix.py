@@ -1,7 +1,8 @@
-"""Starts the Postfix that is installed, as the smarthost of a test.
+"""Starts the Postfix that is installed, as the smarthost of a test or as a client that relays to the server.
 
-It takes mail for the known addresses at example.net, refuses the others there
-as Postfix does, and relays what it took to a port. Postfix starts as root only.
+As a smarthost it takes mail for the known addresses at example.net, refuses the
+others there as Postfix does, and relays what it took to a port; as a client it
+takes all mail and relays it over TLS with a login. Postfix starts as root only.
 """
 
 import os
@@ -10,9 +11,10 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -39,6 +41,13 @@ maillog_file = {folder}/log
 _WITH_TLS = """smtpd_tls_security_level = encrypt
 smtpd_tls_chain_files = {chain}
 """
+_AS_CLIENT = """smtp_tls_security_level = encrypt
+smtp_sasl_auth_enable = yes
+smtp_sasl_password_maps = inline:{{ {{ [127.0.0.1]:{port} = {user}:{password} }} }}
+smtp_sasl_security_options = noanonymous
+relay_recipient_maps =
+smtpd_relay_restrictions = permit_mynetworks, reject
+"""
 _MASTER = """127.0.0.1:{port} inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
@@ -60,6 +69,14 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
+class Relay(NamedTuple):
+    """Where all mail goes, and the login for it."""
+
+    port: int
+    user: str
+    password: str
+
+
 class Postfix:
     """A running Postfix that relays what it takes; `port` is where it listens."""
 
@@ -71,6 +88,19 @@ class Postfix:
     @contextmanager
     def started(cls, relay_port: int, known: Sequence[str], *, chain: Path | None = None) -> Iterator["Postfix"]:
         """Run until the block is left; with a `chain` of key and certificates, mail is taken over TLS only."""
+        with cls._running(relay_port, known, chain, "") as postfix:
+            yield postfix
+
+    @classmethod
+    @contextmanager
+    def relaying_to(cls, relay: Relay) -> Iterator["Postfix"]:
+        """Run until the block is left as a server that hands all mail to another, with a login."""
+        with cls._running(relay.port, (), None, _AS_CLIENT.format(**relay._asdict())) as postfix:
+            yield postfix
+
+    @classmethod
+    @contextmanager
+    def _running(cls, relay_port: int, known: Sequence[str], chain: Path | None, more: str) -> Iterator["Postfix"]:
         if os.getuid() != 0:
             pytest.skip("Postfix starts as root only")
         # Not below pytest's own folder, which is closed to the user that Postfix works as.
@@ -80,7 +110,7 @@ class Postfix:
             probe.bind(("127.0.0.1", 0))
             port: int = probe.getsockname()[1]
         postfix = cls(folder, port)
-        postfix._configure(relay_port, known, chain)
+        postfix._configure(relay_port, known, chain, more)
         try:
             postfix._run("start")
             postfix._wait_until_it_listens()
@@ -89,12 +119,27 @@ class Postfix:
             postfix._run("stop")
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _configure(self, relay_port: int, known: Sequence[str], chain: Path | None) -> None:
+    def empties_its_queue(self) -> bool:
+        """Say whether it has handed over all that it took, as soon as it has."""
+        return self._comes_true(lambda: not any((self._folder / "spool/active").rglob("*")))
+
+    def logs(self, text: str) -> bool:
+        """Say whether a text comes to stand in its log."""
+        return self._comes_true(lambda: text in (self._folder / "log").read_text())
+
+    @staticmethod
+    def _comes_true(holds: Callable[[], bool]) -> bool:
+        until = time.monotonic() + 20
+        while not holds() and time.monotonic() < until:
+            time.sleep(0.05)
+        return holds()
+
+    def _configure(self, relay_port: int, known: Sequence[str], chain: Path | None, more: str) -> None:
         for name in ("etc", "spool", "lib"):
             (self._folder / name).mkdir()
         shutil.chown(self._folder / "lib", "postfix", "postfix")
         table = ", ".join(f"{address}=known" for address in known)
-        main = _MAIN.format(folder=self._folder, relay_port=relay_port, known=table)
+        main = _MAIN.format(folder=self._folder, relay_port=relay_port, known=table) + more
         if chain is not None:
             main += _WITH_TLS.format(chain=shutil.copy(chain, self._folder / "chain.pem"))
         (self._folder / "etc/main.cf").write_text(main)

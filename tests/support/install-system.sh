@@ -9,6 +9,7 @@ have chromium || missing="$missing chromium"
 { have nginx && [ -e /usr/lib/nginx/modules/ngx_http_js_module.so ]; } || missing="$missing nginx libnginx-mod-http-js"
 have postfix || missing="$missing postfix"
 { have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; } || missing="$missing postgresql"
+have redis-server || missing="$missing redis-server"  # beside which bench/queue.py measures
 [ -n "$missing" ] || exit 0
 
 as_root=""

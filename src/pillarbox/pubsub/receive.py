@@ -24,19 +24,22 @@ from pillarbox.store.engine import Store
 async def receive(store: Store, wish: Wish, now: Millis) -> list[ReceivedMessage]:
     """Return messages that nobody else gets while they are hidden; waits for the first when asked to."""
     _check(wish)
-    room = _room_of(store)
+    room, start = _room_of(store), asyncio.get_running_loop().time()
     found = await _claim(store, room, wish, now)
     wait = found.queue.number("ReceiveMessageWaitTimeSeconds") if wish.wait_seconds is None else wish.wait_seconds
     if found.messages or not wait:
         if not found.messages and found.is_full and not found.queue.is_fifo:
             raise TooManyInFlight(f"Queue {wish.queue_name} has {MOST_IN_FLIGHT} messages in flight already.")
         return found.messages
-    return await _wait(store, room, wish, now, wait)
+    return await _wait(store, room, wish, (now, start), wait)
 
 
-async def _wait(store: Store, room: "_Room", wish: Wish, now: Millis, wait_seconds: int) -> list[ReceivedMessage]:
+async def _wait(
+    store: Store, room: "_Room", wish: Wish, asked: tuple[Millis, float], wait_seconds: int
+) -> list[ReceivedMessage]:
+    """Look again whenever there is a reason to; `asked` is when the receiver came, by both clocks."""
     clock = asyncio.get_running_loop().time
-    start = clock()
+    now, start = asked
     with room.waiting(store, queues.topic_of(wish.scope, wish.queue_name)) as woken:
         while True:
             woken.clear()
@@ -83,24 +86,27 @@ class _Room:
     side of counting. Several processes on one store keep the limit each for itself.
     """
 
-    waiters: dict[str, set[asyncio.Event]] = field(default_factory=dict)
+    waiters: dict[str, dict[asyncio.Event, None]] = field(default_factory=dict)  # the longest waiting first
     allowance: Counter[tuple[Scope, str]] = field(default_factory=Counter)
 
     @contextmanager
     def waiting(self, store: Store, topic: str) -> Iterator[asyncio.Event]:
         if topic not in self.waiters:
-            self.waiters[topic] = set()
+            self.waiters[topic] = {}
             store.listen(topic, lambda: self._wake(topic))
         woken = asyncio.Event()
-        self.waiters[topic].add(woken)
+        self.waiters[topic][woken] = None
         try:
             yield woken
         finally:
-            self.waiters[topic].discard(woken)
+            del self.waiters[topic][woken]
+            self._wake(topic)
 
     def _wake(self, topic: str) -> None:
+        """Wake one, who wakes the next on leaving: where one finds nothing, the others would not either."""
         for woken in self.waiters[topic]:
             woken.set()
+            return
 
 
 _ROOMS: "WeakKeyDictionary[Store, _Room]" = WeakKeyDictionary()

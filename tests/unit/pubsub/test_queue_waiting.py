@@ -186,3 +186,21 @@ async def test_a_delayed_message_is_not_there_before_its_time(store: Store) -> N
     assert await take(store) == []
     (message,) = await receive(store, Wish(HERE, "q"), NOON + SECOND)
     assert message.row.body == "x"
+
+
+async def test_of_many_waiting_receivers_one_message_wakes_one_and_the_next(store: Store) -> None:
+    await create(store)
+    counting = Counting(store)
+    receivers = [asyncio.create_task(take(counting, wait_seconds=20)) for _ in range(10)]
+    while counting.writes < 20:
+        await asyncio.sleep(0)
+    await store.write(queues.find, HERE, "q")  # behind the second look of each
+
+    await send(store, "x")
+
+    done, waiting_on = await asyncio.wait(receivers, timeout=SOON, return_when=asyncio.FIRST_COMPLETED)
+    assert [task.result() for task in done] == [["x"]]
+    assert counting.writes <= 22
+    for task in waiting_on:
+        task.cancel()
+    await asyncio.wait(waiting_on)

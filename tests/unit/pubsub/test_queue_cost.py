@@ -1,0 +1,107 @@
+"""A long queue costs no more per message than an empty one: counted in the steps of the database's own machine."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import apsw
+import pytest
+
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.ids import Scope
+from pillarbox.pubsub import holding, queue_sending, queues
+from pillarbox.pubsub.claiming import Wish, claim
+from pillarbox.pubsub.holding import Change, Deletion
+from pillarbox.pubsub.queue_sending import QueuedMessage, Shipment
+from pillarbox.store.migrate import migrate_sqlite
+from pillarbox.store.plan import Many, Plan, Rows
+
+HERE = Scope("123456789012", "us-east-1")
+NOON: Millis = 1_700_000_000_000
+LENGTH = 50_000
+
+
+class Counted:
+    """A database in memory, and how many steps of SQLite's virtual machine the plans took."""
+
+    def __init__(self) -> None:
+        self.database = apsw.Connection(":memory:")
+        migrate_sqlite(self.database)
+
+    def run(self, plan: Plan[Any]) -> Any:
+        answer: Any = None
+        try:
+            while True:
+                statement, answer = plan.send(answer), None
+                if isinstance(statement, Rows):
+                    answer = self.database.execute(statement.sql, tuple(statement.args)).fetchall()
+                elif isinstance(statement, Many):
+                    self.database.executemany(statement.sql, statement.each)
+        except StopIteration as done:
+            return done.value
+
+    def steps_of(self, work: Callable[[], None]) -> int:
+        count = 0
+
+        def step() -> bool:
+            nonlocal count
+            count += 1
+            return False
+
+        self.database.set_progress_handler(step, 1)
+        work()
+        self.database.set_progress_handler(None)
+        return count
+
+
+@pytest.fixture
+def counted() -> Iterator[Counted]:
+    made = Counted()
+    yield made
+    made.database.close()
+
+
+def message(name: str, group: str | None, known_by: str) -> QueuedMessage:
+    fifo = {} if group is None else {"group_id": group, "deduplication_id": known_by}
+    return QueuedMessage(HERE, name, "x", {}, "me", **fifo)  # type: ignore[arg-type]
+
+
+def life(counted: Counted, name: str, group: str | None, known_by: str, now: Millis) -> None:
+    """Send a message, receive one, hold it longer and delete it."""
+    counted.run(queue_sending.enqueue([Shipment([message(name, group, known_by)], now)]))
+    (got,) = counted.run(claim(Wish(HERE, name), now, False)).messages
+    assert counted.run(holding.change_visibility(HERE, name, [Change(got.receipt_handle, 60)], now)) == [None]
+    assert counted.run(holding.delete([Deletion(HERE, name, (got.receipt_handle,), now)])) == [[None]]
+
+
+@pytest.mark.parametrize("kind", ["standard", "one group", "many groups"])
+def test_the_life_of_a_message_takes_as_many_steps_in_a_long_queue_as_in_an_empty_one(
+    counted: Counted, kind: str
+) -> None:
+    name = "q" if kind == "standard" else "q.fifo"
+    counted.run(queues.create(HERE, name, {} if kind == "standard" else {"FifoQueue": "true"}, {}, NOON))
+    groups = {"standard": lambda _: None, "one group": lambda _: "g", "many groups": str}
+    group_of: Callable[[int], str | None] = groups[kind]
+
+    def steps(known_by: str, now: Millis) -> int:
+        return counted.steps_of(lambda: life(counted, name, group_of(-1), known_by, now))
+
+    empty = [steps(known_by, NOON) for known_by in ("a", "b", "c")]
+    some = [message(name, group_of(number), str(number)) for number in range(LENGTH)]
+    counted.run(queue_sending.enqueue([Shipment(some, NOON + 1)]))
+    long = [steps(known_by, NOON + 2) for known_by in ("d", "e", "f")]
+
+    assert max(long) <= 1.5 * max(empty), (long, empty)
+
+
+def test_dead_groups_cost_nothing_either(counted: Counted) -> None:
+    """Of many groups whose messages are all held, none is looked at."""
+    counted.run(queues.create(HERE, "q.fifo", {"FifoQueue": "true"}, {}, NOON))
+    nothing = counted.steps_of(lambda: counted.run(claim(Wish(HERE, "q.fifo", 10), NOON + 1, False)))
+    some = [message("q.fifo", str(number), str(number)) for number in range(2_000)]
+    counted.run(queue_sending.enqueue([Shipment(some, NOON)]))
+    while counted.run(claim(Wish(HERE, "q.fifo", 10), NOON, False)).messages:
+        pass
+
+    held = counted.steps_of(lambda: counted.run(claim(Wish(HERE, "q.fifo", 10), NOON + 1, False)))
+
+    assert held <= 1.5 * nothing, (held, nothing)

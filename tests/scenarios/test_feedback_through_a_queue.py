@@ -172,6 +172,6 @@ def test_addresses_must_be_seven_bit_and_names_encoded(server: Server) -> None:
         return "sent"
 
     assert attempt(SENDER, "jürgen@example.com") == "InvalidParameterValue"
-    assert attempt(SENDER, "someone@bücher.example") == "InvalidParameterValue"
+    assert attempt(SENDER, "someone@bücher.example") == "sent"  # encoded as the next one is, see docs/quirks.md
     assert attempt(SENDER, "someone@xn--bcher-kva.example") == "sent"
     assert attempt(f"=?utf-8?B?SsO8cmdlbg==?= <{SENDER}>", "someone@example.com") == "sent"

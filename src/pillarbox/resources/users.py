@@ -6,6 +6,7 @@ resources/sessions.py.
 https://www.rfc-editor.org/rfc/rfc9106
 """
 
+import functools
 import re
 import secrets
 from enum import StrEnum
@@ -25,8 +26,6 @@ _NAME = re.compile(r"[A-Za-z0-9+=,.@_-]{1,64}")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _REGION = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _hasher = PasswordHasher()
-# What the password of a name that there is none of is compared with, so that the time tells nothing.
-_NOBODY = _hasher.hash(secrets.token_urlsafe())
 
 
 class Role(StrEnum):
@@ -65,9 +64,15 @@ def hashed(password: str) -> str:
 def is_password(password: str, kept: str | None) -> bool:
     """Say whether a password is the one that `kept` was made of; without `kept` it takes as long and never is."""
     try:
-        return _hasher.verify(kept or _NOBODY, password[: LONGEST_PASSWORD + 1]) and kept is not None
+        return _hasher.verify(kept or _nobodys(), password[: LONGEST_PASSWORD + 1]) and kept is not None
     except (VerificationError, InvalidHashError):
         return False
+
+
+@functools.cache
+def _nobodys() -> str:
+    """Return what the password of a name that there is none of is compared with, so that the time tells nothing."""
+    return _hasher.hash(secrets.token_urlsafe())
 
 
 def checked(name: str, role: str, account: str, region: str, tenant: str) -> Role:

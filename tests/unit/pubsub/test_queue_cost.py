@@ -79,8 +79,12 @@ def test_the_life_of_a_message_takes_as_many_steps_in_a_long_queue_as_in_an_empt
 ) -> None:
     name = "q" if kind == "standard" else "q.fifo"
     counted.run(queues.create(HERE, name, {} if kind == "standard" else {"FifoQueue": "true"}, {}, NOON))
-    groups = {"standard": lambda _: None, "one group": lambda _: "g", "many groups": str}
-    group_of: Callable[[int], str | None] = groups[kind]
+    groups: dict[str, Callable[[int], str | None]] = {
+        "standard": lambda _: None,
+        "one group": lambda _: "g",
+        "many groups": str,
+    }
+    group_of = groups[kind]
 
     def steps(known_by: str, now: Millis) -> int:
         return counted.steps_of(lambda: life(counted, name, group_of(-1), known_by, now))

@@ -23,7 +23,7 @@ from pillarbox.pubsub.queue_errors import (
     TooManyInFlight,
 )
 from pillarbox.pubsub.queue_names import arn_of
-from pillarbox.pubsub.queue_sending import QueuedMessage, Shipment
+from pillarbox.pubsub.queue_sending import QueuedMessage, Shipment, Verdict
 from pillarbox.pubsub.queue_sweep import sweep
 from pillarbox.pubsub.receive import receive
 from pillarbox.store import queue_messages as stored
@@ -40,7 +40,7 @@ async def create(store: Store, name: str, now: Millis = NOON, **attributes: str)
     await store.write(queues.create, HERE, name, attributes, {}, now)
 
 
-async def send(store: Store, name: str, *bodies: str, now: Millis = NOON, **more: Any) -> list[Refusal | None]:
+async def send(store: Store, name: str, *bodies: str, now: Millis = NOON, **more: Any) -> list[Verdict]:
     messages = [QueuedMessage(HERE, name, body, more.get("attributes", {}), "me", more.get("delay")) for body in bodies]
     return await store.commit(queue_sending.enqueue, Shipment(messages, now))
 

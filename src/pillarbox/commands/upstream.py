@@ -155,7 +155,7 @@ def _row(one: Seen) -> tuple[str, ...]:
     return (
         one.name,
         one.region,
-        f"{one.rate:g}/s" if one.rate else "-",
+        f"{one.rate:.10g}/s" if one.rate else "-",
         day if known else "not known yet",
         str(one.waiting),
         str(one.suppressed) if one.account else "-",

@@ -10,6 +10,7 @@ import json
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope, new_uuid
 from pillarbox.pubsub.publish import Notice, publish_many
+from pillarbox.pubsub.topic_access import by_ses
 from pillarbox.resources import event_destinations, identities
 from pillarbox.resources.event_destinations import Wanted
 from pillarbox.store.plan import Plan
@@ -45,4 +46,5 @@ def _subscribed(topic_arn: str, kind: str, name: str) -> str:
 
 def _publish(scope: Scope, topic_arn: str, message: str, now: Millis) -> Plan[None]:
     topic = topic_arn.rpartition(":")[2]
-    yield from publish_many([Notice(scope, topic, new_uuid(), None, message, {})], now)
+    asking = by_ses(scope.account)
+    yield from publish_many([Notice(scope, topic, new_uuid(), None, message, asking=asking)], now)

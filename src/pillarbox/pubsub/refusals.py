@@ -55,6 +55,10 @@ class TooManyFilterPolicies(LimitReached):
     """The subscriptions of one topic have as many filter policies as they may."""
 
 
+class TooManySubscriptions(LimitReached):
+    """A FIFO topic has as many subscriptions as it may."""
+
+
 class TooManyTags(LimitReached):
     """A topic has at most fifty tags."""
 

@@ -27,6 +27,7 @@ from pillarbox.pubsub.refusals import (
     NotAuthorized,
     SubscriptionNotFound,
     TooManyFilterPolicies,
+    TooManySubscriptions,
 )
 from pillarbox.store import notifications as stored
 from pillarbox.store import nouns
@@ -40,6 +41,8 @@ ELSEWHERE = "subscription-elsewhere"
 
 _TOKEN_LIFE: Millis = 3 * DAY
 _PAGE = 500
+# https://docs.aws.amazon.com/general/latest/gr/sns.html#limits_sns_resource
+_MOST_OF_A_FIFO_TOPIC = 100
 _TOKEN = re.compile(r"[0-9a-f]{96,400}", re.ASCII)
 
 
@@ -160,6 +163,8 @@ def subscribe(scope: Scope, wanted: Wanted, now: Millis) -> Plan[Subscribed]:
                 raise InvalidParameter("Attributes Reason: Subscription already exists with different attributes")
             return (yield from _ask_again(scope, name, one, now))
     _check_filters(present, attributes)
+    if topic.is_fifo and sum(one.is_there(now) for _, one in present) >= _MOST_OF_A_FIFO_TOPIC:
+        raise TooManySubscriptions(f"A FIFO topic has at most {_MOST_OF_A_FIFO_TOPIC} subscriptions")
     at_once = _is_queue_of(wanted, owner.account)
     subscription = Subscription(
         topic=wanted.topic,

@@ -181,6 +181,7 @@ def test_publish_batch_refuses_a_wrong_batch_whole(server: Server, topic: str) -
         "TooManyEntriesInBatchRequest",
         "The batch request contains more entries than permissible.",
     )
+    assert refusal()[0] == "EmptyBatchRequest"
     assert refusal({"Id": "a b", "Message": "x"})[0] == "InvalidBatchEntryId"
     assert refusal({"Id": "1", "Message": "x" * 262_144}, {"Id": "2", "Message": "x"})[0] == "BatchRequestTooLong"
     assert refusal({"Id": "1", "Message": "{}", "MessageStructure": "json"})[1] == (

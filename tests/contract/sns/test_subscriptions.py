@@ -238,3 +238,89 @@ def test_the_certificate_is_served_without_a_signature(server: Server, topic: st
     assert status == 200
     assert text.startswith("-----BEGIN CERTIFICATE-----")
     assert "PRIVATE" not in text
+
+
+def test_a_fifo_topic_has_a_hundred_subscriptions_at_most(server: Server) -> None:
+    sns = server.client("sns")
+    fifo = sns.create_topic(Name="events.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+    for number in range(100):
+        sns.subscribe(TopicArn=fifo, Protocol="sqs", Endpoint=queue_arn(server, f"q{number}.fifo"))
+    refusal = refusal_of(sns.subscribe, TopicArn=fifo, Protocol="sqs", Endpoint=queue_arn(server, "one-more.fifo"))
+    assert refusal == ("SubscriptionLimitExceeded", "A FIFO topic has at most 100 subscriptions", 403)
+    again = sns.subscribe(TopicArn=fifo, Protocol="sqs", Endpoint=queue_arn(server, "q0.fifo"))
+    assert again["SubscriptionArn"].startswith(fifo)
+
+
+def test_a_topic_has_two_hundred_filter_policies_at_most(server: Server, topic: str) -> None:
+    sns = server.client("sns")
+    policy = {"FilterPolicy": '{"a": ["b"]}'}
+    for number in range(200):
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn(server, f"q{number}"), Attributes=policy)
+    refusal = refusal_of(
+        sns.subscribe, TopicArn=topic, Protocol="sqs", Endpoint=queue_arn(server, "more"), Attributes=policy
+    )
+    assert (refusal[0], refusal[2]) == ("FilterPolicyLimitExceeded", 403)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "name", "value", "text"),
+    [
+        ("sqs", "RawMessageDelivery", "maybe", "RawMessageDelivery: Invalid value [maybe]. Must be true or false."),
+        (
+            "sqs",
+            "FilterPolicyScope",
+            "Body",
+            "FilterPolicyScope: Invalid value [Body]. Please use either MessageBody or MessageAttributes",
+        ),
+        ("sqs", "FilterPolicy", '{"a": [{"like": "b"}]}', "FilterPolicy: Unrecognized match type like"),
+        ("sqs", "RedrivePolicy", "{", "RedrivePolicy: failed to parse JSON."),
+        ("sqs", "RedrivePolicy", "{}", "RedrivePolicy: deadLetterTargetArn is an invalid arn"),
+        ("sqs", "DeliveryPolicy", "{}", "DeliveryPolicy: only HTTP and HTTPS subscriptions have one"),
+        (
+            "https",
+            "DeliveryPolicy",
+            '{"throttlePolicy": {"maxReceivesPerSecond": 0}}',
+            "DeliveryPolicy: throttlePolicy.maxReceivesPerSecond must be greater than or equal to 1",
+        ),
+        ("sqs", "ReplayPolicy", "{}", "ReplayPolicy Reason: topics of this server keep no archive to replay"),
+        (
+            "sqs",
+            "SubscriptionRoleArn",
+            "arn:aws:iam::123456789012:role/x",
+            "SubscriptionRoleArn Reason: only firehose subscriptions have a role",
+        ),
+        ("sqs", "Endpoint", "x", "AttributeName"),
+    ],
+)
+def test_an_attribute_that_is_wrong_is_refused_by_name(
+    server: Server, topic: str, protocol: str, name: str, value: str, text: str
+) -> None:
+    sns = server.client("sns")
+    endpoint = queue_arn(server, "q") if protocol == "sqs" else "https://10.0.0.1/hook"
+    refusal = refusal_of(sns.subscribe, TopicArn=topic, Protocol=protocol, Endpoint=endpoint, Attributes={name: value})
+    assert refusal == ("InvalidParameter", f"Invalid parameter: Attributes Reason: {text}", 400)
+    arn = sns.subscribe(TopicArn=topic, Protocol=protocol, Endpoint=endpoint, ReturnSubscriptionArn=True)
+    refusal = refusal_of(
+        sns.set_subscription_attributes,
+        SubscriptionArn=arn["SubscriptionArn"],
+        AttributeName=name,
+        AttributeValue=value,
+    )
+    assert refusal == ("InvalidParameter", f"Invalid parameter: {text}", 400)
+
+
+def test_the_throttle_of_a_delivery_policy_is_shown(server: Server, topic: str) -> None:
+    sns = server.client("sns")
+    sns.set_topic_attributes(
+        TopicArn=topic,
+        AttributeName="DeliveryPolicy",
+        AttributeValue=json.dumps({"http": {"defaultThrottlePolicy": {"maxReceivesPerSecond": 7}}}),
+    )
+    attributes = sns.get_topic_attributes(TopicArn=topic)["Attributes"]
+    shown = json.loads(attributes["EffectiveDeliveryPolicy"])["http"]
+    assert shown["defaultThrottlePolicy"] == {"maxReceivesPerSecond": 7}
+    arn = sns.subscribe(TopicArn=topic, Protocol="https", Endpoint="https://10.0.0.1/hook", ReturnSubscriptionArn=True)[
+        "SubscriptionArn"
+    ]
+    attributes = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+    assert json.loads(attributes["EffectiveDeliveryPolicy"])["throttlePolicy"] == {"maxReceivesPerSecond": 7}

@@ -17,6 +17,7 @@ SHAPE_FOR: dict[type[Exception], str | tuple[str, int]] = {
     refused.InvalidMessageAttribute: "InvalidParameterValueException",
     refused.NotAuthorized: "AuthorizationErrorException",
     refused.TooManyFilterPolicies: "FilterPolicyLimitExceededException",
+    refused.TooManySubscriptions: "SubscriptionLimitExceededException",
     refused.TooManyTags: "TagLimitExceededException",
     refused.EmptyBatch: "EmptyBatchRequestException",
     refused.TooManyEntries: "TooManyEntriesInBatchRequestException",

@@ -31,7 +31,10 @@ _RECORDED_FOR: Millis = 60 * DAY
 _AT_ONCE = 200
 _MOST_HELD = 20_000
 _IDLE_SECONDS = 0.2
-_LONGEST_BREATH_SECONDS = 0.2
+# Who follows a link comes first: hits take a tenth of the time, and half of it once they have waited for long.
+_REST = 9
+_LONG: Millis = 30_000
+_LONGEST_BREATH_SECONDS = 0.5
 _WHILE_DOWN_SECONDS = 1.0
 
 PASSED_OVER = metrics.counter(
@@ -64,8 +67,7 @@ class HitDrain:
             pause, began = _IDLE_SECONDS, time.monotonic()
             try:
                 if await self.step():
-                    # Who follows a link comes first: after each turn others have as long for themselves.
-                    pause = min(time.monotonic() - began, _LONGEST_BREATH_SECONDS)
+                    pause = min((time.monotonic() - began) * self._rest(), _LONGEST_BREATH_SECONDS)
             except Unavailable as error:
                 self._log.error("opens and clicks wait for the store", why=str(error))
                 pause = _WHILE_DOWN_SECONDS
@@ -92,6 +94,11 @@ class HitDrain:
         self._files.let_go(due)
         self._followed.forget(self._held[0].hit.at if self._held else now)
         return True
+
+    def _rest(self) -> int:
+        """Return for how many times its length others have the processor after a turn."""
+        waits_long = bool(self._held) and self._clock.now() - self._held[0].hit.at > _LONG
+        return 1 if waits_long else _REST
 
     def _due(self, now: Millis) -> list[Spooled]:
         wait = self._judge.together.within_ms

@@ -44,7 +44,10 @@ _FRESH: Headers = [
     (b"expires", b"0"),
     (b"x-robots-tag", b"noindex, nofollow"),
 ]
-_LOOKS = "body{font:1.05rem/1.5 system-ui,sans-serif;margin:0;padding:8vh 1.2rem}main{max-width:34rem;margin:0 auto}"
+_LOOKS = (
+    "body{font:1.05rem/1.5 system-ui,sans-serif;margin:0;padding:8vh 1.2rem}main{max-width:34rem;margin:0 auto}"
+    "h1{font-size:1.5rem;line-height:1.25}"
+)
 _POLICY = (
     f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(_LOOKS.encode()).digest()).decode()}'"
 )
@@ -70,7 +73,8 @@ _AHEAD = frozenset({b"purpose", b"sec-purpose", b"x-moz", b"x-purpose"})
 def _page(title: str, text: str) -> bytes:
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><meta name="viewport"'
-        f' content="width=device-width, initial-scale=1"><style>{_LOOKS}</style></head><body><main><h1>{title}</h1>'
+        f' content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><style>{_LOOKS}'
+        f"</style></head><body><main><h1>{title}</h1>"
         f"<p>{text}</p></main></body></html>\n"
     ).encode()
 

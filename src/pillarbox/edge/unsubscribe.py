@@ -33,7 +33,8 @@ from pillarbox.wire.request import Response
 _STYLE = (
     "body{font:1.05rem/1.5 system-ui,sans-serif;margin:0;padding:8vh 1.2rem}main{max-width:34rem;margin:0 auto}"
     "h1{font-size:1.5rem;line-height:1.25}.address{overflow-wrap:anywhere}fieldset{border:1px solid #8886;"
-    "border-radius:.4rem;padding:.4rem 1rem}legend{font-weight:600;padding:0 .3rem}.topic{margin:.7rem 0;"
+    "border-radius:.4rem;padding:.4rem 1rem}legend{float:left;width:100%;font-weight:600;padding:.4rem 0 0}"
+    "legend+*{clear:both}.topic{margin:.7rem 0;"
     "padding-left:2rem}.topic input{width:1.2rem;height:1.2rem;margin:.15rem 0 0 -2rem;position:absolute}"
     ".note{margin:.1rem 0 0;opacity:.8;font-size:.95em}.notice{border-left:.3rem solid #1a7f37;padding:.4rem .8rem}"
     "button{font:inherit;font-weight:600;padding:.6rem 1.2rem;border:1px solid #1456b8;border-radius:.4rem;"

@@ -60,7 +60,7 @@ def published(server: Server) -> dict[str, str]:
     listening = server.running.listening
     keys: list[StoredKey] = server.read(dkim_keys.of_domain, scope, DOMAIN)
     ours = server.running.run(service_key.load(listening.store, listening.keyring, OURS, SystemClock().now()))
-    return {key.record_name: key.record for key in (*keys, ours)}
+    return {key.record_name: key.record for key in (*keys, *ours)}
 
 
 def send(server: Server, *, text: str = "Hello,\n.\n  two  spaces \n\n\n") -> str:

@@ -1,7 +1,5 @@
 """What prepares attempts in tests that build a worker of their own."""
 
-from collections.abc import Sequence
-
 from pillarbox.delivery.prepare import Preparer, Site
 from pillarbox.delivery.verp import ReturnPaths
 from pillarbox.kit.clock import Clock
@@ -17,11 +15,11 @@ RETURN_PATHS = ReturnPaths({1: b"r" * 32})
 SITE = Site("mail.example.org", "mta.mail.example.org")
 
 
-def preparer_of(
-    store: Store, clock: Clock, service_keys: Sequence[StoredKey] = (), signs_twice: bool = False
-) -> Preparer:
-    """Return the preparer of the server `mail.example.org`."""
-    return Preparer(store, KEYRING, clock, SITE, RETURN_PATHS, service_keys, signs_twice=signs_twice)
+def preparer_of(store: Store, clock: Clock, *, signs_twice: bool = False) -> Preparer:
+    """Return the preparer of the server `mail.example.org`, which signs where the store has a key of the service."""
+    return Preparer(
+        store, KEYRING, clock, SITE, RETURN_PATHS, service_zone=SITE.service_domain, signs_twice=signs_twice
+    )
 
 
 def key_of(scope: Scope, domain: str, selector: str) -> StoredKey:

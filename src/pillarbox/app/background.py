@@ -29,6 +29,7 @@ from pillarbox.pubsub.deliver import Deliverer
 from pillarbox.pubsub.queue_mover import QueueMover
 from pillarbox.pubsub.queue_sweep import QueueSweep
 from pillarbox.pubsub.signing import Signer
+from pillarbox.resources import identity_dns
 from pillarbox.sending.expand import Expander
 from pillarbox.sending.topic_mail import TopicMail
 from pillarbox.settings import Settings
@@ -38,6 +39,7 @@ from pillarbox.upkeep.import_jobs import ImportJobs
 from pillarbox.upkeep.retention import Kept, Retention
 from pillarbox.upkeep.retry_keys import RetryKeySweep
 from pillarbox.upkeep.runner import Runner
+from pillarbox.upkeep.service_keys import ServiceKeys
 from pillarbox.upkeep.unconfirmed import Unconfirmed
 from pillarbox.upkeep.upstream_lists import UpstreamLists
 from pillarbox.upkeep.upstream_quotas import UpstreamQuotas
@@ -96,6 +98,7 @@ async def background(
         RetryKeySweep(store, clock).run(),
         Unconfirmed(store, clock).run(),
         Runner(store, checks, clock).run(),
+        *(Runner(store, one, clock).run() for one in _service_keys(listening)),
         Runner(store, Retention(store, Kept(settings.bodies_days, settings.history_days), clock), clock).run(),
         Runner(store, UpstreamQuotas(store, asking), clock).run(),
         Runner(store, UpstreamLists(store, [one for one in asking.values() if one.upstream.keeps_list]), clock).run(),
@@ -107,6 +110,13 @@ async def background(
 def _scanner(settings: Settings) -> ScannersInTurn:
     """The test of EICAR comes first, since it costs next to nothing."""
     return ScannersInTurn([EicarScanner(), *([ClamdScanner(settings.clamd)] if settings.clamd else [])])
+
+
+def _service_keys(listening: Listening) -> Iterator[ServiceKeys]:
+    """Yield what turns over the keys of the service, if its domain can be in the DNS."""
+    zone = identity_dns.zone_of(listening.settings.service_domain)
+    if zone is not None:
+        yield ServiceKeys(listening.store, listening.names, listening.keyring, zone)
 
 
 def _objects(settings: Settings) -> Iterator[Objects]:

@@ -78,13 +78,13 @@ class Preparer:
         clock: Clock,
         site: Site,
         return_paths: ReturnPaths,
-        service_keys: Sequence[StoredKey] = (),
         *,
+        service_zone: str | None = None,
         signs_twice: bool = False,
         tracker: Tracker | None = None,
         unsubscribe: UnsubscribeLinks | None = None,
     ) -> None:
-        """`service_keys` sign for the service: where the sender has no keys, and with `signs_twice` after theirs.
+        """The keys of `service_zone` sign where the sender has none, and with `signs_twice` after theirs.
 
         Without a `tracker` nothing is tracked, and without `unsubscribe` nobody is offered to leave a list.
         """
@@ -92,7 +92,7 @@ class Preparer:
         self._keyring = keyring
         self.site = site
         self._return_paths = return_paths
-        self._service_keys = tuple(service_keys)
+        self._service_zone = service_zone
         self._signs_twice = signs_twice
         self._tracker = tracker
         self._unsubscribe = unsubscribe
@@ -104,11 +104,20 @@ class Preparer:
         now = clock.now()
         paths = await ReturnPaths.load(store, keyring, now)
         zone = identity_dns.zone_of(site.service_domain)  # without one no key of ours can be found
-        keys = [await service_key.load(store, keyring, zone, now)] if zone else []
+        if zone:
+            await service_key.load(store, keyring, zone, now)
         tracker = Tracker(await tracking_keys.load(store, keyring, now), site.tracking_url)
         leaving = await UnsubscribeLinks.load(store, keyring, now)
         return cls(
-            store, keyring, clock, site, paths, keys, signs_twice=signs_twice, tracker=tracker, unsubscribe=leaving
+            store,
+            keyring,
+            clock,
+            site,
+            paths,
+            service_zone=zone,
+            signs_twice=signs_twice,
+            tracker=tracker,
+            unsubscribe=leaving,
         )
 
     async def prepare(
@@ -166,8 +175,9 @@ class Preparer:
 
     async def _keys(self, scope: Scope, stored: Sequence[StoredKey]) -> tuple[SigningKey, ...]:
         keys = [await self._open(scope, key) for key in stored]
-        if self._signs_twice or not keys:
-            keys += [await self._open(service_key.SCOPE, key) for key in self._service_keys]
+        if self._service_zone and (self._signs_twice or not keys):
+            own = await self._known.read(service_key.signing, self._service_zone)
+            keys += [await self._open(service_key.SCOPE, key) for key in own]
         return tuple(keys)
 
     async def _open(self, scope: Scope, key: StoredKey) -> SigningKey:

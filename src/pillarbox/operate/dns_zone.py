@@ -14,6 +14,7 @@ from pillarbox.kit.errors import Invalid
 from pillarbox.kit.ids import Scope
 from pillarbox.operate.desk import Desk, Host
 from pillarbox.resources import dkim_keys, identities, identity_dns, service_key
+from pillarbox.resources.dkim_keys import StoredKey
 from pillarbox.resources.identities import EASY, Filter
 from pillarbox.resources.identity_dns import Site
 from pillarbox.store import nouns
@@ -44,14 +45,14 @@ async def zone(desk: Desk) -> Zone:
             f"there is no zone to publish: the setting service_domain is {desk.service_domain}, which is never in the"
             " DNS; set it to a domain of yours (DKIM keys are then published as aliases into it)"
         )
-    key = await service_key.load(desk.store, desk.keyring, domain, desk.clock.now())
+    own = [_key_of_service(key) for key in await service_key.load(desk.store, desk.keyring, domain, desk.clock.now())]
     regions, keys = await desk.store.read(_of_identities, domain)
     return Zone(
         domain,
         [
             *_hosts(domain, desk.hosts),
             *_exchangers(domain, regions),
-            _key_of_service(key.record_name, key.record),
+            *own,
             *keys,
         ],
     )
@@ -95,8 +96,9 @@ def _exchangers(domain: str, regions: list[str]) -> list[ZoneRecord]:
     ]
 
 
-def _key_of_service(name: str, record: str) -> ZoneRecord:
-    return ZoneRecord(name, "TXT", record, "the key of mail that no key of its sender's signs")
+def _key_of_service(key: StoredKey) -> ZoneRecord:
+    about = f"the key of mail that no key of its sender's signs: {key.state}"
+    return ZoneRecord(key.record_name, "TXT", key.record, about)
 
 
 def _of_identities(domain: str) -> Plan[tuple[list[str], list[ZoneRecord]]]:

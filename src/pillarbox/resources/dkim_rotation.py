@@ -2,7 +2,7 @@
 
 Pure. A new key is published first and signs only once the DNS has shown it for
 a while; the old one stays published until no mail that it signed is under way.
-Called by upkeep/identity_checks.py.
+Called by upkeep/identity_checks.py and upkeep/service_keys.py.
 https://docs.aws.amazon.com/ses/latest/dg/send-email-authentication-dkim-easy.html
 """
 
@@ -30,6 +30,22 @@ def wants_next(dkim: Dkim, keys: Sequence[StoredKey], now: Millis) -> bool:
     if dkim.origin != EASY or len(active) != len(rotating) or not active:
         return False
     return now - active[0].made_at >= TURNED_OVER_AFTER or active[0].bits != BITS[dkim.next_length]
+
+
+def is_old(keys: Sequence[StoredKey], now: Millis) -> bool:
+    """Say whether the key that signs is old, and none is there to follow it."""
+    active = [key for key in _rotating(keys) if key.state == ACTIVE]
+    following = any(key.state == NEXT for key in keys)
+    return bool(active) and not following and now - active[0].made_at >= TURNED_OVER_AFTER
+
+
+def due_at(keys: Sequence[StoredKey]) -> Millis | None:
+    """Return when something may become of one of the keys: at once, while one is waited for in the DNS."""
+    if any(key.state == NEXT for key in keys):
+        return 0
+    ends = [key.made_at + TURNED_OVER_AFTER for key in keys if key.state == ACTIVE]
+    ends += [key.retired_at + KEPT_FOR for key in keys if key.state == RETIRED and key.retired_at is not None]
+    return min(ends, default=None)
 
 
 def next_selector(dkim: Dkim, keys: Sequence[StoredKey]) -> str:

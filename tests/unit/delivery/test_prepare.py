@@ -28,6 +28,10 @@ PROMISE = promise(draft("a@example.net", "b@example.net"), NOON)
 SERVICE_KEY = key_of(service_key.SCOPE, "mail.example.org", "pillarbox")
 
 
+async def has_service_key(store: Store) -> None:
+    await store.write(service_key.change, SITE.service_domain, lambda _: [SERVICE_KEY], NOON)
+
+
 async def signing(store: Store, scope: Scope, domain: str, selector: str) -> StoredKey:
     """Let a domain sign with a key of its own, verified."""
     key = key_of(scope, domain, selector)
@@ -62,7 +66,8 @@ def opened(scope: Scope, key: StoredKey) -> SigningKey:
 
 async def test_the_domain_of_the_sender_signs(store: Store) -> None:
     key = await signing(store, SCOPE, "example.com", "s1")
-    left = await prepared(preparer_of(store, StandingClock(), [SERVICE_KEY]))
+    await has_service_key(store)
+    left = await prepared(preparer_of(store, StandingClock()))
 
     assert signers(left.data) == ["example.com"]
     assert verifies(left.data, zone_of(opened(SCOPE, key)))
@@ -71,7 +76,8 @@ async def test_the_domain_of_the_sender_signs(store: Store) -> None:
 async def test_where_it_has_no_key_the_service_signs(store: Store) -> None:
     await signing(store, Scope(SCOPE.account, "eu-west-1"), "example.com", "s1")
     await signing(store, SCOPE, "another.example", "s1")
-    left = await prepared(preparer_of(store, StandingClock(), [SERVICE_KEY]))
+    await has_service_key(store)
+    left = await prepared(preparer_of(store, StandingClock()))
 
     assert signers(left.data) == ["mail.example.org"]
     assert verifies(left.data, zone_of(opened(service_key.SCOPE, SERVICE_KEY)))
@@ -79,7 +85,8 @@ async def test_where_it_has_no_key_the_service_signs(store: Store) -> None:
 
 async def test_both_sign_when_asked_to_and_the_sender_first(store: Store) -> None:
     key = await signing(store, SCOPE, "example.com", "s1")
-    left = await prepared(preparer_of(store, StandingClock(), [SERVICE_KEY], signs_twice=True))
+    await has_service_key(store)
+    left = await prepared(preparer_of(store, StandingClock(), signs_twice=True))
 
     zone = zone_of(opened(SCOPE, key), opened(service_key.SCOPE, SERVICE_KEY))
     assert signers(left.data) == ["example.com", "mail.example.org"]
@@ -148,7 +155,7 @@ async def test_the_servers_own_keys_are_kept(store: Store) -> None:
 
     assert signers(first.data) == ["mail.example.org"]
     assert first == again
-    key = await service_key.load(store, KEYRING, "mail.example.org", NOON)
+    (key,) = await service_key.load(store, KEYRING, "mail.example.org", NOON)
     assert verifies(first.data, zone_of(opened(service_key.SCOPE, key)))
     assert key.record.startswith("v=DKIM1; k=rsa; p=") and key.record_name.endswith("._domainkey.mail.example.org")
 

@@ -17,7 +17,7 @@ from pillarbox.kit import log
 from pillarbox.kit.errors import Unavailable
 
 CHANNEL = "pillarbox"
-_LOCK = 8026
+_LOCK = 8025_0008  # not one of those that plans take
 _CONNECT_SECONDS = 10.0
 _LOOK_SECONDS, _ANSWER_SECONDS = 15.0, 10.0
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 2.0

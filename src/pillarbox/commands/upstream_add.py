@@ -1,6 +1,7 @@
 """`pillarbox upstream add`: sets another SES up so that it tells here what becomes of mail, and prints its settings."""
 
 import asyncio
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -20,19 +21,35 @@ if TYPE_CHECKING:
 _ANYONE = "*"
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class There:
+    """The other side, as it is or as it is to be."""
+
+    region: Annotated[str, Parameter(help="Its region.")]
+    account: Annotated[str, Parameter(help="The account here that its events belong to.")] = FIRST_ACCOUNT
+    configuration_set: Annotated[str, Parameter(help="Its configuration set; without it, `pillarbox-NAME`.")] = ""
+    endpoint_url: Annotated[str, Parameter(help="Where it answers, if it is not Amazon SES.")] = ""
+    ca_file: Annotated[str, Parameter(help="A PEM file with the authorities to trust, instead of the system's.")] = ""
+    profile: Annotated[str, Parameter(help="The profile of the AWS configuration files to take credentials from.")] = ""
+
+    def setting(self, name: str) -> UpstreamSetting:
+        """Return the table for the settings, without events; CommandError when a part of it cannot be."""
+        given = {"name": name, **asdict(self), "configuration_set": self.configuration_set or f"pillarbox-{name}"}
+        try:
+            return msgspec.convert(given, UpstreamSetting)
+        except msgspec.ValidationError as error:
+            raise CommandError(str(error)) from None
+
+
 def add(
     name: str,
     /,
     *,
-    region: str,
+    there: There,
     sender: str = "",
-    account: str = FIRST_ACCOUNT,
-    configuration_set: str = "",
     topic: str = "",
     queue: Annotated[bool, Parameter(negative="")] = False,
-    endpoint_url: str = "",
-    ca_file: str = "",
-    profile: str = "",
     policy: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Make what another SES needs to tell here what becomes of mail, and print its table for the settings.
@@ -43,41 +60,16 @@ def add(
     ----------
     name
         What it is called here: lower-case letters, digits and hyphens.
-    region
-        Its region.
     sender
         An address that mail leaves from; its domain becomes an identity there if it is none.
-    account
-        The account here that the events belong to.
-    configuration_set
-        The configuration set there; without it, `pillarbox-NAME`.
     topic
         The name of the topic there; without it, `pillarbox-NAME`.
     queue
         Let events come through a queue of that name, which works where nobody can reach this server.
-    endpoint_url
-        Where it answers, if it is not Amazon SES.
-    ca_file
-        A PEM file with the authorities to trust, instead of the system's.
-    profile
-        The profile of the AWS configuration files to take credentials from.
     policy
         Change nothing; print the least IAM policy that this and the server need.
     """
-    called = topic or f"pillarbox-{name}"
-    given = {
-        "name": name,
-        "region": region,
-        "account": account,
-        "endpoint_url": endpoint_url,
-        "ca_file": ca_file,
-        "profile": profile,
-        "configuration_set": configuration_set or f"pillarbox-{name}",
-    }
-    try:
-        setting = msgspec.convert({key: value for key, value in given.items() if value}, UpstreamSetting)
-    except msgspec.ValidationError as error:
-        raise CommandError(str(error)) from None
+    setting, called = there.setting(name), topic or f"pillarbox-{name}"
     if policy:
         _say_policy(setting, called, queue=queue)
         return
@@ -93,7 +85,7 @@ def add(
 
 
 def _say_policy(setting: UpstreamSetting, called: str, *, queue: bool) -> None:
-    """Print a policy for what is not there yet, whoever's account it will be in."""
+    """Print a policy for what is not there yet, in whichever account it will be."""
     from pillarbox.app.upstreams import upstream_of
     from pillarbox.operate.chain.permissions import least_policy, partition_of, purposes
 

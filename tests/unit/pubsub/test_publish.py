@@ -1,5 +1,6 @@
 """Publishing makes a row for each subscription that wants to know; each test runs on both engines."""
 
+import json
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from pillarbox.kit.ids import Scope
 from pillarbox.kit.secrets import Keyring
 from pillarbox.pubsub import subscriptions, topics
 from pillarbox.pubsub.dead_letters import list_dead, replay
-from pillarbox.pubsub.publish import NO_TOPIC, Notice, publish_many, publish_together, read_extras
+from pillarbox.pubsub.publish import NO_TOPIC, NOT_ALLOWED, Notice, publish_many, publish_together, read_extras
 from pillarbox.pubsub.subscriptions import Wanted
+from pillarbox.pubsub.topic_access import by_ses
 from pillarbox.store import notifications as stored
 from pillarbox.store.engine import Store
 from pillarbox.store.notifications import DeliveryRow, Ending
@@ -68,6 +70,21 @@ async def test_a_topic_that_is_not_there_is_told_by_reason(store: Store) -> None
     elsewhere = Notice(ELSEWHERE, "events", "n3", None, "hello")
     verdicts = await publish(store, notice("n1", topic="missing"), notice("n2"), elsewhere)
     assert verdicts == [NO_TOPIC, None, NO_TOPIC]
+    assert await waiting(store, "a") == ["n2"]
+
+
+async def test_a_topic_that_denies_ses_is_told_by_reason(store: Store) -> None:
+    await subscribe(store, "a")
+    statement = {
+        "Effect": "Deny",
+        "Principal": {"Service": "ses.amazonaws.com"},
+        "Action": "SNS:Publish",
+        "Resource": "*",
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    await store.write(topics.set_attribute, HERE, "events", "Policy", policy, NOON)
+    ses = by_ses(HERE.account)
+    assert await publish(store, notice("n1", asking=ses), notice("n2")) == [NOT_ALLOWED, None]
     assert await waiting(store, "a") == ["n2"]
 
 

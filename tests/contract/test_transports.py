@@ -112,7 +112,9 @@ async def test_every_recipient_has_an_outcome(kept: Store, name: str) -> None:
         outcomes = await transport.deliver(attempt(*recipients))
 
     assert list(outcomes) == recipients
-    assert all(isinstance(outcome, Delivered | Accepted | Deferred | Postponed | Refused) for outcome in outcomes.values())
+    assert all(
+        isinstance(outcome, Delivered | Accepted | Deferred | Postponed | Refused) for outcome in outcomes.values()
+    )
 
 
 @pytest.mark.parametrize("name", TRANSPORTS)

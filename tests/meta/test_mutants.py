@@ -211,7 +211,7 @@ MUTANTS = [
     Mutant(
         "what was deferred is tried again",
         "delivery/retry.py",
-        "    return min(now + wait + int(wait * _MOST_JITTER * _chance(f\"{key}/{attempts}\")), until)\n",
+        '    return min(now + wait + int(wait * _MOST_JITTER * _chance(f"{key}/{attempts}")), until)\n',
         "    return None\n",
         "tests/unit/delivery/test_worker.py::test_a_deferral_waits_its_time_and_keeps_only_those_left",
     ),

@@ -40,7 +40,9 @@ def demo(*, place: Place = HERE) -> None:
             except queue.Empty:
                 raise CommandError("the subscriber was not told within 20 seconds; see the server's log") from None
         say()
-    say(f"All {len(STORIES)} stories were played; their messages are at {status.endpoint}/ui/messages?account={ACCOUNT}")
+    say(
+        f"All {len(STORIES)} stories were played; their messages are at {status.endpoint}/ui/messages?account={ACCOUNT}"
+    )
 
 
 class Stage:

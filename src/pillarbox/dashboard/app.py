@@ -88,7 +88,7 @@ def build(desk: Desk, *, quota: Quota, failures: Failures, hosts: frozenset[str]
     return Starlette(routes=[Route("/ui", RedirectResponse("/ui/")), Mount("/ui", routes=routes)])
 
 
-async def _nothing_there(request: Request, _viewer: Viewer) -> Response:
+async def _nothing_there(_request: Request, _viewer: Viewer) -> Response:
     raise NotFound("There is no such page.")
 
 

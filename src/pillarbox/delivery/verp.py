@@ -86,4 +86,3 @@ async def _key(store: Store, keyring: Keyring, number: int, now: Millis) -> byte
     if sealed is None:
         sealed = await store.write(secrets.put_if_absent, row, keyring.seal(os.urandom(_KEY_BYTES), row), now)
     return keyring.open(sealed, row)
-

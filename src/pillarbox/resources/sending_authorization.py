@@ -37,6 +37,9 @@ class OnBehalf(NamedTuple):
         return OnBehalf(*(mine or theirs for mine, theirs in zip(self, other, strict=True)))
 
 
+IN_OWN_NAME = OnBehalf()
+
+
 class Claim(NamedTuple):
     """That an identity speaks for an address of the message, which is `written` so."""
 

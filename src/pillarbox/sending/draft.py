@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pillarbox.kit import addresses
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.policy import Policy
-from pillarbox.resources.sending_authorization import OnBehalf
+from pillarbox.resources.sending_authorization import IN_OWN_NAME, OnBehalf
 from pillarbox.sending.list_management import ListManagement
 
 V1_SIZE_LIMIT = 10 * 1024 * 1024
@@ -131,7 +131,7 @@ class Draft:
     tags: tuple[tuple[str, str], ...] | None = None
     send_id: str | None = None
     grants: Policy | None = None
-    on_behalf: OnBehalf = OnBehalf()
+    on_behalf: OnBehalf = IN_OWN_NAME
     invocation: Invocation | None = None
     place: int = 0
     list_management: ListManagement | None = None

@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from pillarbox.kit import roles
+
 PREFIX = "PILLARBOX_"
 _TABLES = ("smarthost", "mx", "s3")
 _SECRETS = ("access_key_id", "secret_access_key", "session_token")
@@ -186,6 +188,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     smtp_regions: tuple[str, ...] = ()
     tls_certificate: str = ""
     tls_key: str = ""
+    roles: tuple[str, ...] = roles.ALL
     workers: Annotated[int, msgspec.Meta(ge=0, le=256)] = 0
     dev: bool = False
     any_sender: bool = False
@@ -259,7 +262,9 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
     for name, text in environment.items():
         if name.startswith(PREFIX):
             _set(values, name.removeprefix(PREFIX).lower(), text)
-    values.update({name: value for name, value in flags.items() if value is not None})
+    for name, value in flags.items():
+        if value is not None:
+            values[name] = value.replace(",", " ").split() if name in _LISTS and isinstance(value, str) else value
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
@@ -309,6 +314,8 @@ def _check(settings: Settings) -> None:
     _check_certificate(settings.tls_certificate, settings.tls_key)
     if settings.https_port and not settings.tls_certificate:
         raise SettingsError("settings: `https_port` needs a `tls_certificate` that browsers trust")
+    if wrong := roles.why_not(settings.roles, settings.database):
+        raise SettingsError(f"settings: roles: {wrong}")
     _check_operator(settings)
     _check_proxies(settings.trusted_proxies)
     _check_routes(settings)

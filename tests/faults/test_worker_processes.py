@@ -33,10 +33,11 @@ def child(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Child]:
 
 
 class Load:
-    """Sends until it is told to stop, past every broken connection; knows what was acknowledged."""
+    """Sends until it is told to stop, past every broken connection; knows what was acknowledged, and refused why."""
 
     def __init__(self, endpoint: str) -> None:
         self.acknowledged: list[str] = []
+        self.refused: list[tuple[int, str]] = []
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._send, args=(client("ses", endpoint),)) for _ in range(SENDERS)]
         for thread in self._threads:
@@ -51,7 +52,11 @@ class Load:
                     Message=MESSAGE,
                     ConfigurationSetName="all",
                 )
-            except (BotoCoreError, ClientError):
+            except ClientError as refusal:
+                answer = refusal.response
+                self.refused.append((answer["ResponseMetadata"]["HTTPStatusCode"], answer["Error"]["Code"]))
+                continue
+            except BotoCoreError:
                 continue
             self.acknowledged.append(sent["MessageId"])
 

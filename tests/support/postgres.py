@@ -42,6 +42,13 @@ class Postgres:
         self._run("createdb", "-h", str(self._folder), "-U", "postgres", name)
         return f"postgresql://postgres@/{name}?host={self._folder}"
 
+    def restart(self, mode: str) -> None:
+        """Stop and start: `fast` breaks off what is under way, `immediate` is a crash, after which it recovers."""
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", mode, "-w", "-t", "60", "restart")
+
+    def socket(self) -> Path:
+        return self._folder / ".s.PGSQL.5432"
+
     def _run(self, program: str, *args: str) -> None:
         user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name
         done = subprocess.run(

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from pillarbox.app.events_in import pollers
 from pillarbox.app.listening import Listening
@@ -45,12 +45,31 @@ from pillarbox.upkeep.upstream_lists import UpstreamLists
 from pillarbox.upkeep.upstream_quotas import UpstreamQuotas
 
 
+class _Part(Protocol):
+    """Works until it is cancelled."""
+
+    def run(self) -> Coroutine[Any, Any, None]: ...
+
+
 async def background(
     listening: Listening, signer: Signer, upstreams: Upstreams, clock: Clock, running: AsyncExitStack
 ) -> list[Coroutine[Any, Any, None]]:
-    """Build what works in the background: delivery, the followers of the event log, and the posts that leave."""
-    settings, store, courtesy = listening.settings, listening.store, listening.courtesy
-    judge = bots.load(settings.bot_rules)
+    """Build what works in the background: what the roles of this server ask for."""
+    settings = listening.settings
+    parts: list[_Part] = []
+    if "delivery" in settings.roles:
+        parts += await _delivering(listening, upstreams, clock, running)
+    if "events" in settings.roles:
+        parts += await _telling(listening, signer, upstreams, clock, running)
+    if "tracking" in settings.roles:
+        hits, judge = HitFiles(settings.hits_folder), bots.load(settings.bot_rules)
+        parts.append(HitDrain(hits, listening.store, judge, clock, drops_query=settings.click_query == "drop"))
+    return [part.run() for part in parts]
+
+
+async def _delivering(listening: Listening, upstreams: Upstreams, clock: Clock, running: AsyncExitStack) -> list[_Part]:
+    """Build what makes attempts, and the upkeep of what accounts and upstreams have."""
+    settings, store = listening.settings, listening.store
     site = Site(
         settings.service_domain,
         f"mta.{settings.service_domain}",
@@ -60,6 +79,29 @@ async def background(
     )
     preparer = await Preparer.load(store, listening.keyring, clock, site, signs_twice=settings.sign_twice)
     by_name = await transports(listening, site.reporting_mta, upstreams, clock, running)
+    checks = IdentityChecks(store, listening.names, listening.keyring, settings.service_domain)
+    asking = await asked(upstreams)
+    book, courtesy = listening.book, listening.courtesy
+    return [
+        Worker(store, by_name, _scanner(settings), preparer, clock, book, courtesy, warm_ups(settings)),
+        DepthGauge(store, clock),
+        Expander(store, listening.routes(), clock),
+        RetryKeySweep(store, clock),
+        Unconfirmed(store, clock),
+        Runner(store, checks, clock),
+        Runner(store, Retention(store, Kept(settings.bodies_days, settings.history_days), clock), clock),
+        Runner(store, UpstreamQuotas(store, asking), clock),
+        Runner(store, UpstreamLists(store, [one for one in asking.values() if one.upstream.keeps_list]), clock),
+        *(Runner(store, ImportJobs(store, one, clock), clock) for one in _objects(settings)),
+        *(Runner(store, one, clock) for one in _service_keys(listening)),
+    ]
+
+
+async def _telling(
+    listening: Listening, signer: Signer, upstreams: Upstreams, clock: Clock, running: AsyncExitStack
+) -> list[_Part]:
+    """Build what follows the event log and what upstreams tell, and takes both to topics and queues."""
+    settings, store, courtesy = listening.settings, listening.store, listening.courtesy
     outside = Outside(
         allow_loopback=settings.dev or settings.sns_private_addresses,
         allow_private=settings.sns_private_addresses,
@@ -67,21 +109,10 @@ async def background(
     running.push_async_callback(outside.close)
     mailer = TopicMail(store, listening.routes(), settings.service_domain, clock)
     forwarding = Forwarding(settings.service_domain, listening.routes(), clock)
-    checks = IdentityChecks(store, listening.names, listening.keyring, settings.service_domain)
-    asking = await asked(upstreams)
     return [
-        Worker(store, by_name, _scanner(settings), preparer, clock, listening.book, courtesy, warm_ups(settings)).run(),
-        DepthGauge(store, clock).run(),
-        Follower("destinations", store, FanOut(settings.service_domain, clock), clock, courtesy).run(),
-        Follower("forwarding", store, forwarding, clock, courtesy).run(),
-        Follower("stats", store, count, clock, courtesy).run(),
-        HitDrain(
-            HitFiles(settings.hits_folder),
-            store,
-            judge,
-            clock,
-            drops_query=settings.click_query == "drop",
-        ).run(),
+        Follower("destinations", store, FanOut(settings.service_domain, clock), clock, courtesy),
+        Follower("forwarding", store, forwarding, clock, courtesy),
+        Follower("stats", store, count, clock, courtesy),
         Deliverer(
             store,
             signer,
@@ -91,19 +122,10 @@ async def background(
             clock,
             mailer,
             queues_need_policy=not settings.dev,
-        ).run(),
-        QueueSweep(store, clock).run(),
-        Runner(store, QueueMover(store), clock).run(),
-        Expander(store, listening.routes(), clock).run(),
-        RetryKeySweep(store, clock).run(),
-        Unconfirmed(store, clock).run(),
-        Runner(store, checks, clock).run(),
-        *(Runner(store, one, clock).run() for one in _service_keys(listening)),
-        Runner(store, Retention(store, Kept(settings.bodies_days, settings.history_days), clock), clock).run(),
-        Runner(store, UpstreamQuotas(store, asking), clock).run(),
-        Runner(store, UpstreamLists(store, [one for one in asking.values() if one.upstream.keeps_list]), clock).run(),
-        *(Runner(store, ImportJobs(store, one, clock), clock).run() for one in _objects(settings)),
-        *(Runner(store, poller, clock).run() for poller in pollers(listening, upstreams, clock, running)),
+        ),
+        QueueSweep(store, clock),
+        Runner(store, QueueMover(store), clock),
+        *(Runner(store, poller, clock) for poller in pollers(listening, upstreams, clock, running)),
     ]
 
 

@@ -31,6 +31,7 @@ from pillarbox.edge.lost_links import LostLinks
 from pillarbox.edge.renewal import Renewal
 from pillarbox.edge.return_path import ReturnPathDoor
 from pillarbox.edge.returns import House, Returns
+from pillarbox.edge.roles import RoleDoor
 from pillarbox.edge.smtp_door import Limits, SmtpDoor
 from pillarbox.edge.smtp_login import AnyPassword, DerivedPasswords
 from pillarbox.edge.smtp_tls import load as load_tls
@@ -66,12 +67,15 @@ async def open_doors(
     unsubscribe = UnsubscribePages(listening.store, links, clock)
     posts = events_in(listening, clock, running)
     hosts = await _tracking_hosts(listening, running)
-    edge = _edge(listening, services, signer, tracker, hosts, unsubscribe, posts, failures, clock)
+    every = _edge(listening, services, signer, tracker, hosts, unsubscribe, posts, failures, clock)
+    roles = listening.settings.roles
+    edge = RoleDoor(every, roles, listening.store, hosts)
+    at_once = tracker if "tracking" in roles else None
     tls = await _tls(listening, running, clock)
     for listener, secured_by in ((sockets.http, None), (sockets.https, tls)):
         if listener:
             proxies = listening.settings.trusted_proxies
-            await running.enter_async_context(_http(edge, tracker, listener, proxies, secured_by))
+            await running.enter_async_context(_http(edge, at_once, listener, proxies, secured_by))
     door = _smtp_door(listening, services.sender, failures, tls, clock)
     await running.enter_async_context(door.serving(sockets.smtp, sockets.smtps))
     returns = await _return_path(listening, tls, clock)
@@ -239,7 +243,11 @@ class _HttpServer(uvicorn.Server):
 
 @asynccontextmanager
 async def _http(
-    edge: HttpEdge, tracker: Tracker, listener: socket.socket, proxies: Sequence[str], tls: ssl.SSLContext | None
+    edge: RoleDoor,
+    tracker: Tracker | None,
+    listener: socket.socket,
+    proxies: Sequence[str],
+    tls: ssl.SSLContext | None,
 ) -> AsyncIterator[None]:
     """Serve until the block is left; requests in hand are finished."""
     server = _HttpServer(

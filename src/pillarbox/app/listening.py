@@ -44,10 +44,11 @@ class Sockets(NamedTuple):
         """Bind what the settings ask for, or raise CannotListen and leave nothing bound."""
         made: list[socket.socket | None] = [_listen(settings.host, settings.port)]
         try:
+            takes_mail = "smtp" in settings.roles
             for port in (
-                settings.smtp_port,
-                settings.smtps_port,
-                settings.return_path_port,
+                settings.smtp_port * takes_mail,
+                settings.smtps_port * takes_mail,
+                settings.return_path_port * takes_mail,
                 settings.https_port,
             ):
                 made.append(_listen(settings.host, max(port, 0)) if port else None)

@@ -45,14 +45,14 @@ def serve(
     public_url: str | None = None,
     database: str | None = None,
     workers: int | None = None,
+    roles: str | None = None,
     config: Path | None = None,
     log_json: Annotated[bool | None, Parameter(negative="")] = None,
     log_level: str | None = None,
 ) -> None:
     """Run the server until it is interrupted.
 
-    Every setting can also stand in the file given by --config, or in the environment as PILLARBOX_NAME; see
-    docs/settings.md.
+    Every setting can also stand in the --config file, or in the environment as PILLARBOX_NAME; see docs/settings.md.
 
     Parameters
     ----------
@@ -80,6 +80,8 @@ def serve(
         `sqlite:` (in the data folder) or `postgresql://…`.
     workers
         Processes that answer beside this one, which then delivers and keeps the embedded store; 0 for none.
+    roles
+        What this server does, of api, smtp, tracking, delivery, events and dashboard, between commas; all by default.
     config
         A settings file (TOML).
     log_json
@@ -88,8 +90,7 @@ def serve(
         debug, info, warning or error.
     """
     flags = dict(locals())
-    file = flags.pop("config")
-    _run_or_tell(from_process(file, **flags))
+    _run_or_tell(from_process(flags.pop("config"), **flags))
 
 
 def _run_or_tell(settings: Settings) -> None:

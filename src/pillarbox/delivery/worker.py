@@ -274,12 +274,21 @@ class Worker:
             if given is None:
                 given = await self._store.body(message.body)
             closed = await self._make(row, message, given, held)
-            if not await self._store.commit(close_attempts, closed):
+            if not await self._close(closed):
                 self._log.warning("lease lost", message=row.message_id, why="another worker took the attempt over")
         except Unavailable as error:  # the row comes due again when its lease ends
             self._log.error("attempt not closed", message=row.message_id, why=str(error))
         except Exception:
             self._log.exception("attempt not closed", message=row.message_id)
+
+    async def _close(self, closed: Closed) -> bool:
+        """Write down how an attempt ended, however long the store is away: unwritten, it would be made again."""
+        while True:
+            try:
+                return await self._store.commit(close_attempts, closed)
+            except Unavailable as error:
+                self._log.error("cannot write down an attempt", message=closed.closing.message_id, why=str(error))
+                await asyncio.sleep(_AFTER_FAULT_SECONDS)
 
     async def _make(self, row: OutgoingRow, message: MessageRow, given: bytes, held: HeldBack) -> Closed:
         recipients = [address for address in _read_list(row.recipients) if address not in held]

@@ -51,7 +51,7 @@ class Connection(HttpToolsProtocol):
     plain (a damaged link, a proxy that tells for whom it asks, a request behind another) goes the usual way.
     """
 
-    def __init__(self, *args: Any, tracker: Tracker, **options: Any) -> None:
+    def __init__(self, *args: Any, tracker: Tracker | None, **options: Any) -> None:
         super().__init__(*args, **options)
         self._tracker = tracker
         self._is_for_tracker = False
@@ -67,7 +67,8 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._is_for_tracker = (
-            self.url.startswith(PATHS)
+            self._tracker is not None
+            and self.url.startswith(PATHS)
             and self.parser.get_method() == b"GET"
             and self.parser.get_http_version() == "1.1"
             and not self.parser.should_upgrade()
@@ -78,7 +79,7 @@ class Connection(HttpToolsProtocol):
             super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        if self._is_for_tracker:
+        if self._tracker is not None and self._is_for_tracker:
             self._is_for_tracker = False
             target = self.url.partition(b"#")[0]
             answer = self._tracker.at_once(target, self.headers, self.client[0] if self.client else "")

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from structlog.testing import capture_logs
 
+from pillarbox.kit import log
 from pillarbox.kit.clock import HOUR, MINUTE, SECOND, Millis
 from pillarbox.kit.errors import Invalid
 from pillarbox.kit.ids import Scope, new_uuid
@@ -541,6 +542,7 @@ async def test_a_topic_may_want_its_deliveries_in_the_log(box: Box, attributes: 
         await box.set_topic(name, value)
     await box.store.write(queues.create, HERE, "q", {"Policy": FROM_THE_TOPIC}, {}, NOON)
     await box.subscribe(queue_arn("q"))
+    log.configure(as_json=False)  # another test may have asked for errors alone
     with capture_logs() as lines:
         await box.publish_and_deliver("hello")
     told = [(line["topic"], line["destination"]) for line in lines if line.get("status") == "SUCCESS"]
@@ -550,6 +552,7 @@ async def test_a_topic_may_want_its_deliveries_in_the_log(box: Box, attributes: 
 async def test_a_topic_may_want_its_failures_in_the_log(box: Box) -> None:
     await box.set_topic("SQSFailureFeedbackRoleArn", ROLE)
     await box.subscribe(queue_arn("missing"))
+    log.configure(as_json=False)  # another test may have asked for errors alone
     with capture_logs() as lines:
         await box.publish_and_deliver("hello")
     assert [line["why"] for line in lines if line.get("status") == "FAILURE"] == ["The specified queue does not exist."]

@@ -46,7 +46,10 @@ class Clamd:
                 path.unlink()
 
     def _answer(self, client: socketserver.StreamRequestHandler) -> None:
-        assert client.rfile.read(len(COMMAND)) == COMMAND
+        command = client.rfile.read(len(COMMAND))
+        if not command:  # whoever waited in vain has hung up
+            return
+        assert command == COMMAND
         pieces = []
         while length := struct.unpack("!I", client.rfile.read(4))[0]:
             pieces.append(client.rfile.read(length))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import struct
 from collections import Counter
 from types import TracebackType
@@ -60,14 +61,13 @@ class NameServer:
         self._broken.discard(_key(name))
 
     async def __aenter__(self) -> "NameServer":
-        loop = asyncio.get_running_loop()
-        server = await asyncio.start_server(self._serve_stream, "127.0.0.1", 0)
+        stream, datagrams = _two_sockets()
+        self._port = stream.getsockname()[1]
+        server = await asyncio.start_server(self._serve_stream, sock=stream)
         self._running.push_async_callback(server.wait_closed)
         self._running.callback(server.close)
-        self._port = server.sockets[0].getsockname()[1]
-        transport, _ = await loop.create_datagram_endpoint(
-            lambda: _Datagrams(self), local_addr=("127.0.0.1", self._port)
-        )
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(lambda: _Datagrams(self), sock=datagrams)
         self._running.callback(transport.close)
         return self
 
@@ -124,6 +124,20 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         self._transport.sendto(self._server.reply(data, limit=_UDP_LIMIT), addr)
+
+
+def _two_sockets() -> tuple[socket.socket, socket.socket]:
+    """Return a socket for streams and one for datagrams on the same free port."""
+    while True:
+        stream = socket.create_server(("127.0.0.1", 0))
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            datagrams.bind(stream.getsockname())
+            datagrams.setblocking(False)
+            return stream, datagrams
+        except OSError:  # somebody else has the port for datagrams
+            stream.close()
+            datagrams.close()
 
 
 def _records(name: str, kind: str, data: list[str]) -> dns.rrset.RRset:

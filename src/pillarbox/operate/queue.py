@@ -168,7 +168,7 @@ def _show(account: str, now: Millis) -> Plan[Queue]:
 def _concerns(hold: Hold, account: str) -> Plan[bool]:
     """Say whether a pause is about mail of an account (empty: of any)."""
     if hold.kind != MESSAGE or not account:
-        return account in ("", hold.account) or (not hold.account and hold.kind == PROVIDER)
+        return account in ("", hold.account) or not hold.account
     message = yield from messages.get(hold.name)
     return message is not None and message.account == account
 

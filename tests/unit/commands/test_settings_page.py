@@ -5,23 +5,29 @@ from pathlib import Path
 
 import msgspec
 
+from pillarbox.kit import roles
 from pillarbox.settings import MxSetting, S3Setting, Settings, SmarthostSetting, UpstreamSetting
 
 PAGE = Path(__file__).parents[3] / "docs" / "settings.md"
-WORDS = {"": "empty", (): "none"}
 
 
 def told_by_the_page(prefix: str) -> dict[str, str]:
-    return dict(re.findall(rf"^\| `{prefix}(\w+)` \| `?([^`|]+?)`? \|", PAGE.read_text(), re.MULTILINE))
+    cells = re.findall(rf"^\| `{prefix}(\w+)` \| ([^|]+?) \|", PAGE.read_text(), re.MULTILINE)
+    return {name: default.replace("`", "") for name, default in cells}
 
 
 def defaults_of(settings: type[msgspec.Struct]) -> dict[str, str]:
     fields = msgspec.structs.fields(settings)
-    defaults = {field.name: () if field.default_factory is dict else field.default for field in fields}
-    return {
-        name: WORDS.get(default) or str(default).lower() if not isinstance(default, str) else default or "empty"
-        for name, default in defaults.items()
-    }
+    return {field.name: told(() if field.default_factory is dict else field.default) for field in fields}
+
+
+def told(default: object) -> str:
+    """Return a default as the page says it."""
+    if default == roles.ALL:
+        return "all"
+    if isinstance(default, tuple):
+        return ", ".join(default) or "none"
+    return default or "empty" if isinstance(default, str) else str(default).lower()
 
 
 def test_the_page_tells_every_setting_and_its_default() -> None:

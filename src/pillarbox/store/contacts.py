@@ -94,10 +94,6 @@ def delete(key: Key) -> Plan[bool]:
     return bool(rows)
 
 
-def delete_many(keys: Collection[Key]) -> Plan[None]:
-    yield Many(f"DELETE FROM contacts WHERE {_HERE} AND address = ?", sorted(keys))
-
-
 def delete_some(scope: Scope, name: str, most: int) -> Plan[int]:
     """Remove at most so many contacts of a list, and say how many."""
     rows = yield Rows(

@@ -22,9 +22,8 @@ from pillarbox.delivery.unsubscribe_links import UnsubscribeLinks
 from pillarbox.delivery.verp import EVERYONE, ReturnPaths
 from pillarbox.events.types import MailFacts
 from pillarbox.kit.clock import Clock
-from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import Scope
-from pillarbox.kit.secrets import Keyring
+from pillarbox.kit.secrets import Keyring, NotOpened
 from pillarbox.resources import dkim_keys, identity_dns, identity_mail_from, service_key, verification
 from pillarbox.resources.dkim_keys import StoredKey
 from pillarbox.resources.identities import MailFrom
@@ -53,7 +52,7 @@ class Site:
     public_url: str = ""
 
 
-class KeyNotOpened(Unavailable):
+class KeyNotOpened(NotOpened):
     """A message cannot be signed as it should be, and does not leave unsigned."""
 
 
@@ -190,7 +189,7 @@ class Preparer:
             self._opened[key.sealed] = opening
         try:
             return await asyncio.shield(opening)
-        except Unavailable as error:  # until the keyring is put right
+        except NotOpened as error:  # until the keyring is put right
             self._opened.pop(key.sealed, None)
             raise KeyNotOpened(f"the DKIM key {key.record_name} cannot be opened") from error
 

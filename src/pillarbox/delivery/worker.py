@@ -19,7 +19,7 @@ from pillarbox.delivery.close import Closed, close, close_attempts, reject
 from pillarbox.delivery.lanes import Lane, Turns, lane_of, read_lane, set_aside
 from pillarbox.delivery.outcome import Accepted, Deferred, Delivered, Outcome, Postponed, Refused, Suppressed
 from pillarbox.delivery.pacer import Pacer
-from pillarbox.delivery.prepare import KeyNotOpened, Preparer
+from pillarbox.delivery.prepare import Preparer
 from pillarbox.delivery.provider_book import ProviderBook
 from pillarbox.delivery.scan import Scanner
 from pillarbox.delivery.suppression import HeldBack, Key, held_back
@@ -33,6 +33,7 @@ from pillarbox.kit.clock import SECOND, Clock, Millis
 from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import new_token
+from pillarbox.kit.secrets import NotOpened
 from pillarbox.store import holds, messages, outgoing
 from pillarbox.store.conversations import ConversationRow
 from pillarbox.store.engine import Store
@@ -169,7 +170,11 @@ class Worker:
         budgets = self._turns.deal(due, self._held, room)
         rows = await self._store.write(outgoing.claim, budgets, self._lease, now, now + LEASE) if budgets else []
         self._look_at = None if rows else self._next_look(lanes, now)
-        return await self._looked_up(rows) if rows else []
+        try:
+            return await self._looked_up(rows) if rows else []
+        except Unavailable:
+            await self._hand_back(rows)
+            raise
 
     async def _lanes_seen(self) -> Mapping[str, tuple[Lane, Millis]]:
         """Return the lanes and when each comes due; where there are very many, as they were a moment ago."""
@@ -261,8 +266,20 @@ class Worker:
                 await self._attempt(*claimed)
             else:  # as old as it is, it comes first when there is room again, also for one that needs much
                 await self._store.commit(_give_back, row._replace(due_at=row.accepted_at))
-        except Unavailable as error:  # the row comes due again when its lease ends
+        except Unavailable as error:
             self._log.error("attempt not made", message=row.message_id, why=str(error))
+            await self._hand_back([row])
+
+    async def _hand_back(self, rows: Sequence[OutgoingRow]) -> None:
+        """Let rows be claimed again a moment after the store is back: nothing was tried, so no pause is due."""
+        while True:
+            due_at = self._clock.now() + round(_AFTER_FAULT_SECONDS * SECOND)
+            try:
+                await asyncio.gather(*(self._store.commit(_give_back, row._replace(due_at=due_at)) for row in rows))
+            except Unavailable:
+                await asyncio.sleep(_AFTER_FAULT_SECONDS)
+            else:
+                return
 
     async def _sort(self, row: OutgoingRow, book: ProviderBook) -> None:
         domain = _read_list(row.recipients)[0].rpartition("@")[2].lower()
@@ -276,8 +293,8 @@ class Worker:
             closed = await self._make(row, message, given, held)
             if not await self._close(closed):
                 self._log.warning("lease lost", message=row.message_id, why="another worker took the attempt over")
-        except Unavailable as error:  # the row comes due again when its lease ends
-            self._log.error("attempt not closed", message=row.message_id, why=str(error))
+        except Unavailable:  # nothing was tried yet
+            raise
         except Exception:
             self._log.exception("attempt not closed", message=row.message_id)
 
@@ -304,6 +321,8 @@ class Worker:
         except _NotScanned as error:  # what nobody has looked at is not delivered
             self._log.exception("scan failed", message=row.message_id)
             outcomes = dict.fromkeys(recipients, Deferred(f"{_NOT_SCANNED} ({error})", ours=True))
+        except Unavailable:  # nothing was sent: a transport that had begun says what came of it
+            raise
         except Exception as error:
             self._log.exception("attempt failed", message=row.message_id, transport=row.transport)
             outcomes = dict.fromkeys(recipients, Deferred(f"{type(error).__name__} in {row.transport}", ours=True))
@@ -333,8 +352,8 @@ class Worker:
             prepared = await self._preparer.prepare(message, given, recipients, hop)
         except Undeliverable as error:
             return dict.fromkeys(recipients, Refused(error.reply))
-        except KeyNotOpened as error:
-            self._log.error("not signed", message=row.message_id, why=f"{error}: {error.__cause__}")
+        except NotOpened as error:
+            self._log.error("not prepared", message=row.message_id, why=f"{error}: {error.__cause__}")
             return dict.fromkeys(recipients, Deferred(str(error), ours=True))
         attempt = Attempt(
             row.message_id,

@@ -17,6 +17,10 @@ from pillarbox.kit.errors import Unavailable
 _NONCE_BYTES = 12
 
 
+class NotOpened(Unavailable):
+    """A sealed secret that this keyring cannot open, until somebody puts it right."""
+
+
 class Keyring:
     """Seals and opens secrets with AES-256-GCM; the last key seals, every key opens.
 
@@ -55,9 +59,9 @@ class Keyring:
         key_id = sealed[1 : 1 + length].decode()
         cipher = self._ciphers.get(key_id)
         if cipher is None:
-            raise Unavailable(f"the keyring has no key {key_id!r}: restore the keyring file that belongs to this store")
+            raise NotOpened(f"the keyring has no key {key_id!r}: restore the keyring file that belongs to this store")
         nonce = sealed[1 + length : 1 + length + _NONCE_BYTES]
         try:
             return cipher.decrypt(nonce, sealed[1 + length + _NONCE_BYTES :], row.encode())
         except InvalidTag:
-            raise Unavailable(f"the sealed secret of {row!r} does not belong to this keyring or row") from None
+            raise NotOpened(f"the sealed secret of {row!r} does not belong to this keyring or row") from None

@@ -17,6 +17,7 @@ import asyncpg
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from pillarbox.kit.errors import Unavailable
+from pillarbox.kit.ids import new_token
 from pillarbox.store.bodies import NO_BODY
 from pillarbox.store.migrate import HALF_FILLED, IMPORTING, migrate_postgres
 from pillarbox.store.plan import Drop, Keep, Many, Plan, Rows, Touch
@@ -47,6 +48,7 @@ class PostgresStore:
     def __init__(self, pool: Any) -> None:
         self._pool = pool
         self._hints: Hints | None = None
+        self._name = new_token()
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         self._groups: dict[Callable[..., Plan[Any]], _Group] = {}
 
@@ -64,7 +66,7 @@ class PostgresStore:
             raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
         store = cls(pool)
         try:
-            store._hints = await Hints.open(url, store._heard, store._wake_all, alone=moving)
+            store._hints = await Hints.open(url, store._told, store._wake_all, alone=moving)
             await store._prepare(moving)
         except BaseException as error:
             await store.close()
@@ -154,8 +156,15 @@ class PostgresStore:
             touched: set[str] = set()
             result = await _run(connection, planner(*args), touched)
             for topic in sorted(touched):
-                await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, topic)
-            return result
+                await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, f"{self._name} {topic}")
+        for topic in touched:  # who asks after this write must not be given an answer of before
+            self._heard(topic)
+        return result
+
+    def _told(self, notice: str) -> None:
+        name, _, topic = notice.partition(" ")
+        if name != self._name:
+            self._heard(topic)
 
     def _heard(self, topic: str) -> None:
         for wake in self._listeners.get(topic, ()):

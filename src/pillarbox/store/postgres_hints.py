@@ -27,7 +27,7 @@ _log = log.named("postgres")
 
 
 class Hints:
-    """Calls `heard` with each topic until closed, and `missed` when some may not have been told.
+    """Calls `heard` with each notice until closed, and `missed` when some may not have been told.
 
     `alone` lets nobody else open the database while this is open.
     """
@@ -111,5 +111,5 @@ class Hints:
             return False
         return True
 
-    def _told(self, _connection: Any, _process: int, _channel: str, topic: str) -> None:
-        self._heard(topic)
+    def _told(self, _connection: Any, _process: int, _channel: str, notice: str) -> None:
+        self._heard(notice)

@@ -14,7 +14,7 @@ from pillarbox.delivery.route import RouteTable
 from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.transport.base import Attempt
 from pillarbox.delivery.worker import LEASE, Worker
-from pillarbox.kit.clock import MINUTE
+from pillarbox.kit.clock import MINUTE, SECOND
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import SERVICE_ACCOUNT, Scope
 from pillarbox.resources import configuration_sets, suppression
@@ -243,6 +243,32 @@ async def test_a_pace_that_cannot_be_written_changes_no_outcome(
     await worker.step()
 
     assert await states(kept, message_id) == {"a@example.net": "delivered", "b@example.net": "delayed"}
+
+
+async def test_an_attempt_that_found_the_store_away_is_made_again_at_once_and_was_none(
+    kept: Store, transport: ToldTransport, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message_id = await promised(kept, "a@example.net")
+    worker, read, away = worker_of(kept, transport, clock), kept.read, ["_look_up", "_set_up"]
+
+    async def failing(planner: Any, *args: Any) -> Any:
+        if planner.__name__ in away:
+            away.remove(planner.__name__)
+            raise Unavailable("the connection was closed in the middle of operation")
+        return await read(planner, *args)
+
+    monkeypatch.setattr(kept, "read", failing)
+    with pytest.raises(Unavailable):
+        await worker.step()
+    clock.at += SECOND
+    assert await worker.step()
+    assert transport.attempts == [] == away
+
+    clock.at += SECOND
+    assert await worker.step()
+
+    assert [attempt.number for attempt in transport.attempts] == [1]
+    assert await kinds(kept, message_id) == ["Send", "Delivery"]
 
 
 async def test_a_row_whose_transport_is_gone_waits_and_says_why(

@@ -13,6 +13,7 @@ from pillarbox.kit.ids import Scope
 from pillarbox.store import messages, nouns
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Keep, Many, Plan, Rows, Touch
+from pillarbox.store.postgres import PostgresStore
 from pillarbox.store.sqlite import SqliteStore
 
 SCOPE = Scope("123456789012", "us-east-1")
@@ -105,13 +106,27 @@ async def test_many_rows_are_all_written_and_a_repeated_key_adds_up(store: Store
     assert await store.read(total) == (301, 100)
 
 
-async def test_listeners_are_woken_after_the_commit(store: Store) -> None:
-    woken = asyncio.Event()
-    store.listen("nouns", woken.set)
+async def test_listeners_are_woken_after_the_commit_and_before_the_writer_goes_on(store: Store) -> None:
+    woken: list[str] = []
+    store.listen("nouns", lambda: woken.append("nouns"))
 
     await store.write(nouns.create, SCOPE, "thing", "a", "{}", 0)
 
-    await asyncio.wait_for(woken.wait(), 10)
+    assert woken == ["nouns"]
+
+
+async def test_listeners_hear_what_another_process_touched(postgres_url: str) -> None:
+    ours, theirs = await PostgresStore.open(postgres_url), await PostgresStore.open(postgres_url)
+    try:
+        woken = asyncio.Event()
+        ours.listen("nouns", woken.set)
+
+        await theirs.write(nouns.create, SCOPE, "thing", "a", "{}", 0)
+
+        await asyncio.wait_for(woken.wait(), 10)
+    finally:
+        await ours.close()
+        await theirs.close()
 
 
 async def test_listeners_are_not_woken_by_what_was_undone(store: Store) -> None:

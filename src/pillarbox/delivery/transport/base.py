@@ -38,7 +38,8 @@ class Transport(Protocol):
     """Hands one attempt to the next hop.
 
     What the far side says is an Outcome, one for each recipient. An exception
-    from here is a bug of ours: the worker logs it and defers everyone.
+    from here is a bug of ours: the worker logs it and defers everyone. Only
+    Unavailable, when nothing was sent, means that the store has to come back.
     """
 
     name: str

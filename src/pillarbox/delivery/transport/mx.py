@@ -13,7 +13,7 @@ from functools import partial
 
 from pillarbox.delivery.outcome import Deferred, Outcome, Refused
 from pillarbox.delivery.transport.base import Attempt
-from pillarbox.delivery.transport.mta_sts import Policies
+from pillarbox.delivery.transport.mta_sts import Policies, Policy
 from pillarbox.delivery.transport.mx_hosts import Address, Bounds, NoWay, Target, Unwell, choose, look_up
 from pillarbox.delivery.transport.mx_tls import Demand, Security, demand
 from pillarbox.delivery.transport.mx_verdicts import Verdicts
@@ -22,6 +22,7 @@ from pillarbox.delivery.transport.smtp_dial import Broken, Line, dial_address
 from pillarbox.delivery.transport.smtp_pool import Pools, Upkeep
 from pillarbox.delivery.transport.smtp_transaction import Mail, Way, as_mail, hand_over
 from pillarbox.kit.dns import LookupFailed, Names, NotThere, Tlsa
+from pillarbox.kit.errors import Unavailable
 
 _MOST_TRIES = 6
 
@@ -82,21 +83,29 @@ class MxTransport:
     ) -> Mapping[str, Outcome]:
         try:
             targets = choose(domain, await look_up(self._names, domain), self._direct.bounds, self._chance)
+            policy = await self._policies.of(domain) if self._policies is not None else None
         except NoWay as end:
             return dict.fromkeys(recipients, Refused(str(end)))
         except LookupFailed as failure:
             return dict.fromkeys(recipients, Deferred(f"cannot look up {domain}: {failure}"))
+        except Unavailable as failure:  # other domains of the same message may have taken it meanwhile
+            return dict.fromkeys(recipients, Deferred(f"the policy of {domain} is not known: {failure}", ours=True))
         verdicts = Verdicts(recipients)
-        await self._ask_hosts(domain, targets, mail, tls_required, verdicts)
+        await self._ask_hosts(domain, targets, policy, mail, tls_required, verdicts)
         return verdicts.outcomes()
 
     async def _ask_hosts(
-        self, domain: str, targets: Sequence[Target], mail: Mail, tls_required: bool, verdicts: Verdicts
+        self,
+        domain: str,
+        targets: Sequence[Target],
+        policy: Policy | None,
+        mail: Mail,
+        tls_required: bool,
+        verdicts: Verdicts,
     ) -> None:
         """Ask one host after the other, until the verdicts are in or it has been enough."""
         clock = asyncio.get_running_loop().time
         until, tries = clock() + self._direct.hosts_seconds, 0
-        policy = await self._policies.of(domain) if self._policies is not None else None
         for host, address in self._unwell.in_turn(targets, clock()):
             if verdicts.are_in or tries >= _MOST_TRIES or (tries and clock() > until):
                 return

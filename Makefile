@@ -27,7 +27,7 @@ system:
 	sh tests/support/install-system.sh
 
 test: setup lint types
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile tests
+	$(BIN)/python -m pytest -q -n 4 --dist loadfile tests
 
 check: $(VENV)/.dev lint types
 	$(BIN)/python -m pytest -q -n 2 tests/unit tests/meta

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pillarbox.kit import log
 from pillarbox.store.engine import Store
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.postgres import Postgres
@@ -13,6 +14,9 @@ from tests.support.postgres import Postgres
 if TYPE_CHECKING:
     from tests.support.server import RunningServer, Server
 
+
+# As the program does it: what structlog does by itself, unasked, renders a traceback for a second.
+log.configure(as_json=False)
 
 SKIPS = Path(__file__).parent / "meta" / "skips.txt"
 

@@ -59,15 +59,16 @@ def _report() -> str:
     )
 
 
-def _bring_back(port: int, reports: dict[str, tuple[str, str]], acknowledged: set[str]) -> None:
-    """Bring reports until the server is gone, and note which were answered 250."""
+def _bring_back(port: int, reports: dict[str, tuple[str, str]], acknowledged: set[str]) -> Exception | None:
+    """Bring reports until the server is gone, and note which were answered 250; return what ended it before that."""
     try:
         with smtplib.SMTP("127.0.0.1", port, timeout=PATIENCE_SECONDS) as client:
             for message_id, (return_path, raw) in reports.items():
                 client.sendmail("", [return_path], raw)
                 acknowledged.add(message_id)
-    except (OSError, smtplib.SMTPException):
-        return
+    except (OSError, smtplib.SMTPException) as error:
+        return error
+    return None
 
 
 def test_a_kill_loses_no_report_that_was_answered_250_and_a_repeat_tells_it_once(tmp_path: Path) -> None:
@@ -86,8 +87,8 @@ def test_a_kill_loses_no_report_that_was_answered_250_and_a_repeat_tells_it_once
         told = {one: Counter(moment.kind for moment in _history(tmp_path, one).moments) for one in survived}
         assert all(kinds["Bounce"] == 1 for kinds in told.values()), told
 
-        _bring_back(child.return_path_port, reports, acknowledged)  # as servers do that heard no answer
-
+        # As servers do that heard no answer.
+        assert _bring_back(child.return_path_port, reports, acknowledged) is None
         assert acknowledged == reports.keys()
         told = {one: Counter(moment.kind for moment in _history(tmp_path, one).moments) for one in reports}
         assert all(kinds["Bounce"] == 1 for kinds in told.values()), told

@@ -19,6 +19,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import new_token
 from pillarbox.store.bodies import NO_BODY
+from pillarbox.store.groups import Group
 from pillarbox.store.migrate import HALF_FILLED, IMPORTING, migrate_postgres
 from pillarbox.store.plan import Drop, Keep, Many, Plan, Rows, Touch
 from pillarbox.store.postgres_hints import CHANNEL, Hints
@@ -26,8 +27,6 @@ from pillarbox.store.postgres_hints import CHANNEL, Hints
 T = TypeVar("T")
 Item = TypeVar("Item")
 
-_MOST_IN_A_GROUP = 512
-_GROUPS_AT_ONCE = 4
 _CONNECT_SECONDS, _ANSWER_SECONDS = 10.0, 30.0
 _AGAIN = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 # It is away, shuts down or starts, has no connection or disk left, or has become a standby: later it may do.
@@ -50,7 +49,7 @@ class PostgresStore:
         self._hints: Hints | None = None
         self._name = new_token()
         self._listeners: dict[str, list[Callable[[], None]]] = {}
-        self._groups: dict[Callable[..., Plan[Any]], _Group] = {}
+        self._groups: dict[Callable[..., Plan[Any]], Group] = {}
 
     @classmethod
     async def open(cls, url: str, *, moving: bool = False) -> "PostgresStore":
@@ -90,7 +89,7 @@ class PostgresStore:
     async def commit(self, planner: Callable[[Sequence[Item]], Plan[list[T]]], item: Item) -> T:
         group = self._groups.get(planner)
         if group is None:
-            group = self._groups[planner] = _Group(functools.partial(self._transact, planner))
+            group = self._groups[planner] = Group(functools.partial(self._transact, planner))
         return await group.add(item)  # type: ignore[no-any-return]
 
     async def read(self, planner: Callable[..., Plan[T]], *args: Any) -> T:
@@ -173,49 +172,6 @@ class PostgresStore:
     def _wake_all(self) -> None:
         for topic in self._listeners:
             self._heard(topic)
-
-
-class _Group:
-    """Gathers items while earlier groups are being written."""
-
-    def __init__(self, transact: Callable[[tuple[Any, ...]], Any]) -> None:
-        self._transact = transact
-        self._waiting: list[tuple[Any, asyncio.Future[Any]]] = []
-        self._turns = asyncio.Semaphore(_GROUPS_AT_ONCE)
-
-    async def add(self, item: Any) -> Any:
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, answer))
-        async with self._turns:
-            if not answer.done():
-                taken, self._waiting = self._waiting[:_MOST_IN_A_GROUP], self._waiting[_MOST_IN_A_GROUP:]
-                await self._write(taken)
-        return await answer
-
-    async def _write(self, taken: list[tuple[Any, "asyncio.Future[Any]"]]) -> None:
-        try:
-            results = await self._transact(([item for item, _ in taken],))
-        except Unavailable as error:  # none is at fault, and what was written may even be there
-            for _, answer in taken:
-                if not answer.done():
-                    answer.set_exception(error)
-            return
-        except Exception:  # one of them may be at fault: each on its own, so that neighbours are kept
-            await asyncio.gather(*(self._write_alone(item, answer) for item, answer in taken))
-            return
-        for (_, answer), result in zip(taken, results, strict=True):
-            if not answer.done():
-                answer.set_result(result)
-
-    async def _write_alone(self, item: Any, answer: "asyncio.Future[Any]") -> None:
-        try:
-            (result,) = await self._transact(([item],))
-        except Exception as error:
-            if not answer.done():
-                answer.set_exception(error)
-        else:
-            if not answer.done():
-                answer.set_result(result)
 
 
 async def _run(connection: Any, plan: Plan[T], touched: set[str]) -> T:

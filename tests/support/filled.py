@@ -37,6 +37,7 @@ class Mailroom:
         sender: str = "Sender <sender@example.com>",
         scope: Scope = SCOPE,
         configuration_set: str | None = None,
+        tenant: str | None = None,
         at: Millis = NOON,
     ) -> str:
         """Promise a message and return its id."""
@@ -51,6 +52,7 @@ class Mailroom:
             sender=sender if raw is None else None,
             to=() if raw is not None else recipients or ("someone@example.net",),
             configuration_set=configuration_set,
+            tenant=tenant,
         )
         promised = promise(draft, at)
         assert await self.store.commit(keep_promises, promised) is None

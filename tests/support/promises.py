@@ -9,7 +9,7 @@ from pillarbox.resources.contact_lists import ContactList
 from pillarbox.sending.accept import Promise, accept
 from pillarbox.sending.draft import V1_SIZE_LIMIT, Draft, Simple, Text
 from pillarbox.sending.envelope import read_envelope
-from pillarbox.sending.policy import Standing
+from pillarbox.sending.policy import Standing, TenantStanding
 
 SCOPE = Scope("123456789012", "us-east-1")
 _STANDING = Standing(
@@ -39,7 +39,8 @@ def draft(*recipients: str, text: str = "Hello.", configuration_set: str | None 
 
 def promise(asked: Draft, now: Millis, *, daily_limit: int | None = None, routes: RouteTable = RouteTable()) -> Promise:
     """Return what accept promises for a draft whose sender is in good standing."""
-    return accept(asked, read_envelope(asked), replace(_STANDING, daily_limit=daily_limit), routes, now)
+    standing = replace(_STANDING, daily_limit=daily_limit, tenant=TenantStanding(True, ()) if asked.tenant else None)
+    return accept(asked, read_envelope(asked), standing, routes, now)
 
 
 def listed_promise(asked: Draft, contact_list: ContactList, now: Millis) -> Promise:

@@ -75,12 +75,14 @@ def build(desk: Desk, *, quota: Quota, failures: Failures, hosts: frozenset[str]
     login = LoginPages(desk, show, signed_in)
     changes: dict[str, tuple[Role, Change]] = {"/logout": (Role.CUSTOMER, login.sign_out)}
     answers = _answers(desk, show, quota)
+    messages = Pages(desk.store, desk.clock, show)
     for kind in (IdentityPages, SuppressionPages, QueuePages, ConfigurationSetPages, TemplatePages, KeyPages):
         work = kind(desk, show)
         for start in ("", "/api"):  # for people, and the same for programs
             answers |= {start + path: page for path, page in work.pages.items()}
             changes |= {start + path: change for path, change in work.changes.items()}
     routes: list[BaseRoute] = [Route(path, guard.of(page)) for path, page in answers.items()]
+    routes += [Route(path, guard.of_everybodys(page)) for path, page in messages.pages.items()]
     routes += [Route(path, guard.of_change(*change), methods=["POST"]) for path, change in changes.items()]
     routes += [Route("/login", guard.of_stranger(login.form)), Mount("/static", _Static(directory=_STATIC))]
     routes += [Route("/login", guard.of_stranger(login.sign_in), methods=["POST"])]
@@ -93,7 +95,6 @@ async def _nothing_there(_request: Request, _viewer: Viewer) -> Response:
 
 
 def _answers(desk: Desk, show: Show, quota: Quota) -> dict[str, Page]:
-    pages = Pages(desk.store, desk.clock, show)
     overview, customers = OverviewPages(desk, show, quota), CustomerPages(desk, show)
     return {
         "/": overview.overview,
@@ -103,12 +104,6 @@ def _answers(desk: Desk, show: Show, quota: Quota) -> dict[str, Page]:
         "/api/overview": overview.overview,
         "/api/statistics": overview.statistics,
         "/api/members": customers.customers,
-        "/messages": pages.messages,
-        "/messages.json": pages.messages,
-        "/messages/{message_id}.json": pages.message,
-        "/messages/{message_id}": pages.message,
-        "/messages/{message_id}/html": pages.html,
-        "/messages/{message_id}/source": pages.source,
     }
 
 
@@ -128,6 +123,14 @@ class _Guard:
             if viewer.role == Role.CUSTOMER:
                 return await _of_customer(page, request, viewer)
             return await page(request, viewer)
+
+        return self.of_stranger(answer)
+
+    def of_everybodys(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
+        """Guard a page that itself shows a customer no more than what is their tenant's."""
+
+        async def answer(request: Request) -> Response:
+            return await page(request, await self._access.viewer(request))
 
         return self.of_stranger(answer)
 
@@ -187,11 +190,11 @@ def _check_token(request: Request, viewer: Viewer, fields: Fields) -> None:
 
 
 async def _of_customer(page: Page, request: Request, viewer: Viewer) -> Response:
-    """Answer a customer, who is shown their own page whatever they ask for."""
+    """Answer a customer, who is shown the statistics of their tenant whatever they ask for."""
     own = {"by": TENANT, "only": viewer.tenant, "region": viewer.region}
     if request.url.path not in ("/ui/customer", "/ui/api/statistics"):
         if wants_json(request):
-            raise Denied(403, "You see the statistics of your own tenant: ask /ui/api/statistics.")
+            raise Denied(403, "You see your own tenant: ask /ui/api/statistics or /ui/api/messages.")
         return RedirectResponse(url("/ui/customer", own), 303)
     last = request.query_params.get("last", "30d")
     narrowed = {**request.scope, "query_string": urlencode({"last": last, **own}).encode()}

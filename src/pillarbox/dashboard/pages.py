@@ -5,6 +5,7 @@ filters there are and what an event is called is decided elsewhere.
 """
 
 import asyncio
+from collections.abc import Mapping
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -13,12 +14,15 @@ from starlette.responses import HTMLResponse, Response
 from pillarbox.dashboard.access import Viewer
 from pillarbox.dashboard.content import Content, read_content
 from pillarbox.dashboard.show import Show, as_json, is_refresh, refresh, url, wants_json
+from pillarbox.dashboard.work import Page
 from pillarbox.kit.clock import Clock
 from pillarbox.kit.errors import Unavailable
+from pillarbox.kit.ids import Scope
 from pillarbox.operate import history, messages
 from pillarbox.operate.history import History
 from pillarbox.operate.messages import STATES, Wanted
 from pillarbox.operate.snippet import NOT_LOOKED_AT, NOT_SHOWN_AGAIN, boto3_snippet
+from pillarbox.resources.users import Role
 from pillarbox.store.engine import Store
 
 _ON_A_PAGE = 50
@@ -31,12 +35,25 @@ MAIL_POLICY = (
 
 
 class Pages:
-    """Answers a viewer; raises NotFound, Invalid or Unavailable for the guard to tell."""
+    """Answers a viewer; raises NotFound, Invalid or Unavailable for the guard to tell.
+
+    A customer is shown the messages of their tenant, and told of no other that it exists.
+    """
 
     def __init__(self, store: Store, clock: Clock, show: Show) -> None:
         self._store = store
         self._clock = clock
         self._show = show
+        self.pages: Mapping[str, Page] = {
+            "/messages": self.messages,
+            "/messages.json": self.messages,
+            "/messages/{message_id}.json": self.message,
+            "/messages/{message_id}": self.message,
+            "/messages/{message_id}/html": self.html,
+            "/messages/{message_id}/source": self.source,
+            "/api/messages": self.messages,
+            "/api/messages/{message_id}": self.message,
+        }
 
     async def messages(self, request: Request, viewer: Viewer) -> Response:
         """The list, newest first; its first page keeps itself up to date."""
@@ -93,7 +110,11 @@ class Pages:
 
     async def _history(self, request: Request, viewer: Viewer) -> History:
         message_id: str = request.path_params["message_id"]
-        return await history.of(self._store, message_id, self._clock.now(), viewer.account)
+        now = self._clock.now()
+        if viewer.role == Role.CUSTOMER:
+            own = Scope(viewer.account, viewer.region)
+            return await history.of_tenant(self._store, message_id, now, own, viewer.tenant)
+        return await history.of(self._store, message_id, now, viewer.account)
 
     async def _content(self, found: History) -> tuple[Content | None, str | None]:
         try:
@@ -112,6 +133,8 @@ def _wanted(request: Request, viewer: Viewer) -> Wanted:
     asked = request.query_params
     return Wanted(
         account=viewer.account or asked.get("account", ""),
+        region=viewer.region,
+        tenant=viewer.tenant,
         recipient=asked.get("to", ""),
         sender=asked.get("from", ""),
         subject=asked.get("subject", ""),

@@ -141,9 +141,9 @@ def _templates(look: Look) -> jinja2.Environment:
 
 
 def pages_of(viewer: Viewer | None) -> list[tuple[str, str]]:
-    """Return the pages that somebody is led to: a customer has one, and a stranger none."""
+    """Return the pages that somebody is led to: a customer has two, and a stranger none."""
     if viewer is None:
         return []
     if viewer.role == Role.CUSTOMER:
-        return [("/ui/customer", "Statistics")]
+        return [("/ui/customer", "Statistics"), ("/ui/messages", "Messages")]
     return [page for page, needed in _PAGES if viewer.may(needed)]

@@ -10,6 +10,7 @@ from pillarbox.events.follow import event_of
 from pillarbox.events.types import MailFacts, recipients_of
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import NotFound
+from pillarbox.kit.ids import Scope
 from pillarbox.operate import sends
 from pillarbox.operate.messages import Summary, summary_of
 from pillarbox.operate.queue import why_lane_closed
@@ -90,7 +91,7 @@ class HandedOn(msgspec.Struct, frozen=True):
 class History(msgspec.Struct, frozen=True):
     """All that is known of one message. `body` refers to the bytes as they were promised.
 
-    `send` is what became of the whole send, when the message is part of one.
+    `send` is what became of the whole send, when the message is part of one; `tenant` is for whom it was sent.
     """
 
     message: Summary
@@ -105,6 +106,7 @@ class History(msgspec.Struct, frozen=True):
     send: Send | None = None
     handed_on: list[HandedOn] = []
     conversations: list[Conversation] = msgspec.field(default_factory=list)
+    tenant: str = ""
 
 
 async def of(store: Store, message_id: str, now: Millis, account: str = "") -> History:
@@ -113,6 +115,19 @@ async def of(store: Store, message_id: str, now: Millis, account: str = "") -> H
     if history is None or account not in ("", history.message.account):
         raise NotFound(f"there is no message {message_id}")
     return history
+
+
+async def of_tenant(store: Store, message_id: str, now: Millis, scope: Scope, tenant: str) -> History:
+    """Return the history of a message of one tenant as its customer may see it, or raise NotFound.
+
+    Who asked for it and from where is the account's own matter.
+    """
+    history = await of(store, message_id, now, scope.account)
+    if (history.message.region, history.tenant) != (scope.region, tenant):
+        raise NotFound(f"there is no message {message_id}")
+    hidden = {"ses:caller-identity", "ses:source-ip"}
+    tags = {name: values for name, values in history.tags.items() if name not in hidden}
+    return msgspec.structs.replace(history, caller="", source_ip="", tags=tags)
 
 
 def moment_of(row: EventRow) -> Moment:
@@ -171,6 +186,7 @@ def _history(message_id: str, now: Millis) -> Plan[History | None]:
             HandedOn(one.upstream, one.their_id, one.linked_at) for one in (yield from upstream_ids.theirs(message_id))
         ],
         conversations=[_conversation(one) for one in (yield from conversations.of_message(message_id))],
+        tenant=mail.tenant,
     )
 
 

@@ -29,6 +29,8 @@ class Wanted(msgspec.Struct, frozen=True, omit_defaults=True):
     """
 
     account: str = ""
+    region: str = ""
+    tenant: str = ""
     recipient: str = ""
     sender: str = ""
     subject: str = ""
@@ -98,6 +100,8 @@ def _search(wanted: Wanted) -> Search:
         raise Invalid(f"no status is called {wanted.status!r}; there are {', '.join(STATES)}")
     return Search(
         account=wanted.account,
+        region=wanted.region,
+        tenant=wanted.tenant,
         recipient=wanted.recipient,
         state=wanted.status,
         sender=wanted.sender,
@@ -111,7 +115,7 @@ def _page(search: Search, limit: int) -> Plan[Page]:
     found: list[MessageRow] = []
     # The index leads with account and region: asked for each of them, the newest rows come without a sort.
     for scope in (yield from messages.scopes()):
-        if search.account in ("", scope.account):
+        if search.account in ("", scope.account) and search.region in ("", scope.region):
             here = search._replace(account=scope.account, region=scope.region)
             found += yield from messages.newest(here, limit + 1)
     found.sort(key=lambda row: (row.accepted_at, row.message_id), reverse=True)

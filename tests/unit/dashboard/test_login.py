@@ -175,18 +175,6 @@ async def test_a_user_of_one_account_sees_that_one(production: Dashboard) -> Non
     assert "Mine" in (await production.get("/ui/messages", all_seeing)).text
 
 
-async def test_a_customer_sees_their_own_page_whatever_they_ask_for(production: Dashboard) -> None:
-    sent = await production.room.accept(subject="Private")
-    browser = await ada(production, "customer", account="123456789012", region="us-east-1", tenant="acme")
-    own = "/ui/customer?by=tenant&only=acme&region=us-east-1"
-    for path in ("", "messages", f"messages/{sent}", f"messages/{sent}/source", "customers", "bounces"):
-        led = await production.get(f"/ui/{path}", browser)
-        assert (led.status, led.headers["location"]) == (303, own), path
-        assert (await production.get(f"/ui/{path}", {**browser, **JSON})).status == 403
-    page = await production.get("/ui/customer?by=tenant&only=globex&region=eu-west-1", browser)
-    assert page.status == 200 and "acme" in page.text and "globex" not in page.text
-
-
 async def test_too_much_or_something_else_than_a_form_is_refused(production: Dashboard) -> None:
     long = b"name=" + b"a" * (2 * 1024 * 1024)
     assert (await production.get("/ui/login", FORM, method="POST", body=long)).status == 413

@@ -18,6 +18,8 @@ CREATE TABLE bodies (
     content BLOB NOT NULL
 );
 
+CREATE INDEX bodies_by_account ON bodies (account, kept_at);
+
 CREATE TABLE captures (
     message_id TEXT NOT NULL,
     part BIGINT NOT NULL,

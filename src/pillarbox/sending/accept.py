@@ -42,7 +42,7 @@ from pillarbox.store.engine import Store
 from pillarbox.store.large_sends import LargeSendRow
 from pillarbox.store.messages import MessageRow, RecipientRow
 from pillarbox.store.outgoing import OutgoingRow
-from pillarbox.store.plan import Keep, Plan
+from pillarbox.store.plan import Keep, Plan, PutAway
 
 # Reading or making a message of this size takes about a millisecond: beyond it, off the loop.
 _LARGE = 128 * 1024
@@ -68,11 +68,12 @@ class Promise:
     Three conditions only the store can judge: `daily_limit` and `rate` say how many recipients the account may
     address in 24 hours and in a second (None: unlimited), and `once` by what the message would be known if it were
     there already.
-    `everybody` is the list of all recipients, where only the first has a message yet; else it is empty.
+    `everybody` is the list of all recipients, where only the first has a message yet; else it is empty. It and the
+    body may be put away already, where the store does not keep such things itself.
     """
 
     message: MessageRow
-    body: bytes
+    body: bytes | PutAway
     recipients: tuple[RecipientRow, ...]
     outgoing: tuple[OutgoingRow, ...]
     events: tuple[Event, ...]
@@ -81,7 +82,7 @@ class Promise:
     daily_limit: int | None
     rate: float | None
     once: Once | None
-    everybody: bytes
+    everybody: bytes | PutAway
     contacts: Sequence[Addressed] = ()
 
 
@@ -184,7 +185,7 @@ def keep_promises(promises: Sequence[Promise]) -> Plan[list[Refusal | str | None
         first = kept[0].message
         large = [promise for promise in kept if promise.everybody]
         bodies = [*(promise.body for promise in kept), *(promise.everybody for promise in large)]
-        references = yield Keep(bodies, first.account, first.accepted_at)
+        references = yield Keep(bodies, [promise.message.account for promise in (*kept, *large)], first.accepted_at)
         yield from messages.add(
             [promise.message._replace(body=at) for promise, at in zip(kept, references, strict=False)],
             [recipient for promise in kept for recipient in promise.recipients],

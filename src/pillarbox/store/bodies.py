@@ -1,10 +1,10 @@
-"""Bodies on the embedded store: append-only files, one for each day.
+"""Bodies on the embedded store: append-only files, one for each day, and more for accounts that keep theirs apart.
 
 Touches the folder `bodies/`. Called by the writer thread of store/sqlite.py
 (append and sync, before the commit that refers to them) and by readers.
 Dropping a day's bodies is unlinking one file. A reference is
-`day:offset:length`; each body is preceded by its CRC, so that a damaged disk
-is noticed rather than delivered.
+`day:offset:length`, or `day_account:offset:length`; each body is preceded by
+its CRC, so that a damaged disk is noticed rather than delivered.
 """
 
 import contextlib
@@ -72,9 +72,18 @@ class Segments:
         self._unsynced: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
 
-    def append(self, bodies: Sequence[bytes], at: int) -> list[str]:
-        """Write the bodies behind each other and return their references."""
+    def append(self, bodies: Sequence[tuple[bytes, str]], at: int) -> list[str]:
+        """Write bodies, each beside the account whose file it goes to ("" for that of all); return their references."""
         day = time.strftime("%Y-%m-%d", time.gmtime(at // 1000))
+        names = [f"{day}_{account}" if account else day for _, account in bodies]
+        written = {
+            name: iter(self._append(name, [body for (body, _), its in zip(bodies, names, strict=True) if its == name]))
+            for name in dict.fromkeys(names)
+        }
+        return [next(written[name]) for name in names]
+
+    def _append(self, day: str, bodies: Sequence[bytes]) -> list[str]:
+        """Write the bodies behind each other into one file."""
         handle = self._handle(day)
         end = self._ends[day]
         chunks: list[bytes] = []
@@ -117,10 +126,12 @@ class Segments:
                         found[reference] = _read(file, reference)
         return found
 
-    def drop(self, before: int, most: int) -> int:
-        """Unlink the files of days that ended before a time (milliseconds); return how many went."""
+    def drop(self, before: int, most: int, account: str = "") -> int:
+        """Unlink the files of days that ended before a time (milliseconds), of one account or those of all."""
         today = time.strftime("%Y-%m-%d", time.gmtime(before // 1000))
-        days = sorted(file.stem for file in self._folder.glob("*.seg") if file.stem < today)[:most]
+        files = (split_name(file.stem) for file in self._folder.glob("*.seg"))
+        days = sorted(f"{day}_{whose}" if whose else day for day, whose in files if day < today and whose == account)
+        del days[most:]
         for day in days:
             if day in self._handles:
                 self._forget(day)
@@ -139,7 +150,8 @@ class Segments:
 
     def _handle(self, day: str) -> int:
         if day not in self._handles:
-            for old in [other for other in self._handles if other not in self._unsynced]:
+            of_day = split_name(day)[0]
+            for old in [one for one in self._handles if one not in self._unsynced and split_name(one)[0] != of_day]:
                 self._forget(old)
             handle = self._disk.open(self._folder / f"{day}.seg")
             self._handles[day] = handle
@@ -150,6 +162,12 @@ class Segments:
         os.close(self._handles.pop(day))
         self._ends.pop(day, None)
         self._unsynced.discard(day)
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return the day of a file, and whose it is ("" for that of all)."""
+    day, _, account = name.partition("_")
+    return day, account
 
 
 def _day_of(reference: str) -> str:

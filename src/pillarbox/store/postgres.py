@@ -18,6 +18,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt,
 
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import new_token
+from pillarbox.store import account_times
 from pillarbox.store.bodies import NO_BODY
 from pillarbox.store.groups import Group
 from pillarbox.store.migrate import HALF_FILLED, IMPORTING, migrate_postgres
@@ -115,7 +116,7 @@ class PostgresStore:
         return False
 
     async def bodies(self, references: Sequence[str]) -> dict[str, bytes]:
-        numbers = [int(reference[3:]) for reference in references]
+        numbers = [int(reference[3:]) for reference in references if reference.startswith("pg:")]
         wanted = "SELECT body_id, content FROM bodies WHERE body_id = ANY($1::bigint[])"
         try:
             async with self._pool.acquire(timeout=_ANSWER_SECONDS) as connection:
@@ -195,26 +196,43 @@ async def _run(connection: Any, plan: Plan[T], touched: set[str]) -> T:
 
 
 async def _keep(connection: Any, keep: Keep) -> list[str]:
+    new = keep.new()
+    if not new:
+        return keep.references([])
     rows = await connection.fetch(
         "INSERT INTO bodies (account, kept_at, content)"
-        " SELECT $1, $2, content FROM unnest($3::bytea[]) WITH ORDINALITY AS given (content, place) ORDER BY place"
-        " RETURNING body_id",
-        keep.account,
+        " SELECT account, $1, content FROM unnest($2::text[], $3::bytea[]) WITH ORDINALITY"
+        " AS given (account, content, place) ORDER BY place RETURNING body_id",
         keep.at,
-        list(keep.bodies),
+        [account for _, account in new],
+        [body for body, _ in new],
     )
-    return [f"pg:{row[0]}" for row in sorted(rows)]
+    return keep.references([f"pg:{row[0]}" for row in sorted(rows)])
+
+
+# Steps from account to account, so that what some keep for longer is never walked over.
+_DROP = """
+    WITH RECURSIVE each (account) AS (
+        SELECT min(account) FROM bodies
+        UNION ALL SELECT (SELECT min(account) FROM bodies b WHERE b.account > each.account) FROM each
+        WHERE each.account IS NOT NULL
+    )
+    DELETE FROM bodies USING (
+        SELECT old.body_id, old.kept_at FROM each, LATERAL (
+            SELECT body_id, kept_at FROM bodies b WHERE b.account = each.account AND b.kept_at < $1
+            ORDER BY b.kept_at LIMIT $2
+        ) AS old
+        WHERE CASE WHEN $3 = '' THEN each.account <> ALL($4::text[]) ELSE each.account = $3 END
+        LIMIT $2
+    ) AS old
+    WHERE bodies.body_id = old.body_id AND bodies.kept_at = old.kept_at
+"""
 
 
 async def _drop(connection: Any, drop: Drop) -> int:
-    """Delete the oldest rows; they are numbered in the order of their times, but for those written side by side."""
-    rows = await connection.fetch(
-        "DELETE FROM bodies WHERE kept_at < $1 AND body_id IN (SELECT body_id FROM bodies ORDER BY body_id LIMIT $2)"
-        " RETURNING body_id",
-        drop.before,
-        drop.most,
-    )
-    return len(rows)
+    apart = await _run(connection, account_times.accounts(), set())
+    deleted: str = await connection.execute(_DROP, drop.before, drop.most, drop.account, sorted(apart))
+    return int(deleted.rpartition(" ")[2])
 
 
 @functools.lru_cache(maxsize=1024)

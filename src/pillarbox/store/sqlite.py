@@ -22,6 +22,7 @@ from typing import Any, TypeVar
 import apsw
 
 from pillarbox.kit.errors import Unavailable
+from pillarbox.store import account_times
 from pillarbox.store.bodies import Disk, Segments
 from pillarbox.store.migrate import HALF_FILLED, IMPORTING, migrate_sqlite
 from pillarbox.store.plan import Drop, Keep, Many, Plan, Rows, Touch
@@ -231,13 +232,18 @@ class SqliteStore:
                 elif isinstance(statement, Many):
                     _execute_many(connection, statement.sql, statement.each)
                 elif isinstance(statement, Keep):
-                    answer = self._segments.append(statement.bodies, statement.at)
+                    answer = self._keep(connection, statement)
                 elif isinstance(statement, Drop):
-                    answer = self._segments.drop(statement.before, statement.most)
+                    answer = self._segments.drop(statement.before, statement.most, statement.account)
                 elif isinstance(statement, Touch):
                     self._touched.add(statement.topic)
         except StopIteration as done:
             return done.value  # type: ignore[no-any-return]
+
+    def _keep(self, connection: apsw.Connection, keep: Keep) -> list[str]:
+        apart = self._run(connection, account_times.accounts())
+        new = [(body, account if account in apart else "") for body, account in keep.new()]
+        return keep.references(self._segments.append(new, keep.at) if new else [])
 
     def _answer(self, group: list[_Asked], touched: set[str]) -> None:
         for asked in group:

@@ -161,7 +161,7 @@ def _with_bodies(table: Table, rows: Sequence[Row], bodies: Mapping[str, bytes],
             new.setdefault(row[at], (row[table.place(table.kept_at)], row[table.place("account")]))
     for (kept_at, account), same in groupby(sorted(new, key=lambda one: new[one]), lambda one: new[one]):
         sources = list(same)
-        kept = yield Keep([bodies[source] for source in sources], account, kept_at)
+        kept = yield Keep([bodies[source] for source in sources], [account] * len(sources), kept_at)
         references.update(zip(sources, kept, strict=True))
     yield Many(f"INSERT INTO {_MAPPED} (source, reference) VALUES (?, ?)", [(one, references[one]) for one in new])
     return [(*row[:at], references.get(row[at], row[at] and gone), *row[at + 1 :]) for row in rows]

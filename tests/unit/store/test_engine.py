@@ -72,7 +72,7 @@ async def test_bodies_come_back_as_they_were(store: Store) -> None:
     bodies = [b"", b"one", bytes(range(256)) * 400]
 
     def keep() -> Plan[list[str]]:
-        references: list[str] = yield Keep(bodies, SCOPE.account, 1_790_000_000_000)
+        references: list[str] = yield Keep(bodies, [SCOPE.account] * len(bodies), 1_790_000_000_000)
         return references
 
     references = await store.write(keep)
@@ -82,7 +82,7 @@ async def test_bodies_come_back_as_they_were(store: Store) -> None:
 
 async def test_of_several_bodies_those_that_are_there_come_back(store: Store) -> None:
     def keep(body: bytes, at: int) -> Plan[list[str]]:
-        references: list[str] = yield Keep([body], SCOPE.account, at)
+        references: list[str] = yield Keep([body], [SCOPE.account], at)
         return references
 
     [one] = await store.write(keep, b"one", 1_790_000_000_000)
@@ -195,7 +195,7 @@ async def test_a_damaged_body_is_noticed(tmp_path: Path) -> None:
     store = await SqliteStore.open(tmp_path)
 
     def keep() -> Plan[list[str]]:
-        references: list[str] = yield Keep([b"precious"], SCOPE.account, 1_790_000_000_000)
+        references: list[str] = yield Keep([b"precious"], [SCOPE.account], 1_790_000_000_000)
         return references
 
     (reference,) = await store.write(keep)

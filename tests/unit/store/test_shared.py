@@ -55,7 +55,7 @@ def add_things(names: Sequence[str]) -> Plan[list[int]]:
 
 
 def keep(body: bytes) -> Plan[str]:
-    (reference,) = yield Keep([body], SCOPE.account, 0)
+    (reference,) = yield Keep([body], [SCOPE.account], 0)
     return str(reference)
 
 

@@ -33,7 +33,7 @@ class CaptureTransport:
 def keep(attempts: Sequence[Attempt]) -> Plan[list[None]]:
     """Keep the mail of several attempts in one transaction."""
     bodies = [attempt.data for attempt in attempts]
-    references = yield Keep(bodies, attempts[0].scope.account, attempts[0].started_at)
+    references = yield Keep(bodies, [one.scope.account for one in attempts], attempts[0].started_at)
     yield from outgoing.keep_captures(
         [
             CaptureRow(

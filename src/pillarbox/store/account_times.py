@@ -5,9 +5,10 @@ drops what was kept for long enough, and by the embedded store, which gives the
 bodies of such an account files of their own.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from pillarbox.kit.clock import Millis
+from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.store import nouns
 from pillarbox.store.plan import Plan, Rows, Touch
@@ -21,6 +22,20 @@ class Days(NamedTuple):
 
     bodies: int | None = None
     history: int | None = None
+
+
+class Before(NamedTuple):
+    """Before when things are no longer kept: of most accounts, and of those that have days of their own."""
+
+    common: Millis
+    own: Mapping[str, Millis]
+
+    def of(self, account: str) -> Millis:
+        return self.own.get(account, self.common)
+
+    def longest(self) -> Millis:
+        """Return before when no account keeps anything."""
+        return min((self.common, *self.own.values()))
 
 
 def accounts() -> Plan[frozenset[str]]:
@@ -47,17 +62,19 @@ def put(account: str, days: Days, now: Millis) -> Plan[None]:
     yield Touch("retention")
 
 
-def longest(common: Days) -> Plan[Days]:
-    """Return the most days that any account keeps things, where `common` holds for those without their own."""
-    each = [common, *(yield from every()).values()]
-    return Days(
-        _most([one.bodies for one in each], common.bodies), _most([one.history for one in each], common.history)
-    )
+def befores(common: Days, now: Millis) -> Plan[tuple[Before, Before]]:
+    """Return before when bodies, and before when history, are no longer kept; `common` is for who has no days."""
+    own = yield from every()
+    bodies, history = ({name: days[at] for name, days in own.items()} for at in (0, 1))
+    return _before(common.bodies, bodies, now), _before(common.history, history, now)
 
 
-def _most(days: list[int | None], common: int | None) -> int:
-    counts = [(common if one is None else one) or 0 for one in days]
-    return 0 if 0 in counts else max(counts)
+def _before(common: int | None, own: Mapping[str, int | None], now: Millis) -> Before:
+    return Before(_at(common, now), {name: _at(days, now) for name, days in own.items() if days is not None})
+
+
+def _at(days: int | None, now: Millis) -> Millis:
+    return now - days * DAY if days else 0  # nothing is older than the epoch
 
 
 def _of(kind: str) -> Plan[dict[str, int]]:

@@ -12,7 +12,7 @@ import os
 import struct
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import FileIO
 from itertools import groupby
 from pathlib import Path
@@ -126,12 +126,11 @@ class Segments:
                         found[reference] = _read(file, reference)
         return found
 
-    def drop(self, before: int, most: int, account: str = "") -> int:
-        """Unlink the files of days that ended before a time (milliseconds), of one account or those of all."""
+    def drop(self, before: int, most: int, goes: Callable[[str], bool]) -> int:
+        """Unlink the files of days that ended before a time (milliseconds) and whose account `goes`; say how many."""
         today = time.strftime("%Y-%m-%d", time.gmtime(before // 1000))
-        files = (split_name(file.stem) for file in self._folder.glob("*.seg"))
-        days = sorted(f"{day}_{whose}" if whose else day for day, whose in files if day < today and whose == account)
-        del days[most:]
+        names = (file.stem for file in self._folder.glob("*.seg") if file.stem < today)
+        days = sorted(name for name in names if goes(split_name(name)[1]))[:most]
         for day in days:
             if day in self._handles:
                 self._forget(day)

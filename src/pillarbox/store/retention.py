@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
+from pillarbox.store.account_times import Before
 from pillarbox.store.plan import Drop, Many, Plan, Rows
 
 _NEXT_ACCOUNT = "SELECT account FROM notifications WHERE account > ? ORDER BY account LIMIT 1"
@@ -30,18 +31,32 @@ def scopes() -> Plan[list[Scope]]:
         found.append(Scope(*after))
 
 
-def drop_bodies(before: Millis, most: int) -> Plan[int]:
-    """Drop bodies kept before a time; those of mail that still waits, and all after them, stay."""
+def drop_bodies(account: str, before: Millis, most: int) -> Plan[int]:
+    """Drop bodies kept before a time, of an account that keeps its own apart or ("") of all others.
+
+    Those of mail that still waits, and all after them, stay.
+    """
+    oldest = yield from oldest_waiting(account)
+    return int((yield Drop(before if oldest is None else min(before, oldest), most, account)))
+
+
+def oldest_waiting(account: str) -> Plan[Millis | None]:
+    """Return when the oldest mail was accepted that is still to be delivered, of one account or ("") of any."""
     rows = yield Rows(
-        "SELECT min(accepted_at) FROM (SELECT min(accepted_at) AS accepted_at FROM outgoing"
-        " UNION ALL SELECT min(accepted_at) FROM large_sends) AS waiting"
+        "SELECT min(accepted_at) FROM (SELECT min(accepted_at) AS accepted_at FROM outgoing WHERE ? IN ('', account)"
+        " UNION ALL SELECT min(accepted_at) FROM large_sends WHERE ? IN ('', account)) AS waiting",
+        (account, account),
     )
-    oldest = rows[0][0]
-    return int((yield Drop(before if oldest is None else min(before, oldest), most)))
+    found: Millis | None = rows[0][0]
+    return found
 
 
-def drop_messages(scope: Scope, before: Millis, most: int) -> Plan[int]:
-    """Drop messages accepted before a time, with recipients, captures, conversations and what upstreams call them."""
+def drop_messages(scope: Scope, before: Millis, with_events: bool, most: int) -> Plan[int]:
+    """Drop messages accepted before a time, with recipients, captures, conversations and what upstreams call them.
+
+    `with_events` drops what happened to them too, where the log as a whole is kept for longer; those of which a
+    follower has not heard everything stay.
+    """
     rows = yield Rows(
         "SELECT message_id FROM messages m WHERE account = ? AND region = ? AND accepted_at < ?"
         " AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.message_id = m.message_id)"
@@ -50,30 +65,48 @@ def drop_messages(scope: Scope, before: Millis, most: int) -> Plan[int]:
         (*scope, before, most),
     )
     ids = [row[0] for row in rows]
+    if with_events:
+        ids = yield from _without_owed(ids)
+        yield from _delete("events", "message_id", ids)
     for table in ("recipients", "captures", "conversations", "upstream_ids", "first_hits", "messages"):
         yield from _delete(table, "message_id", ids)
     return len(ids)
 
 
-def drop_events(before: Millis, most: int) -> Plan[int]:
-    """Drop the oldest events, recorded before a time, that every follower has passed."""
+def _without_owed(message_ids: Sequence[str]) -> Plan[list[str]]:
+    """Return those messages whose events every follower has passed."""
+    passed = yield from _passed()
+    marks = ", ".join("?" * len(message_ids))
+    rows = []
+    if message_ids:
+        rows = yield Rows(f"SELECT message_id, shard, tx, seq FROM events WHERE message_id IN ({marks})", message_ids)
+    owed = {row[0] for row in rows if (row[2], row[3]) > passed.get(row[1], (0, 0))}
+    return [one for one in message_ids if one not in owed]
+
+
+def _passed() -> Plan[dict[int, tuple[int, int]]]:
+    """Return how far every follower has come in each shard of the log."""
     cursors = yield Rows("SELECT shard, tx, seq FROM cursors")
     passed: dict[int, tuple[int, int]] = {}
     for shard, tx, seq in cursors:
         passed[shard] = min(passed.get(shard, (tx, seq)), (tx, seq))
+    return passed
+
+
+def drop_events(before: Millis, most: int) -> Plan[int]:
+    """Drop the oldest events, recorded before a time, that every follower has passed."""
+    passed = yield from _passed()
     rows = yield Rows("SELECT seq, tx, shard, recorded_at FROM events ORDER BY seq LIMIT ?", (most,))
     gone = [seq for seq, tx, shard, at in rows if at < before and (tx, seq) <= passed.get(shard, (0, 0))]
     yield from _delete("events", "seq", gone)
     return len(gone)
 
 
-def drop_notifications(before: Millis, most: int) -> Plan[int]:
-    """Drop notifications published before a time, dead letters among them, once none of their deliveries is due."""
+def drop_notifications(before: Before, most: int) -> Plan[int]:
+    """Drop notifications published before their account's time, dead letters too, once no delivery of theirs is due."""
     account, ids = "", list[str]()
     while len(ids) < most:
-        following = yield Rows(
-            "SELECT account FROM notifications WHERE account > ? ORDER BY account LIMIT 1", (account,)
-        )
+        following = yield Rows(_NEXT_ACCOUNT, (account,))
         if not following:
             break
         (account,) = following[0]
@@ -81,7 +114,7 @@ def drop_notifications(before: Millis, most: int) -> Plan[int]:
             "SELECT notification_id FROM notifications n WHERE account = ? AND published_at < ? AND NOT EXISTS"
             " (SELECT 1 FROM notification_deliveries d WHERE d.notification_id = n.notification_id AND d.state = 'due')"
             " ORDER BY published_at LIMIT ?",
-            (account, before, most - len(ids)),
+            (account, before.of(account), most - len(ids)),
         )
         ids += [row[0] for row in rows]
     for table in ("notification_deliveries", "notifications"):

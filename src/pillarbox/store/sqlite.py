@@ -234,7 +234,7 @@ class SqliteStore:
                 elif isinstance(statement, Keep):
                     answer = self._keep(connection, statement)
                 elif isinstance(statement, Drop):
-                    answer = self._segments.drop(statement.before, statement.most, statement.account)
+                    answer = self._drop(connection, statement)
                 elif isinstance(statement, Touch):
                     self._touched.add(statement.topic)
         except StopIteration as done:
@@ -244,6 +244,13 @@ class SqliteStore:
         apart = self._run(connection, account_times.accounts())
         new = [(body, account if account in apart else "") for body, account in keep.new()]
         return keep.references(self._segments.append(new, keep.at) if new else [])
+
+    def _drop(self, connection: apsw.Connection, drop: Drop) -> int:
+        apart = self._run(connection, account_times.accounts())
+        # What an account had put apart goes with that of others when it has no days of its own any more.
+        return self._segments.drop(
+            drop.before, drop.most, lambda whose: whose == drop.account if drop.account else whose not in apart
+        )
 
     def _answer(self, group: list[_Asked], touched: set[str]) -> None:
         for asked in group:

@@ -10,7 +10,8 @@ from typing import Any
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import DAY, HOUR, Clock, Millis
 from pillarbox.kit.ids import Scope
-from pillarbox.store import nouns, retention
+from pillarbox.store import account_times, nouns, retention
+from pillarbox.store.account_times import Days
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan
 
@@ -67,20 +68,22 @@ class Retention:
         kinds: list[tuple[Any, ...]] = [
             ("quota use", retention.drop_quota_use, one, now - _QUOTA_WINDOW) for one in scopes
         ]
-        if self._kept.bodies_days:
-            before = now - self._kept.bodies_days * DAY
-            kinds += [
-                ("bodies", retention.drop_bodies, before),
-                ("notifications", retention.drop_notifications, before),
-            ]
-        if self._kept.history_days:
-            before = now - self._kept.history_days * DAY
-            kinds += [("messages", retention.drop_messages, one, before) for one in scopes]
-            kinds += [
-                ("events", retention.drop_events, before),
-                ("fact keys", retention.drop_seen, before),
-                ("quarantine", retention.drop_quarantine, before),
-            ]
+        common = Days(self._kept.bodies_days, self._kept.history_days)
+        bodies, history = await self._store.read(account_times.befores, common, now)
+        kinds += [("bodies", retention.drop_bodies, account, before) for account, before in bodies.own.items()]
+        kinds += [
+            ("bodies", retention.drop_bodies, "", bodies.common),
+            ("notifications", retention.drop_notifications, bodies),
+        ]
+        oldest = history.longest()
+        for one in scopes:
+            before = history.of(one.account)
+            kinds.append(("messages", retention.drop_messages, one, before, before != oldest))
+        kinds += [
+            ("events", retention.drop_events, oldest),
+            ("fact keys", retention.drop_seen, oldest),
+            ("quarantine", retention.drop_quarantine, oldest),
+        ]
         return kinds
 
 

@@ -10,7 +10,8 @@ from pillarbox.kit.clock import DAY, HOUR, Millis
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import Scope
 from pillarbox.sending.accept import Promise, keep_promises
-from pillarbox.store import events, messages, notifications, outgoing, quarantine
+from pillarbox.store import account_times, events, messages, notifications, outgoing, quarantine
+from pillarbox.store.account_times import Days
 from pillarbox.store.engine import Store
 from pillarbox.store.notifications import DeliveryRow, NotificationRow
 from pillarbox.store.outgoing import Closing
@@ -131,6 +132,64 @@ async def test_what_is_kept_for_ever_stays(store: Store) -> None:
 
     assert await body_of(store, old) == old.body
     assert await store.read(events.of_message, old.message.message_id)
+
+
+THEIRS, LONGER = Scope("999999999999", "us-east-1"), Scope("888888888888", "us-east-1")
+
+
+async def test_accounts_keep_bodies_for_days_of_their_own(store: Store) -> None:
+    for scope, days in ((THEIRS, 2), (LONGER, 90)):
+        await store.write(account_times.put, scope.account, Days(bodies=days), NOON)
+    common, short, long = [await delivered(store, NOON, scope) for scope in (SCOPE, THEIRS, LONGER)]
+
+    await round_at(store, NOON + 3 * DAY + 1)
+    with pytest.raises(Unavailable, match="no longer kept"):
+        await body_of(store, short)
+    assert await body_of(store, common) == common.body
+
+    await round_at(store, NOON + 31 * DAY + 2)
+    with pytest.raises(Unavailable, match="no longer kept"):
+        await body_of(store, common)
+    assert await body_of(store, long) == long.body
+
+    await round_at(store, NOON + 91 * DAY + 3)
+    with pytest.raises(Unavailable, match="no longer kept"):
+        await body_of(store, long)
+
+
+async def test_an_account_without_days_of_its_own_any_more_keeps_what_it_has_as_others_do(store: Store) -> None:
+    await store.write(account_times.put, SCOPE.account, Days(bodies=0), NOON)
+    promised = await delivered(store, NOON)
+    await round_at(store, NOON + 100 * DAY)
+    assert await body_of(store, promised) == promised.body
+
+    await store.write(account_times.put, SCOPE.account, Days(), NOON)
+    await round_at(store, NOON + 102 * DAY)
+
+    with pytest.raises(Unavailable, match="no longer kept"):
+        await body_of(store, promised)
+
+
+async def test_accounts_keep_history_for_days_of_their_own(store: Store) -> None:
+    for scope, days in ((THEIRS, 2), (LONGER, 0)):
+        await store.write(account_times.put, scope.account, Days(history=days), NOON)
+    made = [await delivered(store, NOON, scope) for scope in (SCOPE, THEIRS, LONGER)]
+
+    async def still_told() -> list[tuple[bool, bool]]:
+        told = []
+        for one in made:
+            message_id = one.message.message_id
+            row = await store.read(messages.get, message_id)
+            told.append((row is not None, bool(await store.read(events.of_message, message_id))))
+        return told
+
+    await round_at(store, NOON + 3 * DAY)
+    assert await still_told() == [(True, True)] * 3, "what followers have not heard of stays"
+    await everything_followed(store)
+    await round_at(store, NOON + 4 * DAY)
+    assert await still_told() == [(True, True), (False, False), (True, True)]
+    await round_at(store, NOON + 181 * DAY)
+    assert await still_told() == [(False, False), (False, False), (True, True)]
 
 
 async def test_notifications_go_unless_one_is_still_to_be_delivered(store: Store) -> None:

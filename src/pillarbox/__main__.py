@@ -18,7 +18,13 @@ _FAMILIES = {
     "keys": ("Access keys that SDKs sign with.", {"create": "create", "list": "list_", "revoke": "revoke"}),
     "users": (
         "Who signs in to the pages.",
-        {"create": "create", "list": "list_", "password": "password", "remove": "remove"},
+        {
+            "create": "create",
+            "list": "list_",
+            "password": "password",
+            "sign-out": "sign_out",
+            "remove": "remove",
+        },
     ),
     "identities": (
         "Senders that mail may come from.",

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from pillarbox.commands.printing import moment, say, say_json, table
 from pillarbox.commands.reach import HERE, Place, ask
-from pillarbox.operate.user_requests import CreateUser, ListUsers, RemoveUser, SetUserPassword
+from pillarbox.operate.user_requests import CreateUser, ListUsers, RemoveUser, SetUserPassword, SignOutUser
 from pillarbox.operate.users import Login, User
 
 _Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
@@ -54,7 +54,7 @@ def list_(*, json: _Json = False, place: Place = HERE) -> None:
     if json:
         say_json(users)
         return
-    headings = ("NAME", "ROLE", "ACCOUNT", "TENANT", "MADE (UTC)")
+    headings = ("NAME", "ROLE", "ACCOUNT", "TENANT", "MADE (UTC)", "SIGNED IN")
     say(table(headings, [_row(user) for user in users]))
 
 
@@ -67,6 +67,18 @@ def password(name: str, /, *, from_input: _FromInput = False, json: _Json = Fals
         The user, as `pillarbox users list` shows them.
     """
     _tell(ask(place, SetUserPassword(name, _given(from_input)), Login), from_input, json)
+
+
+def sign_out(name: str, /, *, place: Place = HERE) -> None:
+    """End every session of a user; they sign in again by the same password.
+
+    Parameters
+    ----------
+    name
+        The user, as `pillarbox users list` shows them.
+    """
+    ask(place, SignOutUser(name), type(None))
+    say(f"{name} is signed out everywhere")
 
 
 def remove(name: str, /, *, place: Place = HERE) -> None:
@@ -82,7 +94,8 @@ def remove(name: str, /, *, place: Place = HERE) -> None:
 
 
 def _row(user: User) -> tuple[str, ...]:
-    return user.name, user.role, user.account or "every one", user.tenant or "-", moment(user.created_at)
+    last = f"{user.sessions}, last seen {moment(user.seen_at)}" if user.sessions else "-"
+    return user.name, user.role, user.account or "every one", user.tenant or "-", moment(user.created_at), last
 
 
 def _given(from_input: bool) -> str:

@@ -41,6 +41,7 @@ from pillarbox.dashboard.pages import Pages
 from pillarbox.dashboard.queue import QueuePages
 from pillarbox.dashboard.show import Look, Show, url, wants_json
 from pillarbox.dashboard.suppression import SuppressionPages
+from pillarbox.dashboard.users import UserPages
 from pillarbox.dashboard.work import Change, Page
 from pillarbox.kit.errors import NotFound, Refusal, Unavailable
 from pillarbox.operate.desk import Desk
@@ -48,6 +49,15 @@ from pillarbox.resources.account import Quota
 from pillarbox.resources.users import Role
 from pillarbox.stats.names import TENANT
 
+_DAILY_WORK = (
+    IdentityPages,
+    SuppressionPages,
+    QueuePages,
+    ConfigurationSetPages,
+    TemplatePages,
+    KeyPages,
+    UserPages,
+)
 _STATIC = Path(__file__).parent / "static"
 
 # Scripts, styles and requests are our own; nothing is loaded from anywhere else and nobody frames us.
@@ -76,7 +86,7 @@ def build(desk: Desk, *, quota: Quota, failures: Failures, hosts: frozenset[str]
     changes: dict[str, tuple[Role, Change]] = {"/logout": (Role.CUSTOMER, login.sign_out)}
     answers = _answers(desk, show, quota)
     messages = Pages(desk.store, desk.clock, show)
-    for kind in (IdentityPages, SuppressionPages, QueuePages, ConfigurationSetPages, TemplatePages, KeyPages):
+    for kind in _DAILY_WORK:
         work = kind(desk, show)
         for start in ("", "/api"):  # for people, and the same for programs
             answers |= {start + path: page for path, page in work.pages.items()}

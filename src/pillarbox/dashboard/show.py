@@ -34,6 +34,7 @@ _PAGES = (
     (("/ui/sets", "Sets"), Role.READ_ONLY),
     (("/ui/templates", "Templates"), Role.READ_ONLY),
     (("/ui/keys", "Keys"), Role.ADMIN),
+    (("/ui/users", "Users"), Role.ADMIN),
 )
 
 

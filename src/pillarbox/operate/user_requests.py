@@ -39,7 +39,13 @@ class RemoveUser(msgspec.Struct, frozen=True, tag_field="request", tag="users.re
     name: str
 
 
-UserRequest = CreateUser | ListUsers | SetUserPassword | RemoveUser
+class SignOutUser(msgspec.Struct, frozen=True, tag_field="request", tag="users.sign-out"):
+    """Answered by None."""
+
+    name: str
+
+
+UserRequest = CreateUser | ListUsers | SetUserPassword | RemoveUser | SignOutUser
 
 
 async def answer(desk: Desk, request: UserRequest) -> Any:
@@ -53,3 +59,5 @@ async def answer(desk: Desk, request: UserRequest) -> Any:
             return await users.set_password(desk, name, password)
         case RemoveUser(name):
             return await users.remove(desk, name)
+        case SignOutUser(name):
+            return await users.sign_out_everywhere(desk, name)

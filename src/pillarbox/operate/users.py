@@ -17,6 +17,8 @@ from pillarbox.operate.desk import Desk
 from pillarbox.resources import credentials, sessions, users
 from pillarbox.resources.sessions import Person
 from pillarbox.resources.users import Role
+from pillarbox.store import users as rows
+from pillarbox.store.plan import Plan
 from pillarbox.store.users import UserRow
 
 FIRST_USER = "admin"
@@ -25,7 +27,10 @@ _HASHING = ThreadPoolExecutor(2, "passwords")
 
 
 class User(msgspec.Struct, frozen=True):
-    """A user as they are listed; an empty `account` sees every one."""
+    """A user as they are listed; an empty `account` sees every one.
+
+    They are signed in in so many browsers as there are `sessions`, of which one was seen at `seen_at`.
+    """
 
     name: str
     role: str
@@ -33,6 +38,8 @@ class User(msgspec.Struct, frozen=True):
     region: str
     tenant: str
     created_at: Millis
+    sessions: int = 0
+    seen_at: Millis = 0
 
 
 class Login(msgspec.Struct, frozen=True):
@@ -63,8 +70,7 @@ async def create_first(desk: Desk) -> Login | None:
 
 async def list_all(desk: Desk) -> list[User]:
     """Return every user by name."""
-    found = await desk.store.read(users.list_all)
-    return [User(row.name, row.role, row.account, row.region, row.tenant, row.created_at) for row in found]
+    return await desk.store.read(_list)
 
 
 async def set_password(desk: Desk, name: str, password: str = "") -> Login:
@@ -76,6 +82,11 @@ async def set_password(desk: Desk, name: str, password: str = "") -> Login:
     scope = Scope(row.account, row.region)
     await audit.write(desk, "users.password", name, scope, users.set_password, name, await _hashed(password))
     return Login(name, password, row.role)
+
+
+async def sign_out_everywhere(desk: Desk, name: str) -> None:
+    """End every session of a user; NotFound when there is none of that name."""
+    await audit.write(desk, "users.sign-out", name, Scope("", ""), users.sign_out, name)
 
 
 async def remove(desk: Desk, name: str) -> None:
@@ -113,6 +124,14 @@ async def signed_in(desk: Desk, token: str) -> Person | None:
 
 async def sign_out(desk: Desk, token: str) -> None:
     await desk.store.write(sessions.end, token)
+
+
+def _list() -> Plan[list[User]]:
+    signed_in = yield from rows.sessions_by_user()
+    return [
+        User(row.name, row.role, row.account, row.region, row.tenant, row.created_at, *signed_in.get(row.name, (0, 0)))
+        for row in (yield from users.list_all())
+    ]
 
 
 async def _hashed(password: str) -> str:

@@ -113,6 +113,13 @@ def set_password(name: str, kept: str) -> Plan[None]:
     yield from rows.end_sessions_of(name)
 
 
+def sign_out(name: str) -> Plan[None]:
+    """End what a user has signed in to, everywhere; the password stays."""
+    if (yield from rows.get(name)) is None:
+        raise UserMissing(f"there is no user {name}")
+    yield from rows.end_sessions_of(name)
+
+
 def remove(name: str) -> Plan[None]:
     """Remove a user, who is signed out everywhere at once."""
     if not (yield from rows.remove(name)):

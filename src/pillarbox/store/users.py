@@ -83,5 +83,11 @@ def end_sessions_of(user_name: str) -> Plan[None]:
     yield Rows("DELETE FROM sessions WHERE user_name = ?", (user_name,))
 
 
+def sessions_by_user() -> Plan[dict[str, tuple[int, Millis]]]:
+    """Return in how many browsers each user is signed in, and when one of them was seen last."""
+    rows = yield Rows("SELECT user_name, count(*), max(seen_at) FROM sessions WHERE user_name <> '' GROUP BY user_name")
+    return {name: (int(count), int(seen_at)) for name, count, seen_at in rows}
+
+
 def end_old_sessions(created_before: Millis, seen_before: Millis) -> Plan[None]:
     yield Rows("DELETE FROM sessions WHERE created_at < ? OR seen_at < ?", (created_before, seen_before))

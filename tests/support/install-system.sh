@@ -7,6 +7,7 @@ have() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ]; }
 have node || missing="$missing nodejs npm"
 have chromium || missing="$missing chromium"
 { have nginx && [ -e /usr/lib/nginx/modules/ngx_http_js_module.so ]; } || missing="$missing nginx libnginx-mod-http-js"
+have clamd || missing="$missing clamav-daemon"
 have postfix || missing="$missing postfix"
 { have initdb || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; } || missing="$missing postgresql"
 have redis-server || missing="$missing redis-server"  # beside which bench/queue.py measures

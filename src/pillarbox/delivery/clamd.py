@@ -6,8 +6,11 @@ https://docs.clamav.net/manual/Usage/Scanning.html#clamd
 """
 
 import asyncio
+import contextlib
+import socket
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 from pillarbox.delivery.scan import BAD_CONTENT
 
@@ -37,27 +40,37 @@ class ClamdScanner:
                 reply = await self._asked(raw)
         except TimeoutError:
             raise NotScanned(f"clamd at {self._where} gave no answer in {self._timeout_seconds:g} seconds") from None
-        except (OSError, EOFError, asyncio.LimitOverrunError) as error:
+        except (OSError, EOFError) as error:
             raise NotScanned(f"clamd at {self._where} cannot be asked ({type(error).__name__})") from error
         return self._meaning_of(reply)
 
     async def _asked(self, raw: bytes) -> str:
-        reader, writer = await self._connected()
-        try:
-            # https://docs.clamav.net/manual/Usage/Scanning.html ("zINSTREAM": it ends, as its reply does, in a NUL)
-            writer.write(b"zINSTREAM\0")
-            for piece in _pieces(raw):
-                writer.write(piece)
-                await writer.drain()
-            return (await reader.readuntil(b"\0"))[:-1].decode(errors="replace")
-        finally:
-            writer.transport.abort()
+        send = asyncio.get_running_loop().sock_sendall
+        with await self._connected() as connection:
+            with contextlib.suppress(ConnectionError):  # of one that says why it will not have more, and hangs up
+                # https://docs.clamav.net/manual/Usage/Scanning.html ("zINSTREAM": it ends, as its reply does, in a NUL)
+                await send(connection, b"zINSTREAM\0")
+                for piece in _pieces(raw):
+                    await send(connection, piece)
+            return await _reply(connection)
 
-    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        if self._where.startswith("/"):
-            return await asyncio.open_unix_connection(self._where, limit=_LONGEST_REPLY)
-        host, _, port = self._where.rpartition(":")
-        return await asyncio.open_connection(host.strip("[]"), int(port), limit=_LONGEST_REPLY)
+    async def _connected(self) -> socket.socket:
+        """Return a plain socket: the streams of asyncio forget what was said when they cannot write any more."""
+        loop = asyncio.get_running_loop()
+        family = socket.AF_UNIX
+        address: Any = self._where
+        if not self._where.startswith("/"):
+            host, _, port = self._where.rpartition(":")
+            found = await loop.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+            family, *_, address = found[0]
+        connection = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            connection.setblocking(False)
+            await loop.sock_connect(connection, address)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _meaning_of(self, reply: str) -> str | None:
         """Only the two answers that are verdicts count as one: whatever else is said, nobody has looked."""
@@ -66,6 +79,16 @@ class ClamdScanner:
         if reply.startswith("stream: ") and reply.endswith(" FOUND"):
             return BAD_CONTENT
         raise NotScanned(f"clamd at {self._where} said: {reply}")
+
+
+async def _reply(connection: socket.socket) -> str:
+    loop, said = asyncio.get_running_loop(), b""
+    while b"\0" not in said:
+        more = await loop.sock_recv(connection, _LONGEST_REPLY)
+        if not more or len(said) > _LONGEST_REPLY:
+            raise EOFError
+        said += more
+    return said.partition(b"\0")[0].decode(errors="replace")
 
 
 def _pieces(raw: bytes) -> Iterator[bytes]:

@@ -33,8 +33,8 @@ _FAMILIES = {
     "tracking": ("Domains for tracked links.", {"check": "check", "keys": "keys"}),
     "dns": ("The records of the service domain.", {"zone": "zone"}),
     "account": (
-        "Accounts in and out of the sandbox, and how much they may send.",
-        {"reviews": "reviews", "production": "production", "quota": "quota"},
+        "Accounts in and out of the sandbox, how much they may send, and how long they keep it.",
+        {"reviews": "reviews", "production": "production", "quota": "quota", "retention": "retention"},
     ),
     "upstream": (
         "Other SES that mail leaves through.",

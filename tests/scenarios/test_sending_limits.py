@@ -1,4 +1,4 @@
-"""How much and how fast accounts may send, as callers feel it: in v1, in v2 and by SMTP, in one process and in two."""
+"""How much and how fast accounts may send, as callers feel it by every door, and what operators say of it."""
 
 import smtplib
 import ssl
@@ -13,11 +13,12 @@ from botocore.exceptions import ClientError
 
 from pillarbox.__main__ import main
 from pillarbox.edge.smtp_password import smtp_password
+from pillarbox.operate.account_requests import SetQuota, ShowQuota
 from pillarbox.operate.accounts import Limits
 from pillarbox.operate.client import Client
 from pillarbox.operate.identities import Sender
 from pillarbox.operate.keys import KeyPair
-from pillarbox.operate.requests import CreateKey, SetQuota, ShowQuota, Vouch
+from pillarbox.operate.requests import CreateKey, Vouch
 from tests.support.child import Child
 from tests.support.refused import refused
 from tests.support.server import RunningServer, Server
@@ -113,6 +114,23 @@ def test_an_operator_sets_and_takes_back_what_an_account_may_send(
     assert told("--daily", "50000") == "recipients in 24 hours: 50000; in a second: as set for all"
     assert told("--rate", "0") == "recipients in 24 hours: 50000; in a second: any number"
     assert told("--default", "--daily", "-1") == "recipients in 24 hours: any number; in a second: as set for all"
+
+
+def test_an_operator_sets_and_takes_back_how_long_an_account_keeps_what_it_sent(
+    slow: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def told(*given: str, account: str = slow.account) -> str:
+        folder = slow.running.listening.settings.data
+        failed = main(["account", "retention", account, *given, "--data", folder])
+        printed = capsys.readouterr()
+        return printed.err if failed else printed.out.partition(": ")[2].strip()
+
+    assert told() == "bodies are kept as long as for all, history as long as for all"
+    assert told("--bodies-days", "7") == "bodies are kept for 7 days, history as long as for all"
+    assert told("--history-days", "0") == "bodies are kept for 7 days, history for ever"
+    assert told("--default", "--history-days", "30") == "bodies are kept as long as for all, history for 30 days"
+    assert "0 (for ever) or more" in told("--bodies-days", "-1")
+    assert "12 digits" in told("--bodies-days", "1", account="everybody")
 
 
 def test_operations_that_send_nothing_have_a_rate_of_their_own(slow: Server) -> None:

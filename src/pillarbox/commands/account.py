@@ -1,4 +1,4 @@
-"""`pillarbox account`: who may leave the sandbox, and how much an account may send."""
+"""`pillarbox account`: who may leave the sandbox, how much an account may send, and how long it keeps that."""
 
 from typing import Annotated
 
@@ -6,8 +6,8 @@ from cyclopts import Parameter
 
 from pillarbox.commands.printing import say, say_json, table
 from pillarbox.commands.reach import HERE, Place, ask
-from pillarbox.operate.accounts import Limits, Standing
-from pillarbox.operate.requests import DecideProduction, ListReviews, SetQuota, ShowQuota
+from pillarbox.operate.account_requests import DecideProduction, ListReviews, SetDays, SetQuota, ShowDays, ShowQuota
+from pillarbox.operate.accounts import Kept, Limits, Standing
 
 _Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
@@ -83,6 +83,43 @@ def quota(
     day = "as set for all" if limits.max_24_hour is None else _number(limits.max_24_hour, limits.max_24_hour < 0)
     second = "as set for all" if limits.max_rate is None else _number(limits.max_rate, limits.max_rate <= 0)
     say(f"account {limits.account} in {limits.region}: recipients in 24 hours: {day}; in a second: {second}")
+
+
+def retention(
+    account: str,
+    /,
+    *,
+    bodies_days: int | None = None,
+    history_days: int | None = None,
+    default: Annotated[bool, Parameter(negative="")] = False,
+    place: Place = HERE,
+) -> None:
+    """Show or set for how many days an account keeps what it sent, instead of what the settings say for all.
+
+    Parameters
+    ----------
+    account
+        The account, of 12 digits.
+    bodies_days
+        Days that bodies of mail are kept, accepted from now on; 0 for ever.
+    history_days
+        Days that messages and what became of them are kept; 0 for ever.
+    default
+        Keep things as long as the settings say for all again, but for what is set here.
+    """
+    days = ask(place, ShowDays(account), Kept)
+    if default or bodies_days is not None or history_days is not None:
+        was = Kept(account, None, None) if default else days
+        bodies = was.bodies if bodies_days is None else bodies_days
+        history = was.history if history_days is None else history_days
+        days = ask(place, SetDays(account, bodies, history), Kept)
+    say(f"account {days.account}: bodies are kept {_days(days.bodies)}, history {_days(days.history)}")
+
+
+def _days(count: int | None) -> str:
+    if count is None:
+        return "as long as for all"
+    return f"for {count} days" if count else "for ever"
 
 
 def _number(limit: float, is_none: bool) -> str:

@@ -1,17 +1,21 @@
-"""Accounts, as the operator lets them out of the sandbox and sets how much they may send.
+"""Accounts, as the operator lets them out of the sandbox and sets how much they may send and how long they keep it.
 
 Touches the store. Called through operate/requests.py. Where the setting
 `sandbox` is on, an account asks by PutAccountDetails and the operator decides.
 """
 
+import re
+
 import msgspec
 
+from pillarbox.kit.errors import Invalid
 from pillarbox.kit.ids import Scope
 from pillarbox.operate import audit
 from pillarbox.operate.desk import Desk
 from pillarbox.resources import account
 from pillarbox.resources.account import DENIED, GRANTED, Account, OwnQuota
-from pillarbox.store import nouns
+from pillarbox.store import account_times, nouns
+from pillarbox.store.account_times import Days
 from pillarbox.store.plan import Plan
 
 
@@ -66,6 +70,30 @@ async def set_quota(desk: Desk, name: str, region: str, max_24_hour: float | Non
 async def quota(desk: Desk, name: str, region: str) -> Limits:
     kept = (await desk.store.read(account.get, Scope(name, region))).quota or OwnQuota()
     return Limits(name, region, kept.max_24_hour, kept.max_rate)
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """For how many days an account keeps bodies and history: 0 is for ever, None as long as for all."""
+
+    account: str
+    bodies: int | None
+    history: int | None
+
+
+async def keep(desk: Desk, name: str, bodies: int | None, history: int | None) -> Kept:
+    """Let an account keep what it sent for days of its own; Invalid when that is no number of days."""
+    if not re.fullmatch(r"[0-9]{12}", name):
+        raise Invalid(f"{name!r} is no account: that is 12 digits")
+    if any(one is not None and one < 0 for one in (bodies, history)):
+        raise Invalid("a number of days is 0 (for ever) or more")
+    said, scope = f"bodies_days={bodies} history_days={history}", Scope(name, "")
+    days = Days(bodies, history)
+    await audit.write(desk, "account.retention", said, scope, account_times.put, name, days, desk.clock.now())
+    return Kept(name, *days)
+
+
+async def kept(desk: Desk, name: str) -> Kept:
+    return Kept(name, *await desk.store.read(account_times.get, name))
 
 
 def _every() -> Plan[list[Standing]]:

@@ -10,7 +10,7 @@ import msgspec
 
 from pillarbox.kit.ids import Scope
 from pillarbox.operate import (
-    accounts,
+    account_requests,
     audit,
     dead_letters,
     dns_zone,
@@ -27,6 +27,7 @@ from pillarbox.operate import (
     upstream_requests,
     user_requests,
 )
+from pillarbox.operate.account_requests import AccountRequest
 from pillarbox.operate.desk import Desk
 from pillarbox.operate.list_requests import ListRequest
 from pillarbox.operate.messages import Wanted
@@ -75,35 +76,6 @@ class Vouch(_Request, frozen=True, tag="identities.vouch"):
     name: str
     account: str
     region: str
-
-
-class ListReviews(_Request, frozen=True, tag="account.reviews"):
-    """Answered by a list of `accounts.Standing`."""
-
-
-class DecideProduction(_Request, frozen=True, tag="account.production"):
-    """`why` is for those who are not granted it. Answered by `accounts.Standing`."""
-
-    account: str
-    region: str
-    granted: bool
-    why: str
-
-
-class ShowQuota(_Request, frozen=True, tag="account.show-quota"):
-    """Answered by `accounts.Limits`."""
-
-    account: str
-    region: str
-
-
-class SetQuota(_Request, frozen=True, tag="account.quota"):
-    """None leaves a limit as it is for all. Answered by `accounts.Limits`."""
-
-    account: str
-    region: str
-    max_24_hour: float | None
-    max_rate: float | None
 
 
 class CheckIdentity(_Request, frozen=True, tag="identities.check"):
@@ -272,14 +244,11 @@ Request = (
     | ShowZone
     | CheckTracking
     | ShowTrackingKeys
-    | ListReviews
-    | DecideProduction
-    | ShowQuota
-    | SetQuota
     | ListMessages
     | ShowHistory
     | ShowSend
     | ListAudit
+    | AccountRequest
     | ListRequest
     | UserRequest
     | ListDeadLetters
@@ -313,6 +282,8 @@ class ServerStatus(msgspec.Struct, frozen=True):
 
 async def answer(desk: Desk, request: Request) -> Any:
     """Do what is asked and return a value that JSON can carry, or raise a Refusal."""
+    if isinstance(request, AccountRequest):
+        return await account_requests.answer(desk, request)
     if isinstance(request, ListRequest):
         return await list_requests.answer(desk, request)
     if isinstance(request, UpstreamRequest):
@@ -332,14 +303,6 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await identities.list_all(desk, account, region)
         case Vouch(name, account, region):
             return await identities.vouch(desk, name, account, region)
-        case ListReviews():
-            return await accounts.reviews(desk)
-        case DecideProduction(account, region, granted, why):
-            return await accounts.decide(desk, account, region, granted, why)
-        case ShowQuota(account, region):
-            return await accounts.quota(desk, account, region)
-        case SetQuota(account, region, max_24_hour, max_rate):
-            return await accounts.set_quota(desk, account, region, max_24_hour, max_rate)
         case CheckIdentity(name, account, region):
             return await identities.check(desk, name, account, region)
         case AddEd25519(name, account, region):

@@ -199,7 +199,7 @@ CREATE TABLE notification_deliveries (
     attempts BIGINT NOT NULL,
     lease TEXT NOT NULL,
     why TEXT NOT NULL,
-    ended_at BIGINT, place BIGINT,
+    ended_at BIGINT, place BIGINT, replay TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (notification_id, subscription)
 ) WITHOUT ROWID;
 
@@ -335,7 +335,12 @@ CREATE TABLE queue_messages (
 
 CREATE INDEX queue_messages_by_group ON queue_messages (queue, message_group, number) WHERE message_group IS NOT NULL;
 
-CREATE INDEX queue_messages_visible ON queue_messages (queue, visible_at, number, sent_at, receive_count);
+CREATE INDEX queue_messages_of_tenants
+    ON queue_messages (queue, message_group, visible_at, number, sent_at, receive_count)
+    WHERE message_group IS NOT NULL;
+
+CREATE INDEX queue_messages_visible ON queue_messages (queue, visible_at, number, sent_at, receive_count)
+    WHERE message_group IS NULL;
 
 CREATE TABLE queue_sent (
     queue TEXT NOT NULL,
@@ -429,6 +434,19 @@ CREATE TABLE suppression_lists (
 ) WITHOUT ROWID;
 
 CREATE INDEX suppression_lists_by_time ON suppression_lists (account, region, list_id, updated_at, address);
+
+CREATE TABLE topic_archive (
+    archive TEXT NOT NULL,
+    place BIGINT NOT NULL,
+    published_at BIGINT NOT NULL,
+    notification_id TEXT NOT NULL,
+    subject TEXT,
+    message TEXT NOT NULL,
+    attributes TEXT NOT NULL,
+    PRIMARY KEY (archive, place)
+);
+
+CREATE INDEX topic_archive_by_time ON topic_archive (archive, published_at, place);
 
 CREATE TABLE topic_numbers (
     account TEXT NOT NULL,

@@ -45,6 +45,7 @@ class Job:
     subscription: Subscription
     topic: Topic
     order: Order | None = None
+    tenant: str | None = None
 
     @property
     def is_raw(self) -> bool:
@@ -80,7 +81,7 @@ class Job:
     def _order_in(self, queue: str) -> tuple[str | None, str | None]:
         """Return the group and the id that a message has in a queue; a confirmation is a group of its own."""
         if not queue.endswith(".fifo"):
-            return None, None
+            return self.tenant, None
         if self.order is None:
             return self.row.subscription.rpartition(":")[2], self.told.notification_id
         return self.order.group_id, self.order.deduplication_id
@@ -210,4 +211,4 @@ def _job(row: DeliveryRow, notification: NotificationRow, one: Subscription, top
         token=notification.token,
         sequence_number=extras.order.sequence_number if extras.order else None,
     )
-    return Job(row, told, one, topic, extras.order)
+    return Job(row, told, one, topic, extras.order, extras.tenant)

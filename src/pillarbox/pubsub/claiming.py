@@ -2,19 +2,20 @@
 
 Plans only. Called by receive.py. In one transaction the messages are hidden
 from everybody else, those too old are removed and dead letters are moved.
-How a FIFO queue chooses is fifo_claiming.py.
+How a FIFO queue chooses is fifo_claiming.py, a fair one fair_claiming.py.
 """
 
 from dataclasses import dataclass
 
 from pillarbox.kit.clock import SECOND, Millis
 from pillarbox.kit.ids import Scope
-from pillarbox.pubsub import dead_letter_queues, fifo, fifo_claiming, queue_access, queue_content, queues
+from pillarbox.pubsub import dead_letter_queues, fair_claiming, fifo, fifo_claiming, queue_access, queue_content, queues
 from pillarbox.pubsub.dead_letter_queues import DeadLetters
 from pillarbox.pubsub.fifo_claiming import Taken
 from pillarbox.pubsub.queue_access import Asking
 from pillarbox.pubsub.queues import Queue
 from pillarbox.pubsub.receipts import Receipt, handle_of
+from pillarbox.store import fifo_messages
 from pillarbox.store import queue_messages as stored
 from pillarbox.store.plan import Plan
 from pillarbox.store.queue_messages import ClaimedRow
@@ -56,11 +57,12 @@ class Wish:
 class ReceivedMessage:
     row: ClaimedRow
     receipt_handle: str
+    is_in_order: bool
 
     @property
     def system(self) -> dict[str, str]:
         """Return every system attribute that it has."""
-        number = {} if self.row.message_group is None else {"SequenceNumber": fifo.sequence_number(self.row.number)}
+        number = {"SequenceNumber": fifo.sequence_number(self.row.number)} if self.is_in_order else {}
         return {
             "SenderId": self.row.sender_id,
             "SentTimestamp": str(self.row.sent_at),
@@ -105,7 +107,7 @@ def claim(wish: Wish, now: Millis, count: bool) -> Plan[Claim]:
         taken = yield from fifo_claiming.take(queue, most, now, now + seconds * SECOND, letters, wish.attempt_id)
     else:
         taken = yield from _take(queue, most, now, now + seconds * SECOND, letters)
-    messages = [ReceivedMessage(row, _handle(queue, row, taken.received_at)) for row in taken.rows]
+    messages = [ReceivedMessage(row, _handle(queue, row, taken.received_at), queue.is_fifo) for row in taken.rows]
     return Claim(queue, messages, taken.look_again_at if most > 0 else None, in_flight)
 
 
@@ -116,13 +118,24 @@ def _take(queue: Queue, most: int, now: Millis, until: Millis, letters: DeadLett
         if len(live) >= most:
             break
         known = [row.number for row in live]
-        rows = yield from stored.claim(queue.key, most - len(live), now, until, known)
+        rows = yield from (
+            fair_claiming.claim(queue.key, most - len(live), now, until)
+            if queue.is_fair
+            else stored.claim(queue.key, most - len(live), now, until, known)
+        )
         good = yield from _sort_out(queue, rows, letters, now)
         live += good
-        if finished := len(good) == len(rows):
+        # A tenant may have had less to give than its share.
+        if finished := not rows if queue.is_fair else len(good) == len(rows):
             break
-    look_again_at = (yield from stored.next_visible_at(queue.key, now)) if finished else now
-    return Taken(live, now, look_again_at)
+    return Taken(live, now, (yield from _next_visible_at(queue, now)) if finished else now)
+
+
+def _next_visible_at(queue: Queue, now: Millis) -> Plan[Millis | None]:
+    times = [(yield from stored.next_visible_at(queue.key, now))]
+    if queue.is_fair:
+        times.append((yield from fifo_messages.next_ready_at(queue.key, now)))
+    return min((at for at in times if at is not None), default=None)
 
 
 def _sort_out(queue: Queue, rows: list[ClaimedRow], letters: DeadLetters | None, now: Millis) -> Plan[list[ClaimedRow]]:
@@ -131,7 +144,8 @@ def _sort_out(queue: Queue, rows: list[ClaimedRow], letters: DeadLetters | None,
     expired = [row for row in rows if row.sent_at <= sent_until]
     if expired:
         yield from stored.remove([(queue.key, row.number) for row in expired])
-        yield from stored.remove_expired(queue.key, sent_until, now, _EXPIRED_AT_ONCE)
+        for tenant in {row.message_group for row in expired}:
+            yield from stored.remove_expired(queue.key, tenant, sent_until, now, _EXPIRED_AT_ONCE)
     good = [row for row in rows if row.sent_at > sent_until]
     if letters is None:
         return good

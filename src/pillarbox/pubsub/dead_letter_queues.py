@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
-from pillarbox.pubsub import queue_content, queues
+from pillarbox.pubsub import fair_queues, queue_content, queues
 from pillarbox.pubsub.queue_errors import QueueMissing
 from pillarbox.pubsub.queue_names import arn_of, place_of_arn
 from pillarbox.pubsub.queues import Queue
@@ -63,6 +63,7 @@ def move(
     else:
         numbered = [(row.number, queue_content.system_to_json(system)) for row, system in moves]
         yield from stored.move(to.key, numbered, now)
+        yield from fair_queues.admit(*place, to, [(row.message_group, now) for row, _ in moves], now)
     yield Touch(queues.topic_of(*place))
 
 

@@ -28,10 +28,10 @@ def check_ids(*, group_id: str | None, deduplication_id: str | None) -> None:
 
 
 def check_standard(*, group_id: str | None, deduplication_id: str | None) -> None:
-    """Refuse on a standard queue what only FIFO queues know, and fair queues, which are not offered."""
-    for name, value in (("MessageDeduplicationId", deduplication_id), ("MessageGroupId", group_id)):
-        if value:
-            raise InvalidParameter.value(value, name, _ONLY_FIFO)
+    """Refuse on a standard queue what only FIFO queues know; a group tells tenants apart there."""
+    if deduplication_id:
+        raise InvalidParameter.value(deduplication_id, "MessageDeduplicationId", _ONLY_FIFO)
+    check_ids(group_id=group_id, deduplication_id=None)
 
 
 def check_attempt_id(attempt_id: str, *, is_fifo: bool) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pillarbox.kit.clock import SECOND, Millis
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.ids import Scope
-from pillarbox.pubsub import fifo, queue_access, queues
+from pillarbox.pubsub import fair_queues, fifo, queue_access, queues
 from pillarbox.pubsub.queue_access import Asking
 from pillarbox.pubsub.queue_attributes import LONGEST_VISIBILITY_SECONDS
 from pillarbox.pubsub.queue_errors import AccessDenied, InvalidParameter, InvalidReceipt, NotInFlight, QueueMissing
@@ -73,7 +73,7 @@ def change_visibility(scope: Scope, name: str, changes: Sequence[Change], now: M
     verdicts: list[Refusal | None] = []
     for change in changes:
         try:
-            yield from _change(queue, change, now)
+            yield from _change((scope, name), queue, change, now)
         except (InvalidParameter, InvalidReceipt, NotInFlight) as refusal:
             verdicts.append(refusal)
         else:
@@ -98,7 +98,7 @@ def _delete_in_order(queue: Queue, handle: str, receipt: Receipt, now: Millis) -
     yield from fifo_messages.settle(queue.key, group)
 
 
-def _change(queue: Queue, change: Change, now: Millis) -> Plan[None]:
+def _change(place: tuple[Scope, str], queue: Queue, change: Change, now: Millis) -> Plan[None]:
     receipt = receipt_of(change.handle, queue.queue_id)
     sent_after = queue.sent_until(now)
     until = now + _checked_seconds(change.visibility_seconds, receipt, now) * SECOND
@@ -106,6 +106,9 @@ def _change(queue: Queue, change: Change, now: Millis) -> Plan[None]:
         shown = yield from _show_in_order(queue, receipt, until, now)
     else:
         shown = yield from stored.show_at(queue.key, receipt.number, until, now, sent_after)
+        if shown and queue.is_fair:
+            tenant = yield from fifo_messages.group_of(queue.key, receipt.number)
+            yield from fair_queues.admit(*place, queue, [(tenant, until)], now)
     if shown:
         return
     there = yield from stored.receive_count(queue.key, receipt.number, sent_after)

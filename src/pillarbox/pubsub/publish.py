@@ -41,7 +41,8 @@ class Notice:
 
     `attributes` are in the form of posts (notice_content.attributes_to_tell);
     `by_protocol` has the messages of protocols that get their own. `asking` is
-    who publishes, where that is not decided yet; `order` is for FIFO topics.
+    who publishes, where that is not decided yet; `order` is for FIFO topics, and
+    `tenant` the group that a standard topic tells standard queues.
     """
 
     scope: Scope
@@ -53,6 +54,7 @@ class Notice:
     by_protocol: Mapping[str, str] = field(default_factory=dict)
     asking: Asking | None = None
     order: Order | None = None
+    tenant: str | None = None
 
     @property
     def place(self) -> Place:
@@ -65,6 +67,7 @@ class Extras(msgspec.Struct, omit_defaults=True):
     attributes: dict[str, dict[str, str]] = {}
     by_protocol: dict[str, str] = {}
     order: Order | None = None
+    tenant: str | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -138,7 +141,7 @@ def _deliveries(notice: Notice, subscribers: list[tuple[str, Subscription]], now
 
 def _told(notice: Notice, now: Millis) -> NotificationRow:
     attributes = {name: dict(one) for name, one in notice.attributes.items()}
-    extras = Extras(attributes, dict(notice.by_protocol), notice.order)
+    extras = Extras(attributes, dict(notice.by_protocol), notice.order, notice.tenant)
     return NotificationRow(
         notice.notification_id,
         *notice.scope,

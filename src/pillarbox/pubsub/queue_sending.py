@@ -5,14 +5,14 @@ notifications to queues. All that wait to send share one transaction, and each
 message has a verdict of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pillarbox.kit.clock import SECOND, Millis
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.ids import Scope, new_uuid
-from pillarbox.pubsub import fifo, queue_access, queue_attributes, queue_content, queues
+from pillarbox.pubsub import fair_queues, fifo, queue_access, queue_attributes, queue_content, queues
 from pillarbox.pubsub.queue_access import Asking
 from pillarbox.pubsub.queue_content import MessageAttributes
 from pillarbox.pubsub.queue_errors import AccessDenied, InvalidParameter, QueueMissing
@@ -67,7 +67,7 @@ def enqueue_many(items: Sequence[QueuedMessage], now: Millis) -> Plan[list[str |
 def enqueue(shipments: Sequence[Shipment]) -> Plan[list[list[Verdict]]]:
     """Do the same for all who send at once; a refusal is the exception to raise."""
     known: dict[tuple[Scope, str], Queue | Refusal] = {}
-    rows: list[QueueMessageRow] = []
+    rows: dict[tuple[Scope, str], list[QueueMessageRow]] = {}
     verdicts = []
     for messages, now in shipments:
         told: list[Verdict] = []
@@ -75,12 +75,24 @@ def enqueue(shipments: Sequence[Shipment]) -> Plan[list[list[Verdict]]]:
             place = (message.scope, message.queue_name)
             if place not in known:
                 known[place] = yield from _find(*place)
-            told.append((yield from _put(message, known[place], rows, now)))
+            told.append((yield from _put(message, known[place], rows.setdefault(place, []), now)))
         verdicts.append(told)
-    yield from stored.add(rows)
+    yield from _add(known, rows)
     for place in known:
         yield Touch(queues.topic_of(*place))
     return verdicts
+
+
+def _add(
+    known: Mapping[tuple[Scope, str], Queue | Refusal], rows: Mapping[tuple[Scope, str], Sequence[QueueMessageRow]]
+) -> Plan[None]:
+    """Add what goes into standard queues, together."""
+    yield from stored.add([row for some in rows.values() for row in some])
+    for place, some in sorted(rows.items(), key=lambda one: one[0]):
+        queue = known[place]
+        if some and isinstance(queue, Queue):
+            arrived = [(row.message_group, row.visible_at) for row in some]
+            yield from fair_queues.admit(*place, queue, arrived, some[-1].sent_at)
 
 
 def _find(scope: Scope, name: str) -> Plan[Queue | Refusal]:
@@ -91,7 +103,7 @@ def _find(scope: Scope, name: str) -> Plan[Queue | Refusal]:
 
 
 def _put(message: QueuedMessage, queue: Queue | Refusal, rows: list[QueueMessageRow], now: Millis) -> Plan[Verdict]:
-    """Put a message into its FIFO queue, or among the `rows` that go into standard queues together."""
+    """Put a message into its FIFO queue, or among the `rows` that go into its standard queue together."""
     try:
         if isinstance(queue, Refusal):
             raise _for_strangers(queue, message)
@@ -102,7 +114,8 @@ def _put(message: QueuedMessage, queue: Queue | Refusal, rows: list[QueueMessage
             return (yield from _put_in_order(message, queue, now))
     except Refusal as refusal:
         return refusal
-    rows.append(_row(message, queue, now))
+    order = {"MessageGroupId": message.group_id} if message.group_id else {}
+    rows.append(_row(message, queue, now, order)._replace(message_group=message.group_id or None))
     return Sent(message.message_id)
 
 
@@ -144,7 +157,7 @@ def _check(item: QueuedMessage, queue: Queue) -> None:
         )
 
 
-def _row(item: QueuedMessage, queue: Queue, now: Millis, order: dict[str, str] | None = None) -> QueueMessageRow:
+def _row(item: QueuedMessage, queue: Queue, now: Millis, order: dict[str, str]) -> QueueMessageRow:
     own_delay = None if queue.is_fifo else item.delay_seconds
     delay = queue.number("DelaySeconds") if own_delay is None else own_delay
     system = {name: attribute["StringValue"] for name, attribute in item.system_attributes.items()}
@@ -155,7 +168,7 @@ def _row(item: QueuedMessage, queue: Queue, now: Millis, order: dict[str, str] |
         sent_at=now,
         visible_at=now + delay * SECOND,
         sender_id=item.sender_id,
-        system=queue_content.system_to_json({**system, **(order or {})}),
+        system=queue_content.system_to_json({**system, **order}),
         attributes=queue_content.attributes_to_json(item.attributes),
         body=item.body,
     )

@@ -46,6 +46,7 @@ class Queue(msgspec.Struct, frozen=True):
     tags: dict[str, str]
     life: int = 1
     purged_at: Millis | None = None
+    is_fair: bool = False  # messages with groups have come into a standard queue
 
     @property
     def key(self) -> str:
@@ -167,6 +168,11 @@ def purge(scope: Scope, name: str, now: Millis) -> Plan[None]:
 
     yield from _edit(scope, name, begin_anew, now)
     yield from _leave_behind(queue, now)
+
+
+def make_fair(scope: Scope, name: str, now: Millis) -> Plan[None]:
+    """Note that messages of tenants come into a standard queue."""
+    yield from _edit(scope, name, lambda queue: msgspec.structs.replace(queue, is_fair=True), now)
 
 
 def tag(scope: Scope, name: str, tags: Mapping[str, str], now: Millis) -> Plan[None]:

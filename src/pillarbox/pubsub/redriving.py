@@ -7,12 +7,12 @@ a new life, as on AWS; its group and what it says stay as they were.
 from pillarbox.kit.clock import SECOND, Millis
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.ids import Scope, new_uuid
-from pillarbox.pubsub import queue_content, queues
+from pillarbox.pubsub import fair_claiming, fair_queues, queue_content, queues
 from pillarbox.pubsub.dead_letter_queues import SOURCE
 from pillarbox.pubsub.queue_errors import QueueMissing
 from pillarbox.pubsub.queue_names import place_of_arn
 from pillarbox.pubsub.queues import Queue
-from pillarbox.store import fifo_messages
+from pillarbox.store import fair_messages, fifo_messages
 from pillarbox.store import queue_messages as stored
 from pillarbox.store.plan import Plan, Touch
 from pillarbox.store.queue_messages import ClaimedRow, QueueMessageRow
@@ -30,8 +30,9 @@ def redrive(scope: Scope, source: Queue, destination_arn: str | None, most: int,
     if source.is_fifo:
         rows = yield from _next_in_order(source, most, now)
     else:
-        rows = yield from stored.visible(source.key, most, now)
+        rows = yield from fair_claiming.visible(source.key, most, now)
     targets: dict[str, Queue] = {}
+    arriving: dict[str, list[QueueMessageRow]] = {}
     for row in rows:
         system = queue_content.system_from_json(row.system)
         arn = destination_arn or system.get(SOURCE, "")
@@ -39,14 +40,15 @@ def redrive(scope: Scope, source: Queue, destination_arn: str | None, most: int,
             targets[arn] = yield from _target(scope, source, arn)
         if row.sent_at > source.sent_until(now):
             system.pop(SOURCE, None)
-            yield from _send(scope, targets[arn], row, system, now)
+            arriving.setdefault(arn, []).append(_anew(scope, targets[arn], row, system, now))
     yield from stored.take_away([row.number for row in rows])
     for group in sorted({row.message_group for row in rows if row.message_group is not None}):
-        yield from fifo_messages.settle(source.key, group)
-    for arn in targets:
-        place = place_of_arn(arn)
-        assert place is not None
-        yield Touch(queues.topic_of(*place))
+        if source.is_fifo:
+            yield from fifo_messages.settle(source.key, group)
+        else:
+            yield from fair_messages.end_turn(source.key, group, now)
+    for arn, some in arriving.items():
+        yield from _send(arn, targets[arn], some, now)
     return len(rows)
 
 
@@ -72,8 +74,8 @@ def _next_in_order(source: Queue, most: int, now: Millis) -> Plan[list[ClaimedRo
     return rows
 
 
-def _send(scope: Scope, to: Queue, row: ClaimedRow, system: dict[str, str], now: Millis) -> Plan[None]:
-    anew = QueueMessageRow(
+def _anew(scope: Scope, to: Queue, row: ClaimedRow, system: dict[str, str], now: Millis) -> QueueMessageRow:
+    return QueueMessageRow(
         to.key,
         scope.account,
         new_uuid(),
@@ -85,7 +87,15 @@ def _send(scope: Scope, to: Queue, row: ClaimedRow, system: dict[str, str], now:
         row.body,
         row.message_group,
     )
+
+
+def _send(arn: str, to: Queue, rows: list[QueueMessageRow], now: Millis) -> Plan[None]:
+    place = place_of_arn(arn)
+    assert place is not None
     if to.is_fifo:
-        yield from fifo_messages.add(anew)
+        for row in rows:
+            yield from fifo_messages.add(row)
     else:
-        yield from stored.add([anew])
+        yield from stored.add(rows)
+        yield from fair_queues.admit(*place, to, [(row.message_group, row.visible_at) for row in rows], now)
+    yield Touch(queues.topic_of(*place))

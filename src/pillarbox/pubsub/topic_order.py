@@ -37,14 +37,19 @@ class Order(msgspec.Struct, frozen=True):
 def order_of(
     attributes: Mapping[str, str], group_id: str | None, deduplication_id: str | None, message: str
 ) -> Order | None:
-    """Return where a message belongs in a topic with these attributes; None in a standard one, which has no order."""
+    """Return where a message belongs in a topic with these attributes; None in a standard one, which has no order.
+
+    A group tells there to which tenant of a fair queue a message belongs.
+    """
     settings = shown(attributes)
     if FIFO_SCOPE not in settings:
-        for name, value in (("MessageDeduplicationId", deduplication_id), ("MessageGroupId", group_id)):
-            if value:
-                raise InvalidParameter(
-                    f"{name} Reason: The request includes {name} parameter that is not valid for this topic type"
-                )
+        if deduplication_id:
+            raise InvalidParameter(
+                "MessageDeduplicationId Reason: The request includes MessageDeduplicationId parameter that is not valid"
+                " for this topic type"
+            )
+        if group_id:
+            _check_id("MessageGroupId", group_id)
         return None
     if not group_id:
         raise InvalidParameter("The MessageGroupId parameter is required for FIFO topics")

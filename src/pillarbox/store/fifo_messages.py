@@ -125,11 +125,11 @@ def hold(numbers: Sequence[int], now: Millis, until: Millis) -> Plan[None]:
 
 
 def group_of(queue: str, number: int) -> Plan[str | None]:
-    """Return the group of a message, or None when the message is gone."""
+    """Return the group of a message, or None when it has none or is gone."""
     found = first(
         (yield Rows("SELECT message_group FROM queue_messages WHERE number = ? AND queue = ?", (number, queue)))
     )
-    return None if found is None else str(found[0])
+    return found[0] if found else None
 
 
 def remove_held(number: int, receive_count: int, now: Millis) -> Plan[bool]:

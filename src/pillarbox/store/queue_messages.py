@@ -2,8 +2,9 @@
 
 Plans only. Called by pubsub/, which decides who may have which message; here a
 message becomes visible, is claimed, moved or removed. Every statement goes by
-the index on (queue, visible_at) or by number, so its cost does not grow with
-the length of a queue; only `counts` and `in_flight` read as much as they count.
+the times of a queue (or of a tenant in it) or by number, so its cost does not
+grow with the length of a queue; only `counts` and `in_flight` read as much as
+they count.
 """
 
 from collections.abc import Sequence
@@ -32,7 +33,7 @@ class QueueMessageRow(NamedTuple):
     system: str
     attributes: str
     body: str
-    message_group: str | None = None  # of a FIFO queue
+    message_group: str | None = None  # of a FIFO or a fair queue
 
 
 class ClaimedRow(NamedTuple):
@@ -60,37 +61,42 @@ def add(rows: Sequence[QueueMessageRow]) -> Plan[None]:
     yield Many(f"INSERT INTO queue_messages ({WRITTEN}) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)", rows)
 
 
-def claim(queue: str, most: int, now: Millis, until: Millis, besides: Sequence[int] = ()) -> Plan[list[ClaimedRow]]:
+def claim(
+    queue: str, most: int, now: Millis, until: Millis, besides: Sequence[int] = (), tenant: str | None = None
+) -> Plan[list[ClaimedRow]]:
     """Hide up to `most` visible messages `until` then and return them, oldest first; nobody else gets them meanwhile.
 
-    `besides` are the numbers of messages not to take.
+    They are those of one tenant, or of none. `besides` are the numbers of messages not to take.
     """
+    here, place = _waiting(queue, tenant)
     others = f" AND number NOT IN ({', '.join('?' * len(besides))})" if besides else ""
     rows = yield Rows(
         "WITH due AS MATERIALIZED (SELECT number FROM queue_messages"
-        f" WHERE queue = ? AND visible_at <= ?{others}"
+        f" WHERE {here} AND visible_at <= ?{others}"
         " ORDER BY visible_at, number LIMIT ? /*pg: FOR UPDATE SKIP LOCKED */)"
         " UPDATE queue_messages SET visible_at = ?, receive_count = receive_count + 1,"
         " first_received_at = coalesce(first_received_at, ?)"
         f" WHERE number IN (SELECT number FROM due) RETURNING {CLAIMED}",
-        (queue, now, *besides, most, until, now),
+        (*place, now, *besides, most, until, now),
     )
     return [ClaimedRow(*row) for row in sorted(rows)]
 
 
-def visible(queue: str, most: int, now: Millis) -> Plan[list[ClaimedRow]]:
+def visible(queue: str, most: int, now: Millis, tenant: str | None = None) -> Plan[list[ClaimedRow]]:
     """Return up to `most` visible messages as they are, oldest first, to be taken away in the same transaction."""
+    here, place = _waiting(queue, tenant)
     rows = yield Rows(
-        f"SELECT {CLAIMED} FROM queue_messages WHERE queue = ? AND visible_at <= ?"
+        f"SELECT {CLAIMED} FROM queue_messages WHERE {here} AND visible_at <= ?"
         " ORDER BY visible_at, number LIMIT ? /*pg: FOR UPDATE SKIP LOCKED */",
-        (queue, now, most),
+        (*place, now, most),
     )
     return [ClaimedRow(*row) for row in rows]
 
 
 def next_visible_at(queue: str, now: Millis) -> Plan[Millis | None]:
-    """Return when the next message that is hidden now becomes visible."""
-    rows = yield Rows("SELECT min(visible_at) FROM queue_messages WHERE queue = ? AND visible_at > ?", (queue, now))
+    """Return when the next message that is hidden now and has no group becomes visible."""
+    here, place = _waiting(queue, None)
+    rows = yield Rows(f"SELECT min(visible_at) FROM queue_messages WHERE {here} AND visible_at > ?", (*place, now))
     found = rows[0][0]
     return None if found is None else int(found)
 
@@ -144,13 +150,14 @@ def remove_some(queue: str, limit: int) -> Plan[int]:
     return len(rows)
 
 
-def remove_expired(queue: str, sent_until: Millis, now: Millis, limit: int) -> Plan[int]:
-    """Look at the first `limit` visible messages, remove those sent until then, and return how many."""
+def remove_expired(queue: str, tenant: str | None, sent_until: Millis, now: Millis, limit: int) -> Plan[int]:
+    """Look at the first `limit` visible messages of a tenant (or of none), remove the expired and return how many."""
+    here, place = _waiting(queue, tenant)
     rows = yield Rows(
         "WITH due AS MATERIALIZED (SELECT number, sent_at FROM queue_messages"
-        " WHERE queue = ? AND visible_at <= ? ORDER BY visible_at, number LIMIT ?)"
+        f" WHERE {here} AND visible_at <= ? ORDER BY visible_at, number LIMIT ?)"
         " DELETE FROM queue_messages WHERE number IN (SELECT number FROM due WHERE sent_at <= ?) RETURNING number",
-        (queue, now, limit, sent_until),
+        (*place, now, limit, sent_until),
     )
     return len(rows)
 
@@ -171,15 +178,29 @@ def counts(queue: str, sent_after: Millis, now: Millis) -> Plan[Counts]:
         "SELECT coalesce(sum(CASE WHEN visible_at <= ? THEN 1 ELSE 0 END), 0),"
         " coalesce(sum(CASE WHEN visible_at > ? AND receive_count > 0 THEN 1 ELSE 0 END), 0),"
         " coalesce(sum(CASE WHEN visible_at > ? AND receive_count = 0 THEN 1 ELSE 0 END), 0)"
-        " FROM queue_messages WHERE queue = ? AND sent_at > ?",
-        (now, now, now, queue, sent_after),
+        " FROM (SELECT visible_at, receive_count, sent_at FROM queue_messages"
+        " WHERE queue = ? AND message_group IS NULL UNION ALL"
+        " SELECT visible_at, receive_count, sent_at FROM queue_messages"
+        " WHERE queue = ? AND message_group IS NOT NULL) AS here WHERE sent_at > ?",
+        (now, now, now, queue, queue, sent_after),
     )
     return Counts(*(int(number) for number in rows[0]))
 
 
 def in_flight(queue: str, now: Millis) -> Plan[int]:
     """Return how many messages receivers hold."""
+    held = "m.visible_at > ? AND m.receive_count > 0"
     rows = yield Rows(
-        "SELECT count(*) FROM queue_messages WHERE queue = ? AND visible_at > ? AND receive_count > 0", (queue, now)
+        f"SELECT (SELECT count(*) FROM queue_messages m WHERE m.queue = ? AND m.message_group IS NULL AND {held})"
+        " + (SELECT count(*) FROM queue_groups g JOIN queue_messages m"
+        f" ON m.queue = g.queue AND m.message_group = g.message_group AND {held} WHERE g.queue = ?)",
+        (queue, now, now, queue),
     )
     return int(rows[0][0])
+
+
+def _waiting(queue: str, tenant: str | None) -> tuple[str, tuple[str, ...]]:
+    """Return the condition for the messages of a tenant, or of none, as its index has it, and its arguments."""
+    if tenant is None:
+        return "queue = ? AND message_group IS NULL", (queue,)
+    return "queue = ? AND message_group = ?", (queue, tenant)

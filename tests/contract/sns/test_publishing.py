@@ -92,6 +92,17 @@ def test_publish_raw_carries_attributes_beside_the_body(server: Server, topic: s
     assert (message["Body"], message["MessageAttributes"]) == ("hello", attributes)
 
 
+def test_publish_tells_a_standard_queue_the_group_of_a_message(server: Server, topic: str) -> None:
+    url = subscribed_queue(server, topic)
+    server.client("sns").publish(TopicArn=topic, Message="one", MessageGroupId="tenant")
+    entries = [{"Id": "a", "Message": "two", "MessageGroupId": "tenant"}, {"Id": "b", "Message": "three"}]
+    server.client("sns").publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
+    server.settle()
+    answer = server.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"])
+    got = {json.loads(one["Body"])["Message"]: one["Attributes"].get("MessageGroupId") for one in answer["Messages"]}
+    assert got == {"one": "tenant", "two": "tenant", "three": None}
+
+
 def test_publish_to_the_target_arn_of_a_topic(server: Server, topic: str) -> None:
     url = subscribed_queue(server, topic)
     server.client("sns").publish(TargetArn=topic, Message="hello")

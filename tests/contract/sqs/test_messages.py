@@ -52,6 +52,19 @@ def test_send_message_and_receive_message(sqs: Any, url: str) -> None:
     assert "Messages" not in sqs.receive_message(QueueUrl=url)
 
 
+def test_send_message_with_a_group_to_a_standard_queue_gives_each_tenant_its_turn(sqs: Any, url: str) -> None:
+    for number in range(0, 30, 10):
+        entries = [{"Id": f"i{n}", "MessageBody": "x", "MessageGroupId": "noisy"} for n in range(number, number + 10)]
+        assert len(sqs.send_message_batch(QueueUrl=url, Entries=entries)["Successful"]) == 10
+    sqs.send_message(QueueUrl=url, MessageBody="x", MessageGroupId="quiet")
+
+    got = [sqs.receive_message(QueueUrl=url, AttributeNames=["All"])["Messages"][0]["Attributes"] for _ in range(2)]
+    assert sorted(one["MessageGroupId"] for one in got) == ["noisy", "quiet"]
+    assert "SequenceNumber" not in got[0]
+    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert (told["ApproximateNumberOfMessages"], told["ApproximateNumberOfMessagesNotVisible"]) == ("29", "2")
+
+
 def test_messages_in_the_query_protocol(server: Server, sqs: Any, url: str) -> None:
     body = 'line\r\n"quoted" <&> ü'
     sent = ask(
@@ -138,10 +151,16 @@ def test_system_attributes_are_given_as_asked_for(sqs: Any, url: str) -> None:
             "Message (user) attribute 'ErrorDetails' must contain a non-empty value of type 'String'.",
         ),
         (
-            {"MessageBody": "x", "MessageGroupId": "g"},
+            {"MessageBody": "x", "MessageDeduplicationId": "d"},
             "InvalidParameterValue",
-            "Value g for parameter MessageGroupId is invalid."
+            "Value d for parameter MessageDeduplicationId is invalid."
             " Reason: The request include parameter that is not valid for this queue type.",
+        ),
+        (
+            {"MessageBody": "x", "MessageGroupId": "g g"},
+            "InvalidParameterValue",
+            "Value g g for parameter MessageGroupId is invalid. Reason: MessageGroupId can only include alphanumeric"
+            " and punctuation characters. 1 to 128 in length.",
         ),
         ({"MessageBody": "a\x00b"}, "InvalidMessageContents", None),
         (

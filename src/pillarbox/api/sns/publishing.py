@@ -54,7 +54,8 @@ def _notice(there: Entered, params: Params) -> Notice | Ordered:
     order = order_of(attributes, params.get("MessageGroupId"), params.get("MessageDeduplicationId"), params["Message"])
     message, by_protocol = notice_content.messages_by_protocol(params.get("MessageStructure"), params["Message"])
     told = notice_content.attributes_to_tell(params.get("MessageAttributes") or {})
-    notice = Notice(*there.place, new_uuid(), params.get("Subject"), message, told, by_protocol)
+    tenant = params.get("MessageGroupId") if order is None else None
+    notice = Notice(*there.place, new_uuid(), params.get("Subject"), message, told, by_protocol, tenant=tenant)
     return notice if order is None else Ordered(notice, order, 0)
 
 

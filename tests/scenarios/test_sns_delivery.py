@@ -21,7 +21,7 @@ from pillarbox.kit.errors import Invalid
 from pillarbox.kit.ids import Scope, new_uuid
 from pillarbox.kit.net import Outside
 from pillarbox.kit.secrets import Keyring
-from pillarbox.pubsub import queues, subscriptions, topics
+from pillarbox.pubsub import queues, subscribers, subscriptions, topics
 from pillarbox.pubsub.claiming import Wish
 from pillarbox.pubsub.dead_letters import DeadLetter, list_dead, replay
 from pillarbox.pubsub.deliver import Deliverer
@@ -93,8 +93,8 @@ class Box:
             subscriptions.subscribe, HERE, subscriptions.named(HERE, wanted, KEYRING), self.clock.at
         )
         if confirmed and made.is_pending:
-            name = subscriptions.place_of(made.arn, HERE.region)[1]
-            one = await self.store.read(subscriptions.find, HERE, name, self.clock.at)
+            name = subscribers.place_of(made.arn, HERE.region)[1]
+            one = await self.store.read(subscribers.find, HERE, name, self.clock.at)
             given = Confirmation(one.token, is_signed=True, needs_signature_to_remove=False)
             await self.store.write(subscriptions.confirm, HERE, "events", given, self.clock.at)
         return made
@@ -210,7 +210,7 @@ async def test_a_confirmation_is_posted_and_its_link_confirms(box: Box, receiver
 async def test_a_removal_is_posted_and_its_link_restores(box: Box, receiver: Receiver) -> None:
     made = await box.subscribe(f"{receiver.url}/hook")
     await box.publish("on its way when the subscription goes")
-    name = subscriptions.place_of(made.arn, HERE.region)[1]
+    name = subscribers.place_of(made.arn, HERE.region)[1]
     await box.store.write(subscriptions.unsubscribe, HERE, name, HERE.account, False, NOON)
     await box.deliverer.deliver_due()
     (post,) = receiver.posts
@@ -568,7 +568,7 @@ async def test_what_cannot_be_mailed_is_given_up_with_its_reason(box: Box) -> No
 async def test_a_mail_is_written_once_however_often_it_is_tried(box: Box) -> None:
     made = await box.subscribe("email:me@example.com")
     (published,) = await box.publish("hello", subject="News")
-    _, name = subscriptions.place_of(made.arn, HERE.region)
+    _, name = subscribers.place_of(made.arn, HERE.region)
     await box.deliverer.deliver_due()
     letter = box.letters.sent[f"{published}/{name}"]
     assert (letter["to"], letter["subject"], letter["sender_name"]) == ("me@example.com", "News", "Notifications")

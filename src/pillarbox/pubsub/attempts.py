@@ -10,15 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pillarbox.kit.clock import Millis
-from pillarbox.pubsub import posts, queue_access, queue_sending, retry, subscriptions, topics
+from pillarbox.pubsub import posts, queue_access, queue_sending, retry, subscribers, topics
 from pillarbox.pubsub.notice_content import attributes_for_queue
 from pillarbox.pubsub.posts import Signed, Told
 from pillarbox.pubsub.publish import read_extras
 from pillarbox.pubsub.queue_names import place_of_arn
 from pillarbox.pubsub.queue_sending import QueuedMessage
 from pillarbox.pubsub.retry import Policy
+from pillarbox.pubsub.subscribers import CONFIRMED, PENDING, REMOVED, Subscription
 from pillarbox.pubsub.subscription_attributes import dead_letter_arn
-from pillarbox.pubsub.subscriptions import CONFIRMED, PENDING, REMOVED, Subscription
 from pillarbox.pubsub.topic_order import Order
 from pillarbox.pubsub.topics import Topic
 from pillarbox.store import notifications as stored
@@ -137,7 +137,7 @@ def _sorted_out(rows: Sequence[DeliveryRow], now: Millis) -> Plan[tuple[list[Job
     gone: list[Finish] = []
     for scope in sorted({row.scope for row in rows}):
         here = [row for row in rows if row.scope == scope]
-        known = yield from subscriptions.by_name(scope, sorted({row.subscription for row in here}))
+        known = yield from subscribers.by_name(scope, sorted({row.subscription for row in here}))
         found = yield from nouns.get_many(scope, topics.KIND, sorted({row.topic for row in here}))
         known_topics = {noun.name: topics.read(noun.document) for noun in found}
         for row in here:
@@ -203,7 +203,7 @@ def _job(row: DeliveryRow, notification: NotificationRow, one: Subscription, top
         kind=notification.kind,
         notification_id=notification.notification_id,
         topic_arn=topics.arn_of(row.scope, notification.topic),
-        subscription_arn=subscriptions.arn_of(row.scope, row.subscription),
+        subscription_arn=subscribers.arn_of(row.scope, row.subscription),
         subject=notification.subject,
         message=extras.by_protocol.get(row.protocol, notification.message),
         attributes=extras.attributes,

@@ -13,9 +13,9 @@ import msgspec
 
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
-from pillarbox.pubsub import posts, subscriptions, topic_access, topics
+from pillarbox.pubsub import posts, subscribers, topic_access, topics
 from pillarbox.pubsub.refusals import NotAuthorized
-from pillarbox.pubsub.subscriptions import Subscription
+from pillarbox.pubsub.subscribers import Subscription
 from pillarbox.pubsub.topic_access import Asking, Place
 from pillarbox.pubsub.topic_order import Order
 from pillarbox.pubsub.topics import Topic
@@ -102,7 +102,7 @@ def _audience(place: Place) -> Plan[_Audience | None]:
     noun = yield from nouns.get(place.scope, topics.KIND, place.name)
     if noun is None:
         return None
-    return _Audience(topics.read(noun.document), (yield from subscriptions.confirmed(*place)))
+    return _Audience(topics.read(noun.document), (yield from subscribers.confirmed(*place)))
 
 
 def _reason_not_to(notice: Notice, audience: _Audience | None) -> str | None:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
-from pillarbox.pubsub import subscriptions, topics
+from pillarbox.pubsub import subscribers, topics
 from pillarbox.pubsub.refusals import TopicNotFound
-from pillarbox.pubsub.subscriptions import ELSEWHERE, KIND, Subscription
+from pillarbox.pubsub.subscribers import ELSEWHERE, KIND, Subscription
 from pillarbox.store import nouns
 from pillarbox.store.nouns import Noun
 from pillarbox.store.plan import Plan
@@ -58,7 +58,7 @@ def _here(scope: Scope, topic: str | None, after: str, most: int, now: Millis) -
         found += [
             Listed(noun.name, scope, noun.name, one)
             for noun in batch
-            if (one := subscriptions.read(noun.document)).is_there(now)
+            if (one := subscribers.read(noun.document)).is_there(now)
         ]
         if len(batch) < _PAGE:
             break
@@ -74,7 +74,7 @@ def _batch(scope: Scope, topic: str | None, after: str) -> Plan[list[Noun]]:
 
 def _elsewhere(arn: str, scope: Scope, now: Millis) -> Plan[list[Listed]]:
     """Return a subscription to another account's topic, unless it is gone with its topic or was never confirmed."""
-    there, name = subscriptions.place_of(arn, scope.region)
+    there, name = subscribers.place_of(arn, scope.region)
     noun = yield from nouns.get(there, KIND, name)
-    one = subscriptions.read(noun.document) if noun else None
+    one = subscribers.read(noun.document) if noun else None
     return [Listed(_FIRST_ELSEWHERE + arn, there, name, one)] if one and one.is_there(now) else []

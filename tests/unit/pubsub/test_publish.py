@@ -8,7 +8,7 @@ import pytest
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.secrets import Keyring
-from pillarbox.pubsub import subscriptions, topics
+from pillarbox.pubsub import subscribers, subscriptions, topics
 from pillarbox.pubsub.dead_letters import list_dead, replay
 from pillarbox.pubsub.publish import NO_TOPIC, NOT_ALLOWED, Notice, publish_many, publish_together, read_extras
 from pillarbox.pubsub.subscriptions import Wanted
@@ -37,7 +37,7 @@ def queue(name: str) -> str:
 async def subscribe(store: Store, name: str, **attributes: str) -> str:
     wanted = Wanted("events", "sqs", queue(name), attributes, "me")
     made = await store.write(subscriptions.subscribe, HERE, subscriptions.named(HERE, wanted, KEYRING), NOON)
-    return subscriptions.place_of(made.arn, HERE.region)[1]
+    return subscribers.place_of(made.arn, HERE.region)[1]
 
 
 def notice(notification_id: str, **more: Any) -> Notice:

@@ -9,7 +9,7 @@ import pytest
 from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.secrets import Keyring
-from pillarbox.pubsub import subscription_lists, subscriptions, topics
+from pillarbox.pubsub import subscribers, subscription_lists, subscriptions, topics
 from pillarbox.pubsub.refusals import (
     InvalidParameter,
     InvalidToken,
@@ -45,7 +45,7 @@ async def subscribe(store: Store, endpoint: str = HOOK, now: Millis = NOON, **at
 
 
 def name_of(made: Subscribed) -> str:
-    return subscriptions.place_of(made.arn, HERE.region)[1]
+    return subscribers.place_of(made.arn, HERE.region)[1]
 
 
 async def attributes_of(store: Store, made: Subscribed, now: Millis = NOON) -> dict[str, str]:
@@ -135,7 +135,7 @@ async def test_what_is_not_confirmed_is_gone_after_three_days(store: Store) -> N
     assert await counts(store, late) == ["0", "0", "0"]
     again = await subscribe(store, now=late)
     assert again.arn != made.arn
-    assert await store.read(subscriptions.by_name, HERE, [name_of(made)]) == {}
+    assert await store.read(subscribers.by_name, HERE, [name_of(made)]) == {}
 
 
 async def test_what_cannot_be_a_token(store: Store) -> None:
@@ -208,7 +208,7 @@ async def test_a_subscription_can_be_removed_by_link_by_default(store: Store) ->
 async def test_a_password_is_kept_sealed_and_apart(store: Store) -> None:
     made = await subscribe(store, "https://me:secret@example.com/")
     assert (await attributes_of(store, made))["Endpoint"] == "https://me:****@example.com/"
-    one = await store.read(subscriptions.find, HERE, name_of(made), NOON)
+    one = await store.read(subscribers.find, HERE, name_of(made), NOON)
     assert one.sealed_login is not None
     assert b"secret" not in one.sealed_login
     assert KEYRING.open(one.sealed_login, subscriptions.login_row(HERE, name_of(made))) == b"me:secret"
@@ -265,7 +265,7 @@ async def test_subscriptions_are_listed_by_topic_and_all_together(store: Store) 
         whole = partial(subscription_lists.of_account, HERE)
         planner = partial(subscription_lists.of_topic, HERE, topic) if topic else whole
         found = await store.read(planner, after, most, NOON)
-        return [subscriptions.arn_of(HERE, one.name) for one in found]
+        return [subscribers.arn_of(HERE, one.name) for one in found]
 
     assert await page("events") == sorted(made)
     assert await page("others") == [other.arn]
@@ -291,13 +291,13 @@ def test_an_arn_that_is_not_of_a_subscription_here() -> None:
         ("arn:aws:sns:us-east-1:123456789012:events", "SubscriptionArn"),
     ):
         with pytest.raises(InvalidParameter) as refused:
-            subscriptions.place_of(arn, HERE.region)
+            subscribers.place_of(arn, HERE.region)
         assert refused.value.reason == reason
 
 
 async def test_only_the_owners_of_topic_and_subscription_see_it(store: Store) -> None:
     made = await subscribe(store, QUEUE)
-    place = subscriptions.place_of(made.arn, HERE.region)
+    place = subscribers.place_of(made.arn, HERE.region)
     with pytest.raises(NotAuthorized):
         await store.read(subscriptions.attributes_of, *place, THEIRS.account, NOON)
     with pytest.raises(NotAuthorized):
@@ -310,14 +310,14 @@ async def test_another_account_has_what_it_subscribed(store: Store) -> None:
     queue = f"arn:aws:sqs:us-east-1:{THEIRS.account}:q"
     wanted = Wanted("events", "sqs", queue, {}, "them", THEIRS.account)
     made = await store.write(subscriptions.subscribe, HERE, subscriptions.named(HERE, wanted, KEYRING), NOON)
-    place = subscriptions.place_of(made.arn, HERE.region)
+    place = subscribers.place_of(made.arn, HERE.region)
     shown = await store.read(subscriptions.attributes_of, *place, THEIRS.account, NOON)
     assert (shown["Owner"], shown["PendingConfirmation"]) == (THEIRS.account, "false")
     (listed,) = await store.read(subscription_lists.of_account, THEIRS, "", 9, NOON)
-    assert subscriptions.arn_of(listed.scope, listed.name) == made.arn
+    assert subscribers.arn_of(listed.scope, listed.name) == made.arn
     assert await store.read(subscription_lists.of_account, THEIRS, listed.place, 9, NOON) == []
     await store.write(subscriptions.delete_topic, HERE, "events")
-    assert await store.read(nouns.list_by_name, THEIRS, subscriptions.ELSEWHERE, "", 9) == []
+    assert await store.read(nouns.list_by_name, THEIRS, subscribers.ELSEWHERE, "", 9) == []
 
 
 async def test_the_queue_of_another_account_has_to_be_confirmed_there(store: Store) -> None:

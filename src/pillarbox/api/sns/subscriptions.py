@@ -10,9 +10,10 @@ from pillarbox.api.registry import operation
 from pillarbox.api.sns.access import entered
 from pillarbox.api.sns.pages import LENGTH, rest_after, start_of
 from pillarbox.api.unsigned import ANONYMOUS
-from pillarbox.pubsub import subscription_lists, subscriptions, topic_access, topics
+from pillarbox.pubsub import subscribers, subscription_lists, subscriptions, topic_access, topics
+from pillarbox.pubsub.subscribers import PENDING
 from pillarbox.pubsub.subscription_lists import Listed
-from pillarbox.pubsub.subscriptions import PENDING, Wanted
+from pillarbox.pubsub.subscriptions import Wanted
 
 
 @operation("sns", "Subscribe")
@@ -48,7 +49,7 @@ async def confirm_subscription(call: Call, params: Params) -> Result:
 
 @operation("sns", "Unsubscribe")
 async def unsubscribe(call: Call, params: Params) -> Result:
-    place = subscriptions.place_of(params["SubscriptionArn"], call.scope.region)
+    place = subscribers.place_of(params["SubscriptionArn"], call.scope.region)
     is_signed = call.user_name != ANONYMOUS
     await call.store.write(subscriptions.unsubscribe, *place, call.scope.account, is_signed, call.now)
     return {}
@@ -69,13 +70,13 @@ async def list_subscriptions_by_topic(call: Call, params: Params) -> Result:
 
 @operation("sns", "GetSubscriptionAttributes")
 async def get_subscription_attributes(call: Call, params: Params) -> Result:
-    place = subscriptions.place_of(params["SubscriptionArn"], call.scope.region)
+    place = subscribers.place_of(params["SubscriptionArn"], call.scope.region)
     return {"Attributes": await call.store.read(subscriptions.attributes_of, *place, call.scope.account, call.now)}
 
 
 @operation("sns", "SetSubscriptionAttributes")
 async def set_subscription_attributes(call: Call, params: Params) -> Result:
-    place = subscriptions.place_of(params["SubscriptionArn"], call.scope.region)
+    place = subscribers.place_of(params["SubscriptionArn"], call.scope.region)
     given = params["AttributeName"], params.get("AttributeValue") or ""
     await call.store.write(subscriptions.set_attribute, *place, call.scope.account, *given, call.now)
     return {}
@@ -87,7 +88,7 @@ def _page(found: Sequence[Listed]) -> Result:
 
 def _shown(listed: Listed) -> dict[str, str]:
     one = listed.subscription
-    arn = subscriptions.arn_of(listed.scope, listed.name)
+    arn = subscribers.arn_of(listed.scope, listed.name)
     return {
         "SubscriptionArn": "PendingConfirmation" if one.state == PENDING else arn,
         "Owner": one.owner or listed.scope.account,

@@ -214,6 +214,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dns_validates: bool = False
     bodies_days: Days = 30
     history_days: Days = 180
+    partition_days: Annotated[int, msgspec.Meta(ge=1, le=366)] = 7
     least_free_bytes: Annotated[int, msgspec.Meta(ge=0)] = 256 * 1024 * 1024
     metrics_token: str = ""
     sigv3: bool = False

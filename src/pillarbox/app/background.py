@@ -36,6 +36,7 @@ from pillarbox.settings import Settings
 from pillarbox.stats.follow import count
 from pillarbox.upkeep.identity_checks import IdentityChecks
 from pillarbox.upkeep.import_jobs import ImportJobs
+from pillarbox.upkeep.partitions import Partitions
 from pillarbox.upkeep.retention import Kept, Retention
 from pillarbox.upkeep.retry_keys import RetryKeySweep
 from pillarbox.upkeep.runner import Runner
@@ -94,6 +95,7 @@ async def _delivering(listening: Listening, upstreams: Upstreams, clock: Clock, 
         Runner(store, UpstreamLists(store, [one for one in asking.values() if one.upstream.keeps_list]), clock),
         *(Runner(store, ImportJobs(store, one, clock), clock) for one in _objects(settings)),
         *(Runner(store, one, clock) for one in _service_keys(listening)),
+        *(Runner(store, Partitions(store, days, clock), clock) for days in _partition_days(settings)),
     ]
 
 
@@ -139,6 +141,12 @@ def _service_keys(listening: Listening) -> Iterator[ServiceKeys]:
     zone = identity_dns.zone_of(listening.settings.service_domain)
     if zone is not None:
         yield ServiceKeys(listening.store, listening.names, listening.keyring, zone)
+
+
+def _partition_days(settings: Settings) -> Iterator[int]:
+    """Yield how long a part of a table is, if the store has any."""
+    if settings.database.startswith(("postgresql://", "postgres://")):
+        yield settings.partition_days
 
 
 def _objects(settings: Settings) -> Iterator[Objects]:

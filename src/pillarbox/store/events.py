@@ -7,7 +7,8 @@ Plans only. Written by events/record.py and nobody else; read by followers
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pillarbox.kit.clock import Millis
+from pillarbox.kit.clock import DAY, Millis
+from pillarbox.kit.ids import read_message_id
 from pillarbox.store.plan import Many, Plan, Rows, Touch
 
 _COLUMNS = "event_id, account, region, shard, message_id, kind, happened_at, recorded_at, fact"
@@ -71,7 +72,12 @@ def first_seen_among(keys: Sequence[tuple[str, str]], now: Millis) -> Plan[set[t
 
 
 def of_message(message_id: str) -> Plan[list[EventRow]]:
-    rows = yield Rows(f"SELECT {_COLUMNS} FROM events WHERE message_id = ? ORDER BY happened_at, seq", (message_id,))
+    # Nothing is told of a message before there is one: older parts of the log need no look. Clocks may differ somewhat.
+    parts = read_message_id(message_id)
+    rows = yield Rows(
+        f"SELECT {_COLUMNS} FROM events WHERE message_id = ? AND recorded_at >= ? ORDER BY happened_at, seq",
+        (message_id, parts.at - DAY if parts else 0),
+    )
     return [EventRow(*row) for row in rows]
 
 

@@ -2,7 +2,8 @@
 
 Touches only the connection that it is given. Called when a store is opened.
 The steps in migrations/ are written once for both engines; the few words that
-differ are filled in here. A step that has been released is never changed.
+differ are filled in here. A step for one engine alone has its name before the
+ending. A step that has been released is never changed.
 """
 
 import re
@@ -14,21 +15,32 @@ import apsw
 
 from pillarbox.kit.errors import Unavailable
 
+# What stands between two `$$` belongs to one statement, whatever is in it.
+_STATEMENT = re.compile(r"(?:\$\$.*?\$\$|[^;])+", re.DOTALL)
 # A table of this name is there while `pillarbox import` fills a store (store/tables.py).
 IMPORTING = "importing"
 HALF_FILLED = "an import into this store has not ended: run `pillarbox import` with the same folder again"
 
+# Rows may have to be written anew; whoever opens the store waits for that.
+_STEP_SECONDS = 6 * 3600.0
+
 SQLITE: Mapping[str, str] = {
+    "$engine": "sqlite",
     "$serial": "INTEGER PRIMARY KEY AUTOINCREMENT",
     "$bytes": "BLOB",
     "$transaction": "BIGINT NOT NULL DEFAULT 0",  # one writer: the sequence is the order of commits
     "$compact": "WITHOUT ROWID",
+    "$bytewise": "TEXT",
 }
 POSTGRES: Mapping[str, str] = {
+    "$engine": "postgres",
     "$serial": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
     "$bytes": "BYTEA",
     "$transaction": "BIGINT NOT NULL DEFAULT (pg_current_xact_id()::text::bigint)",
     "$compact": "",
+    # Otherwise the database's own order decides, in which what begins alike need not stand together.
+    # https://www.postgresql.org/docs/current/collation.html#COLLATION-MANAGING-STANDARD
+    "$bytewise": 'TEXT COLLATE "C"',
 }
 
 
@@ -36,12 +48,13 @@ def steps(words: Mapping[str, str]) -> list[tuple[int, list[str]]]:
     """Return the migrations in order: their number and their statements in one dialect."""
     found = []
     for file in resources.files("pillarbox.store.migrations").iterdir():
-        if not (number := re.match(r"(\d{4})_\w+\.sql$", file.name)):
+        if not (named := re.match(r"(\d{4})_\w+(?:\.(\w+))?\.sql$", file.name)):
             continue
-        text = re.sub(r"--[^\n]*", "", file.read_text())
+        text = re.sub(r"--[^\n]*", "", file.read_text()) if named[2] in (None, words["$engine"]) else ""
         for word, meaning in words.items():
             text = text.replace(word, meaning)
-        found.append((int(number[1]), [part.strip() for part in text.split(";") if part.strip()]))
+        parts = _STATEMENT.findall(text)
+        found.append((int(named[1]), [part.strip() for part in parts if part.strip()]))
     return sorted(found)
 
 
@@ -71,5 +84,5 @@ async def migrate_postgres(connection: Any) -> None:
         done = await connection.fetchval("SELECT coalesce(max(number), 0) FROM schema_version")
         for number, statements in pending(done, POSTGRES):
             for statement in statements:
-                await connection.execute(statement)
+                await connection.execute(statement, timeout=_STEP_SECONDS)
             await connection.execute("INSERT INTO schema_version VALUES ($1)", number)

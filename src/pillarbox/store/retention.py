@@ -1,6 +1,8 @@
 """What is kept no longer: old bodies, messages, events and notifications, a piece at a time.
 
 Plans only, each short enough that others who write wait some milliseconds.
+On PostgreSQL what no account keeps goes by whole parts (store/partitions.py);
+rows go one by one where they lie in none, or others keep theirs for longer.
 Called by upkeep/retention.py. Nothing goes that is still owed: a message that
 waits for an attempt, an event that a follower has not passed, a notification
 that is not delivered.
@@ -10,9 +12,12 @@ from collections.abc import Sequence
 
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
+from pillarbox.store import partitions
 from pillarbox.store.account_times import Before
+from pillarbox.store.partitions import Partition
 from pillarbox.store.plan import Drop, Many, Plan, Rows
 
+_REST = "/*pg:_rest*/"  # behind the name of a table: only what lies in no part
 _NEXT_ACCOUNT = "SELECT account FROM notifications WHERE account > ? ORDER BY account LIMIT 1"
 
 
@@ -55,10 +60,11 @@ def drop_messages(scope: Scope, before: Millis, with_events: bool, most: int) ->
     """Drop messages accepted before a time, with recipients, captures, conversations and what upstreams call them.
 
     `with_events` drops what happened to them too, where the log as a whole is kept for longer; those of which a
-    follower has not heard everything stay.
+    follower has not heard everything stay. Without it, those that lie in a part are left to `drop_parts`.
     """
     rows = yield Rows(
-        "SELECT message_id FROM messages m WHERE account = ? AND region = ? AND accepted_at < ?"
+        f"SELECT message_id FROM messages{'' if with_events else _REST} m"
+        " WHERE account = ? AND region = ? AND accepted_at < ?"
         " AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.message_id = m.message_id)"
         " AND NOT EXISTS (SELECT 1 FROM large_sends l WHERE l.message_id = m.message_id)"
         " ORDER BY accepted_at, message_id LIMIT ?",
@@ -96,10 +102,47 @@ def _passed() -> Plan[dict[int, tuple[int, int]]]:
 def drop_events(before: Millis, most: int) -> Plan[int]:
     """Drop the oldest events, recorded before a time, that every follower has passed."""
     passed = yield from _passed()
-    rows = yield Rows("SELECT seq, tx, shard, recorded_at FROM events ORDER BY seq LIMIT ?", (most,))
-    gone = [seq for seq, tx, shard, at in rows if at < before and (tx, seq) <= passed.get(shard, (0, 0))]
-    yield from _delete("events", "seq", gone)
+    log = f"events{_REST}"
+    rows = yield Rows(f"SELECT tx, seq, shard, recorded_at FROM {log} ORDER BY tx, seq LIMIT ?", (most,))
+    gone = [(tx, seq) for tx, seq, shard, at in rows if at < before and (tx, seq) <= passed.get(shard, (0, 0))]
+    yield Many(f"DELETE FROM {log} WHERE tx = ? AND seq = ?", gone)
     return len(gone)
+
+
+def drop_upstream_ids(before: Millis, most: int) -> Plan[int]:
+    """Drop what upstreams call the messages of parts that ended before a time."""
+    for part in (yield from partitions.listed()):
+        if part.table == "messages" and part.ends_at <= before:
+            rows = yield Rows(
+                "DELETE FROM upstream_ids WHERE (upstream, their_id) IN (SELECT upstream, their_id FROM upstream_ids"
+                " WHERE message_id >= ? AND message_id < ? LIMIT ?) RETURNING their_id",
+                (*part.bounds, most),
+            )
+            if rows:
+                return len(rows)
+    return 0
+
+
+def drop_parts(before: Millis, _most: int) -> Plan[int]:
+    """Drop one part that ended before a time, with all that is in it, unless something in it is still owed."""
+    for part in (yield from partitions.listed()):
+        if part.ends_at <= before and not (yield from _is_owed(part)):
+            yield from partitions.drop(part)
+            return 1
+    return 0
+
+
+def _is_owed(part: Partition) -> Plan[bool]:
+    """Say whether a message of a part waits for an attempt, or an event for a follower."""
+    if part.table == partitions.EVENTS:
+        passed = yield from _passed()
+        behind = f"SELECT 1 FROM {part.name} WHERE (tx, seq) > (?, ?) LIMIT 1"
+        return bool((yield Rows(behind, min(passed.values(), default=(0, 0)))))
+    for table in ("outgoing", "large_sends", "upstream_ids"):
+        within = f"SELECT 1 FROM {table} WHERE message_id >= ? AND message_id < ? LIMIT 1"
+        if (yield Rows(within, part.bounds)):
+            return True
+    return False
 
 
 def drop_notifications(before: Before, most: int) -> Plan[int]:

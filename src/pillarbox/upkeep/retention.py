@@ -76,6 +76,7 @@ class Retention:
             ("notifications", retention.drop_notifications, bodies),
         ]
         oldest = history.longest()
+        kinds += [("upstream ids", retention.drop_upstream_ids, oldest), ("parts", retention.drop_parts, oldest)]
         for one in scopes:
             before = history.of(one.account)
             kinds.append(("messages", retention.drop_messages, one, before, before != oldest))

@@ -1,6 +1,6 @@
 """What is old enough goes, and nothing that is still owed."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -10,13 +10,25 @@ from pillarbox.kit.clock import DAY, HOUR, Millis
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import Scope
 from pillarbox.sending.accept import Promise, keep_promises
-from pillarbox.store import account_times, events, messages, notifications, outgoing, quarantine
+from pillarbox.store import (
+    account_times,
+    events,
+    messages,
+    notifications,
+    outgoing,
+    partitions,
+    quarantine,
+    upstream_ids,
+)
 from pillarbox.store.account_times import Days
 from pillarbox.store.engine import Store
 from pillarbox.store.notifications import DeliveryRow, NotificationRow
 from pillarbox.store.outgoing import Closing
 from pillarbox.store.plan import Plan, Rows
+from pillarbox.store.postgres import PostgresStore
 from pillarbox.store.quarantine import QuarantineRow
+from pillarbox.store.upstream_ids import UpstreamId
+from pillarbox.upkeep.partitions import Partitions
 from pillarbox.upkeep.retention import Kept, Retention
 from tests.support.clock import NOON, StandingClock
 from tests.support.promises import SCOPE, draft, promise
@@ -224,3 +236,72 @@ async def test_what_nobody_could_read_is_kept_as_long_as_history(store: Store) -
         await store.write(quarantine.put, QuarantineRow("eu", name, *SCOPE, at, "no time", "{}"))
     await round_at(store, NOON)
     assert [row.post_id for row in await store.read(quarantine.oldest, "", 10)] == ["young"]
+
+
+@pytest.fixture
+async def parted(postgres_url: str) -> AsyncIterator[PostgresStore]:
+    opened = await PostgresStore.open(postgres_url)
+    yield opened
+    await opened.close()
+
+
+async def make_parts(store: Store, now: Millis) -> None:
+    duty = Partitions(store, 7, StandingClock(now))
+    assert await duty.due_at() == now
+    await duty.work(now)
+    assert await duty.due_at() is None
+
+
+def parts() -> Plan[set[tuple[str, Millis]]]:
+    return {(one.table, one.begins_at) for one in (yield from partitions.listed())}
+
+
+async def test_what_lies_in_parts_goes_with_them_when_all_of_a_part_is_old(parted: Store) -> None:
+    gone = await delivered(parted, NOON)
+    await make_parts(parted, NOON)
+    first = {(table, begins_at) for table, begins_at in await parted.read(parts) if begins_at <= NOON}
+    stays = await delivered(parted, NOON + 7 * DAY)
+    await parted.write(upstream_ids.link, [UpstreamId("eu", "theirs", gone.message.message_id, NOON)])
+    await everything_followed(parted)
+    end = max(one.ends_at for one in await parted.read(partitions.listed) if one.begins_at <= NOON)
+
+    await round_at(parted, end + 180 * DAY - 1)
+    assert await parted.read(messages.get, gone.message.message_id), "a part goes as a whole"
+    await round_at(parted, end + 180 * DAY + HOUR)
+
+    assert {table for table, _ in first} == {*partitions.KEYED_BY_MESSAGE, "events"}
+    assert not first & await parted.read(parts)
+    assert await parted.read(messages.get, gone.message.message_id) is None
+    assert await parted.read(messages.recipients_of, gone.message.message_id) == []
+    assert await parted.read(events.of_message, gone.message.message_id) == []
+    assert await parted.read(upstream_ids.theirs, gone.message.message_id) == []
+    assert await parted.read(messages.recipients_of, stays.message.message_id)
+    assert await parted.read(events.of_message, stays.message.message_id)
+
+
+async def test_a_part_stays_while_something_in_it_is_owed(parted: Store) -> None:
+    waiting = await accepted(parted, NOON)
+    await make_parts(parted, NOON)
+    first = {(table, begins_at) for table, begins_at in await parted.read(parts) if begins_at <= NOON}
+
+    await round_at(parted, NOON + 400 * DAY)
+    assert await parted.read(parts) == first, "the message waits, and nobody followed its event"
+
+    await everything_followed(parted)
+    await round_at(parted, NOON + 401 * DAY)
+    assert {table for table, _ in await parted.read(parts)} == set(partitions.KEYED_BY_MESSAGE)
+    assert await parted.read(messages.recipients_of, waiting.message.message_id)
+
+
+async def test_an_account_that_keeps_for_longer_keeps_the_part_and_others_lose_their_rows(parted: Store) -> None:
+    await parted.write(account_times.put, LONGER.account, Days(history=0), NOON)
+    gone, stays = await delivered(parted, NOON), await delivered(parted, NOON, LONGER)
+    await make_parts(parted, NOON)
+    await everything_followed(parted)
+
+    await round_at(parted, NOON + 181 * DAY)
+
+    assert await parted.read(messages.get, gone.message.message_id) is None
+    assert await parted.read(events.of_message, gone.message.message_id) == []
+    assert await parted.read(messages.get, stays.message.message_id)
+    assert await parted.read(events.of_message, stays.message.message_id)

@@ -1,0 +1,184 @@
+"""The parts by time of PostgreSQL's growing tables: which there are, which are needed, making and dropping them.
+
+Plans only; the embedded store has no parts and answers so. Called by
+upkeep/partitions.py (ahead of time), store/retention.py (which drops them
+whole) and store/tables.py (when a store is filled). Tables keyed by MessageId
+are parted by what the id begins with, its region and its time; the log by when
+an event was recorded. What fits no part lies in the part `…_rest`, so that no
+insertion ever fails.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from pillarbox.kit.clock import DAY, Millis
+from pillarbox.kit.ids import read_message_id
+from pillarbox.store.plan import Plan, Rows
+
+# What hangs on a message goes before it, so that an interrupted round finds the rest by the message.
+KEYED_BY_MESSAGE = ("recipients", "captures", "conversations", "first_hits", "messages")
+EVENTS = "events"
+DEFAULT_DAYS = 7
+
+_AHEAD: Millis = 7 * DAY
+# A part cannot be made beside rows of its time: so many are moved into it, in some seconds for which writers wait.
+_MOST_MOVED = 100_000
+_MOST_REGIONS = 1_000
+_CODE, _TIME = 4, 12  # hexadecimal digits of a MessageId
+_BOUNDS = re.compile(r"FROM \('([0-9a-f]{16})'\) TO \('([0-9a-f]{16})'\)|FROM \('(\d+)'\) TO \('(\d+)'\)")
+
+
+class Partition(NamedTuple):
+    """The rows of a table from `begins_at` to before `ends_at`; `code` is the region's in MessageIds, or empty."""
+
+    table: str
+    code: str
+    begins_at: Millis
+    ends_at: Millis
+
+    @property
+    def name(self) -> str:
+        day = time.strftime("%Y%m%d", time.gmtime(self.begins_at // 1000))
+        return "_".join(filter(None, (self.table, self.code, day)))
+
+    @property
+    def key(self) -> str:
+        return "message_id" if self.code else "recorded_at"
+
+    @property
+    def bounds(self) -> tuple[str | int, str | int]:
+        """Return the least key, and that of the next part."""
+        if not self.code:
+            return self.begins_at, self.ends_at
+        return self._first_id(self.begins_at), self._first_id(self.ends_at)
+
+    def _first_id(self, at: Millis) -> str:
+        return f"{self.code}{at:0{_TIME}x}"
+
+
+def listed() -> Plan[list[Partition]]:
+    """Return every part that there is, by table and time, without those for the rest."""
+    rows = yield Rows(
+        "SELECT '' AS parted, '' AS bounds WHERE 1 = 0 /*pg: UNION ALL SELECT parent.relname::text,"
+        " pg_get_expr(part.relpartbound, part.oid) FROM pg_inherits JOIN pg_class parent ON parent.oid = inhparent"
+        " JOIN pg_class part ON part.oid = inhrelid WHERE part.relispartition AND part.relkind = 'r'"
+        " AND parent.relnamespace = current_schema()::regnamespace */"
+    )
+    found = [_read(table, named) for table, bounds in rows if (named := _BOUNDS.search(bounds))]
+    return sorted(found, key=lambda one: (_order(one.table), one.code, one.begins_at))
+
+
+def wanted(now: Millis, days: int) -> Plan[list[Partition]]:
+    """Return the parts that are not there yet for now and a week ahead, of so many days each."""
+    there = yield from listed()
+    codes = yield from _codes_in_the_rest()
+    codes |= {one.code for one in there if one.code}
+    tables = [(table, code) for code in sorted(codes) for table in KEYED_BY_MESSAGE]
+    found = []
+    for table, code in [*tables, (EVENTS, "")]:
+        ends = [one.ends_at for one in there if (one.table, one.code) == (table, code)]
+        found += _following(table, code, max(ends, default=0), now, days * DAY)
+    return found
+
+
+def make(part: Partition) -> Plan[bool]:
+    """Make a part and move the rows into it that lie in the rest; False when it is there, or they are too many."""
+    rest, new = f"{part.table}_rest", part.name
+    low, high = part.bounds
+    within, bounds = f"{part.key} >= ? AND {part.key} < ?", (low, high)
+    yield from wait_briefly()
+    yield Rows(f"LOCK TABLE {rest} IN ACCESS EXCLUSIVE MODE")
+    if part in (yield from listed()):
+        return False
+    rows = yield Rows(f"SELECT count(*) FROM (SELECT 1 FROM {rest} WHERE {within} LIMIT {_MOST_MOVED + 1}) r", bounds)
+    if rows[0][0] > _MOST_MOVED:
+        return False
+    yield Rows(f"CREATE TABLE {new} (LIKE {part.table} INCLUDING DEFAULTS)")
+    if rows[0][0]:
+        yield Rows(
+            f"WITH moved AS (DELETE FROM {rest} WHERE {within} RETURNING *) INSERT INTO {new} SELECT * FROM moved",
+            bounds,
+        )
+    yield Rows(f"ALTER TABLE {part.table} ATTACH PARTITION {new} FOR VALUES FROM ('{low}') TO ('{high}')")
+    return True
+
+
+def drop(part: Partition) -> Plan[None]:
+    """Drop a part and all that is in it, at once however much that is."""
+    yield from wait_briefly()
+    yield Rows(f"DROP TABLE IF EXISTS {part.name}")
+
+
+def make_room(table: str, keys: Iterable[str | int]) -> Plan[None]:
+    """Make the parts that rows with these keys (MessageIds, or times of events) belong into."""
+    missing = {one for key in keys if (one := _part_of(table, key))}
+    there = [one for one in (yield from listed()) if one.table == table] if missing else []
+    for part in sorted(missing):
+        if not any(_overlap(part, one) for one in there):
+            yield from make(part)
+
+
+def wait_briefly() -> Plan[None]:
+    """Give up after a second where a table is in use, rather than let all that comes behind us wait."""
+    yield Rows("SELECT set_config('lock_timeout', '1s', true)")
+
+
+def _following(table: str, code: str, after: Millis, now: Millis, length: Millis) -> list[Partition]:
+    """Return the parts behind the last one there is, from the present one on; they begin at multiples of their length.
+
+    The first is shorter where another length was set before.
+    """
+    begins_at, found = max(after, now - now % length), []
+    while begins_at < now + _AHEAD:
+        ends_at = begins_at - begins_at % length + length
+        found.append(Partition(table, code, begins_at, ends_at))
+        begins_at = ends_at
+    return found
+
+
+def _codes_in_the_rest() -> Plan[set[str]]:
+    """Return the regions of messages that have no part, by stepping from one to the next."""
+    found: set[str] = set()
+    after = ""
+    while len(found) < _MOST_REGIONS:
+        rows = yield Rows(
+            "SELECT message_id FROM messages_rest WHERE message_id > ? AND message_id < 'g' ORDER BY message_id"
+            " LIMIT 1",
+            (after,),
+        )
+        if not rows:
+            break
+        after = f"{rows[0][0][:_CODE]}g"  # behind all that begin alike
+        if read_message_id(rows[0][0]):
+            found.add(rows[0][0][:_CODE])
+    return found
+
+
+def _read(table: str, named: "re.Match[str]") -> Partition:
+    low, high, since, until = named.groups()
+    if low is None:
+        return Partition(table, "", int(since), int(until))
+    return Partition(table, low[:_CODE], int(low[_CODE:], 16), int(high[_CODE:], 16))
+
+
+def _part_of(table: str, key: str | int) -> Partition | None:
+    if isinstance(key, int):
+        return _around(table, "", key)
+    parts = read_message_id(key)
+    return _around(table, key[:_CODE], parts.at) if parts else None
+
+
+def _around(table: str, code: str, at: Millis) -> Partition:
+    length = DEFAULT_DAYS * DAY
+    return Partition(table, code, at - at % length, at - at % length + length)
+
+
+def _overlap(one: Partition, other: Partition) -> bool:
+    return one.code == other.code and one.begins_at < other.ends_at and other.begins_at < one.ends_at
+
+
+def _order(table: str) -> int:
+    order: Sequence[str] = (*KEYED_BY_MESSAGE, EVENTS)
+    return order.index(table)

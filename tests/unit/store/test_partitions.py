@@ -1,0 +1,182 @@
+"""On PostgreSQL what grows is parted by time: rows find their part, and a look at one message goes to one part."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from pillarbox.kit.clock import DAY, Millis
+from pillarbox.kit.errors import Unavailable
+from pillarbox.kit.ids import Scope, new_message_id
+from pillarbox.store import conversations, events, messages, outgoing, partitions
+from pillarbox.store.engine import Store
+from pillarbox.store.events import EventRow
+from pillarbox.store.messages import MessageRow, RecipientRow, Search
+from pillarbox.store.partitions import Partition
+from pillarbox.store.plan import Plan, Rows
+from pillarbox.store.postgres import PostgresStore
+
+NOON: Millis = 1_800_014_400_000  # 2027-01-15 12:00:00 UTC, a Friday
+WEEK = 7 * DAY
+THIS_WEEK: Millis = 1_799_884_800_000  # weeks begin where the epoch began, on Thursdays
+HERE, THERE = Scope("123456789012", "us-east-1"), Scope("123456789012", "eu-west-1")
+TABLES = {*partitions.KEYED_BY_MESSAGE, "events"}
+
+
+@pytest.fixture
+async def parted(postgres_url: str) -> AsyncIterator[PostgresStore]:
+    opened = await PostgresStore.open(postgres_url)
+    yield opened
+    await opened.close()
+
+
+async def add(store: Store, at: Millis, scope: Scope = HERE, message_id: str = "") -> str:
+    """Add a message with one recipient and the event that it was sent, and return its id."""
+    own = message_id or new_message_id(scope, at)
+    row = MessageRow(own, *scope, own, at, "SendEmail", "", "a@example.com", "Hello", 3, 1, "{}", "")
+    await store.write(messages.add, [row], [RecipientRow(own, 0, *scope, "b@example.net", at, "sent", 0, at)])
+    await store.write(events.append, [EventRow(own[:16], *scope, 0, own, "Send", at, at, "{}")])
+    return own
+
+
+async def make_all(store: Store, now: Millis, days: int = 7) -> list[Partition]:
+    """Do what upkeep does, and return what was made."""
+    return [one for one in await store.read(partitions.wanted, now, days) if await store.write(partitions.make, one)]
+
+
+def where(table: str) -> Plan[dict[str, int]]:
+    """Return how many rows lie in which part of a table."""
+    rows = yield Rows(f"SELECT tableoid::regclass::text, count(*) FROM {table} GROUP BY 1")
+    return dict(rows)
+
+
+async def test_the_embedded_store_has_no_parts(store: Store) -> None:
+    if not isinstance(store, PostgresStore):
+        assert await store.read(partitions.listed) == []
+
+
+async def test_parts_are_made_for_now_and_a_week_ahead_for_the_regions_that_mail_is_in(parted: Store) -> None:
+    assert [(one.table, one.begins_at) for one in await parted.read(partitions.wanted, NOON, 7)] == [
+        ("events", THIS_WEEK),
+        ("events", THIS_WEEK + WEEK),
+    ]
+    await add(parted, NOON)
+    await add(parted, NOON, THERE)
+
+    made = await make_all(parted, NOON)
+
+    assert sorted(made) == sorted(await parted.read(partitions.listed))
+    assert {one.table for one in made} == TABLES
+    assert {one.name for one in made if one.table == "messages"} == {
+        "messages_0100_20270114",
+        "messages_0100_20270121",
+        "messages_0102_20270114",
+        "messages_0102_20270121",
+    }
+    assert await make_all(parted, NOON) == [], "there is nothing more to do"
+
+
+async def test_rows_lie_in_the_part_of_their_time_and_region_those_that_came_before_it_too(parted: Store) -> None:
+    await add(parted, NOON)
+    await make_all(parted, NOON)
+    await add(parted, NOON + 1)
+    await add(parted, NOON + WEEK)
+    await add(parted, NOON - WEEK)
+    await add(parted, NOON, message_id="not-an-id-of-ours")
+
+    for table in ("messages", "recipients"):
+        assert await parted.read(where, table) == {
+            f"{table}_0100_20270114": 2,
+            f"{table}_0100_20270121": 1,
+            f"{table}_rest": 2,
+        }
+    assert await parted.read(where, "events") == {"events_20270114": 3, "events_20270121": 1, "events_rest": 1}
+
+
+async def test_another_length_counts_from_the_last_part_on(parted: Store) -> None:
+    await add(parted, NOON)
+    await make_all(parted, NOON)
+
+    later = [one for one in await make_all(parted, NOON + DAY, days=30) if one.table == "messages"]
+    assert later == [], "the last one still reaches far enough"
+    [month] = [one for one in await make_all(parted, NOON + WEEK, days=30) if one.table == "messages"]
+    assert month.begins_at == THIS_WEEK + 2 * WEEK
+    assert month.ends_at % (30 * DAY) == 0
+
+
+async def test_after_a_long_absence_parts_begin_with_the_present(parted: Store) -> None:
+    await add(parted, NOON)
+    await make_all(parted, NOON)
+
+    made = [one for one in await make_all(parted, NOON + 10 * WEEK) if one.table == "messages"]
+
+    assert [one.begins_at for one in made] == [THIS_WEEK + 10 * WEEK, THIS_WEEK + 11 * WEEK]
+
+
+async def test_rows_that_are_too_many_to_move_stay_and_only_later_parts_are_made(
+    parted: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partitions, "_MOST_MOVED", 1)
+    await add(parted, NOON)
+    await add(parted, NOON)
+
+    made = await make_all(parted, NOON)
+
+    assert {one.name for one in made if one.table == "messages"} == {"messages_0100_20270121"}
+    assert await parted.read(where, "messages") == {"messages_rest": 2}
+    assert await make_all(parted, NOON) == []
+
+
+async def test_who_uses_a_table_is_waited_for_only_briefly(parted: Store, postgres_url: str) -> None:
+    await add(parted, NOON)
+    reader = await asyncpg.connect(postgres_url)
+    try:
+        async with reader.transaction():
+            await reader.execute("SELECT 1 FROM messages_rest")
+            [part, *_] = [one for one in await parted.read(partitions.wanted, NOON, 7) if one.table == "messages"]
+            with pytest.raises(Unavailable, match="lock timeout"):
+                await parted.write(partitions.make, part)
+        assert await parted.write(partitions.make, part)
+    finally:
+        await reader.close()
+
+
+PLANNERS = {
+    "messages": messages.get,
+    "recipients": messages.recipients_of,
+    "conversations": conversations.of_message,
+    "captures": outgoing.captures_of,
+    "events": events.of_message,
+}
+
+
+async def test_a_look_at_one_message_goes_to_one_part_and_the_log_from_its_time_on(parted: Store) -> None:
+    await add(parted, NOON)
+    await make_all(parted, NOON)
+    own = await add(parted, NOON + WEEK)
+    await make_all(parted, NOON + WEEK)
+
+    def scanned(planner: Any) -> Plan[set[str]]:
+        statement = next(planner(own))
+        rows = yield Rows(f"EXPLAIN {statement.sql}", statement.args)
+        return set(re.findall(r" on (\w+_(?:rest|\d{8}))", "\n".join(row[0] for row in rows)))
+
+    looked = {table: await parted.read(scanned, planner) for table, planner in PLANNERS.items()}
+
+    log = looked.pop("events")
+    assert looked == {table: {f"{table}_0100_20270121"} for table in looked}
+    assert log == {"events_20270121", "events_20270128", "events_rest"}
+
+
+async def test_the_store_reads_over_all_parts_in_order(parted: Store) -> None:
+    added = [await add(parted, NOON)]
+    await make_all(parted, NOON)
+    added += [await add(parted, NOON + days * DAY) for days in (3, 8, 30)]
+
+    found = await parted.read(messages.newest, Search(account=HERE.account, region=HERE.region), 10)
+    told = await parted.read(events.after, events.Position(0, 0), 10)
+
+    assert [one.message_id for one in found] == added[::-1]
+    assert [one.message_id for _, one in told] == added

@@ -156,6 +156,16 @@ CREATE TABLE large_sends (
 
 CREATE INDEX large_sends_by_send ON large_sends (send_id);
 
+CREATE TABLE message_terms (
+    week_at BIGINT NOT NULL,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    term TEXT NOT NULL,
+    accepted_at BIGINT NOT NULL,
+    message_id TEXT NOT NULL,
+    PRIMARY KEY (week_at, account, region, term, accepted_at, message_id)
+) WITHOUT ROWID;
+
 CREATE TABLE messages (
     message_id TEXT PRIMARY KEY,
     account TEXT NOT NULL,
@@ -376,6 +386,9 @@ CREATE TABLE recipients (
 ) WITHOUT ROWID;
 
 CREATE INDEX recipients_by_address ON recipients (account, region, address, accepted_at);
+
+CREATE INDEX recipients_by_state ON recipients (account, region, state, accepted_at, message_id)
+    WHERE state <> 'delivered';
 
 CREATE TABLE retry_keys (
     retry_key BLOB NOT NULL,

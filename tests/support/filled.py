@@ -12,6 +12,7 @@ from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.sending.accept import keep_promises
 from pillarbox.sending.draft import V1_SIZE_LIMIT, Draft, Raw, Simple, Text
+from pillarbox.stats import terms
 from pillarbox.store import messages, outgoing
 from pillarbox.store.engine import Store
 from pillarbox.store.outgoing import OutgoingRow
@@ -56,6 +57,7 @@ class Mailroom:
         )
         promised = promise(draft, at)
         assert await self.store.commit(keep_promises, promised) is None
+        await self.store.write(terms.index, [promised.message])
         return promised.message.message_id
 
     async def attempt(self, message_id: str, outcomes: Mapping[str, Outcome], at: Millis = NOON + 1_000) -> None:

@@ -5,8 +5,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 
-from pillarbox.store import messages
-from pillarbox.store.messages import Search
+from pillarbox.store.plan import Plan, Rows
 from tests.support.server import Server
 
 _LINK = re.compile(r"https?://[^\s\"<>]+/verification/[^\s\"<>]+")
@@ -14,9 +13,8 @@ _LINK = re.compile(r"https?://[^\s\"<>]+/verification/[^\s\"<>]+")
 
 def mail_to(server: Server, address: str) -> list[EmailMessage]:
     """Return what was sent to an address by anybody, the oldest first."""
-    rows = server.read(messages.newest, Search(recipient=address), 50)
     store = server.running.listening.store
-    bodies = [server.running.run(store.body(row.body)) for row in reversed(rows)]
+    bodies = [server.running.run(store.body(body)) for body in server.read(_bodies_to, address)]
     return [message_from_bytes(body, policy=default) for body in bodies]
 
 
@@ -27,3 +25,12 @@ def link_in(mail: EmailMessage) -> str:
     found = _LINK.search(body.get_content())
     assert found is not None, body.get_content()
     return found[0]
+
+
+def _bodies_to(address: str) -> Plan[list[str]]:
+    rows = yield Rows(
+        "SELECT m.body FROM recipients r JOIN messages m ON m.message_id = r.message_id WHERE r.address = ?"
+        " ORDER BY m.accepted_at, m.message_id",
+        (address,),
+    )
+    return [row[0] for row in rows]

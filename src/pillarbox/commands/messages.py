@@ -44,8 +44,10 @@ def messages(
     to: str = "",
     from_: Annotated[str, Parameter(name="--from")] = "",
     subject: str = "",
+    tag: str = "",
     status: str = "",
     since: str = "",
+    until: str = "",
     account: str = "",
     limit: int = 20,
     json: _Json = False,
@@ -56,33 +58,58 @@ def messages(
     Parameters
     ----------
     to
-        Only to recipients whose address contains this.
+        Only to recipients whose address or domain begins with this, or a word before the @.
     from_
-        Only from senders that contain this.
+        Only from senders, in the same way.
     subject
-        Only subjects that contain this.
+        Only subjects with words that begin with these.
+    tag
+        Only with this message tag: NAME=VALUE, or NAME whatever its value.
     status
         Only with a recipient in this state: accepted, delayed, delivered, bounced, rejected, complained.
     since
         Only since a time (2026-01-31T12:00:00Z) or for so long (30m, 12h, 7d).
+    until
+        Only before a time, in the same way.
     account
         Only of this account.
     limit
         At most so many.
     """
-    begin = read_since(since, SystemClock().now()) if since else 0
-    wanted = Wanted(account, to, from_, subject, status, begin, limit=limit)
-    page = ask(place, ListMessages(wanted), Page)
+    now = SystemClock().now()
+    wanted = Wanted(
+        account,
+        recipient=to,
+        sender=from_,
+        subject=subject,
+        tag=tag,
+        status=status,
+        since=read_since(since, now) if since else 0,
+        until=read_since(until, now) if until else 0,
+        limit=limit,
+    )
+    found, more = _list(place, wanted)
     if json:
-        say_json(page.messages)
+        say_json(found)
         return
-    if not page.messages:
+    if not found:
         say("no messages" + (" fit" if wanted != Wanted(limit=limit) else " yet"))
         return
     headings = ("TIME (UTC)", "FROM", "TO", "STATUS", "MESSAGE ID", "SUBJECT")
-    say(table(headings, [_line(message) for message in page.messages]))
-    if page.next:
+    say(table(headings, [_line(message) for message in found]))
+    if more:
         say(style(f"older messages are left out: --limit is {limit}", "dim"))
+
+
+def _list(place: Place, wanted: Wanted) -> tuple[list[Summary], bool]:
+    """Return the messages, from as many pages as they are on, and whether there are more."""
+    found: list[Summary] = []
+    while True:
+        page = ask(place, ListMessages(wanted), Page)
+        found += page.messages
+        if page.next is None or len(found) >= wanted.limit:
+            return found[: wanted.limit], page.next is not None
+        wanted = msgspec.structs.replace(wanted, after=page.next)
 
 
 def history(
@@ -133,7 +160,7 @@ def read_since(text: str, now: Millis) -> Millis:
     try:
         return parse_iso(text)
     except ValueError:
-        raise CommandError(f"--since {text!r} is neither a time like 2026-01-31T12:00:00Z nor a span like 2h") from None
+        raise CommandError(f"{text!r} is neither a time like 2026-01-31T12:00:00Z nor a span like 2h") from None
 
 
 def timeline(found: History) -> str:

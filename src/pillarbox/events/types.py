@@ -228,6 +228,18 @@ def listed_in(mail: str) -> Listed | None:
     return listed if listed.contact_list else None
 
 
+class _Witnessed(msgspec.Struct, frozen=True):
+    witnessed: bool = False
+
+
+_read_witnessed = msgspec.json.Decoder(_Witnessed).decode
+
+
+def was_witnessed(mail: str) -> bool:
+    """Say whether MailFacts, as they are stored, are of a message that others sent."""
+    return '"witnessed":true' in mail and _read_witnessed(mail).witnessed
+
+
 def kind_of(fact: Fact) -> Kind:
     return Kind(str(fact.__struct_config__.tag))
 

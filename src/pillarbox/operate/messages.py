@@ -11,21 +11,30 @@ from pillarbox.events.types import STATE_AFTER
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Invalid
 from pillarbox.kit.headers import decode_text
+from pillarbox.kit.ids import Scope
+from pillarbox.operate import message_search
+from pillarbox.operate.message_search import Found, Match, Sought
+from pillarbox.stats import terms
 from pillarbox.store import messages, outgoing
 from pillarbox.store.engine import Store
-from pillarbox.store.messages import MessageRow, RecipientRow, Search
+from pillarbox.store.messages import MessageRow, Place, RecipientRow
 from pillarbox.store.plan import Plan
 
 STATES: tuple[str, ...] = tuple(dict.fromkeys(state for state, _ in STATE_AFTER.values()))
 MOST_ON_A_PAGE = 200
+# So many cost some hundredths of a second.
+_MOST_LOOKED_AT = 3_000
+_LEAST_LOOKED_AT = 200
+_END: Place = (2**62, "")
 
 _read_list = msgspec.json.Decoder(list[str]).decode
 
 
 class Wanted(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the list is narrowed by; an empty value narrows nothing.
+    """What the list is narrowed by; an empty value narrows nothing. stats/terms.py says what fits.
 
-    `after` is the `next` of the page before; `since` is a time.
+    `tag` is `name=value` or `name`; `since` and `until` are times of acceptance; `after` is the `next` of the page
+    before.
     """
 
     account: str = ""
@@ -34,8 +43,11 @@ class Wanted(msgspec.Struct, frozen=True, omit_defaults=True):
     recipient: str = ""
     sender: str = ""
     subject: str = ""
+    tag: str = ""
+    message_id: str = ""
     status: str = ""
     since: Millis = 0
+    until: Millis = 0
     after: str = ""
     limit: int = 50
 
@@ -69,15 +81,22 @@ class Summary(msgspec.Struct, frozen=True):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """`next` asks for the following page; None when this is the last one."""
+    """`next` asks for the following page; None when this is the last one.
+
+    Where little fits, a page ends before it is full: `looked_back_to` says how far it came.
+    """
 
     messages: list[Summary]
     next: str | None
+    looked_back_to: Millis | None = None
 
 
 async def page(store: Store, wanted: Wanted) -> Page:
     """Return one page, newest first; Invalid when a filter cannot be understood."""
-    return await store.read(_page, _search(wanted), min(max(wanted.limit, 1), MOST_ON_A_PAGE))
+    sought, before = _sought(wanted), _read_place(wanted.after) if wanted.after else _END
+    if wanted.until:
+        before = min(before, (wanted.until, ""))
+    return await store.read(_page, wanted, sought, before, min(max(wanted.limit, 1), MOST_ON_A_PAGE))
 
 
 def summary_of(row: MessageRow, recipients: Iterable[RecipientRow], captured: frozenset[str]) -> Summary:
@@ -95,51 +114,61 @@ def summary_of(row: MessageRow, recipients: Iterable[RecipientRow], captured: fr
     )
 
 
-def _search(wanted: Wanted) -> Search:
+def _sought(wanted: Wanted) -> Sought:
     if wanted.status and wanted.status not in STATES:
         raise Invalid(f"no status is called {wanted.status!r}; there are {', '.join(STATES)}")
-    return Search(
-        account=wanted.account,
-        region=wanted.region,
-        tenant=wanted.tenant,
-        recipient=wanted.recipient,
-        state=wanted.status,
-        sender=wanted.sender,
-        subject=wanted.subject,
-        since=wanted.since,
-        before=_read_place(wanted.after) if wanted.after else None,
-    )
+    needles = terms.tenant_needles(wanted.tenant) if wanted.tenant else []
+    needles += terms.from_needles(wanted.sender)
+    if subject := wanted.subject.strip():
+        needles += terms.subject_needles(subject)
+    if tag := wanted.tag.strip():
+        needles += terms.tag_needles(tag)
+    return Sought(needles, terms.to_needles(wanted.recipient), wanted.status, wanted.since)
 
 
-def _page(search: Search, limit: int) -> Plan[Page]:
-    found: list[MessageRow] = []
-    # The index leads with account and region: asked for each of them, the newest rows come without a sort.
-    for scope in (yield from messages.scopes()):
-        if search.account in ("", scope.account) and search.region in ("", scope.region):
-            here = search._replace(account=scope.account, region=scope.region)
-            found += yield from messages.newest(here, limit + 1)
-    found.sort(key=lambda row: (row.accepted_at, row.message_id), reverse=True)
-    shown = found[:limit]
-    message_ids = [row.message_id for row in shown]
-    recipients = yield from messages.recipients_of_many(message_ids)
-    captured = yield from outgoing.captures_of_many(message_ids)
-    more = len(found) > limit
-    return Page(
-        [summary_of(row, recipients.get(row.message_id, ()), _captured(captured, row.message_id)) for row in shown],
-        _write_place(shown[-1]) if more else None,
-    )
+def _page(wanted: Wanted, sought: Sought, before: Place, limit: int) -> Plan[Page]:
+    scopes = [
+        scope
+        for scope in (yield from messages.scopes())
+        if wanted.account in ("", scope.account) and wanted.region in ("", scope.region)
+    ]
+    if wanted.message_id:
+        found = [(yield from _with_id(scopes, sought, wanted.message_id, before))]
+    else:
+        most = max(_LEAST_LOOKED_AT, _MOST_LOOKED_AT // max(1, len(scopes)))
+        found = []
+        for scope in scopes:  # the indexes lead with them
+            found.append((yield from message_search.search(scope, sought, before, limit + 1, most)))
+    # Where one search has stopped, what others found further back is not yet the next.
+    left = max((one.left for one in found if one.left), default=None)
+    matches = [match for one in found for match in one.matches if left is None or match.place >= left]
+    matches.sort(key=lambda match: match.place, reverse=True)
+    shown = matches[:limit]
+    captured = yield from outgoing.captures_of_many([match.message.message_id for match in shown])
+    listed = [summary_of(*match, _captured(captured, match.message.message_id)) for match in shown]
+    if len(matches) > limit:
+        return Page(listed, _write_place(shown[-1].place))
+    return Page(listed, _write_place(left) if left else None, left[0] if left else None)
+
+
+def _with_id(scopes: Sequence[Scope], sought: Sought, text: str, before: Place) -> Plan[Found]:
+    """Return the message with an id, which may be written as in its Message-ID."""
+    message_id = text.strip().strip("<>").partition("@")[0].replace("\0", "")
+    match: Match | None = yield from message_search.one(sought, message_id)
+    is_there = match is not None and match.message.scope in scopes and match.place < before
+    return Found([match] if match and is_there else [], None)
 
 
 def _captured(captures: Mapping[str, Sequence[str]], message_id: str) -> frozenset[str]:
     return frozenset(address for listed in captures.get(message_id, ()) for address in _read_list(listed))
 
 
-def _write_place(row: MessageRow) -> str:
-    return f"{row.accepted_at}.{row.message_id}"
+def _write_place(place: Place) -> str:
+    return f"{place[0]}.{place[1]}"
 
 
-def _read_place(text: str) -> tuple[Millis, str]:
+def _read_place(text: str) -> Place:
     at, _, message_id = text.partition(".")
     if not (at.isascii() and at.isdigit() and len(at) < 16):
         raise Invalid("`after` is not the `next` of a page")
-    return int(at), message_id
+    return int(at), message_id.replace("\0", "")

@@ -1,4 +1,4 @@
-"""Adds events to the counters as the log grows.
+"""Adds events to the counters as the log grows, and new messages to what messages are found by.
 
 `count` is the plan that the follower `stats` runs in the transaction that
 moves its cursor, so that each event is counted once. Built into a Follower by
@@ -8,10 +8,10 @@ app.py. `forget` makes it begin again: stats/rebuild.py.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from pillarbox.events.types import Event
+from pillarbox.events.types import Event, Kind, was_witnessed
 from pillarbox.kit.clock import DAY, HOUR, MINUTE, Millis
 from pillarbox.kit.ids import Scope
-from pillarbox.stats import tags
+from pillarbox.stats import tags, terms
 from pillarbox.stats.fold import GONE, About, Count, First, about, firsts, fold
 from pillarbox.stats.names import ACCOUNT, CONFIGURATION_SET, MOST_MEMBERS, MOST_VALUES, OTHER, PATH, TENANT
 from pillarbox.store import counters, messages
@@ -38,7 +38,9 @@ _Sums = Counter[tuple[Scope, Count]]
 
 def count(events: Sequence[Event]) -> Plan[None]:
     """Add a batch of events; what goes to the same counter is added at once."""
-    known = yield from _known(events)
+    found = yield from messages.get_many(sorted({event.message_id for event in events}))
+    yield from terms.index(_to_index(events, found))
+    known = yield from _known(found)
     sums: _Sums = Counter()
     seen: list[tuple[Event, First]] = []
     for event in events:
@@ -54,8 +56,13 @@ def count(events: Sequence[Event]) -> Plan[None]:
         yield from counters.add(rows)
 
 
-def _known(events: Sequence[Event]) -> Plan[dict[str, About]]:
-    found: dict[str, MessageRow] = yield from messages.get_many(sorted({event.message_id for event in events}))
+def _to_index(events: Sequence[Event], found: Mapping[str, MessageRow]) -> list[MessageRow]:
+    """Return the messages whose first event is here, and those of which each event may have told more."""
+    sent = {event.message_id for event in events if event.kind is Kind.SEND}
+    return [row for message_id, row in found.items() if message_id in sent or was_witnessed(row.mail)]
+
+
+def _known(found: Mapping[str, MessageRow]) -> Plan[dict[str, About]]:
     counted = {}
     for scope in sorted({message.scope for message in found.values()}):
         counted[scope] = yield from tags.counted(scope)

@@ -17,6 +17,10 @@ _MESSAGE = (
 )
 _RECIPIENT = "message_id, number, account, region, address, accepted_at, state, rank, changed_at"
 _QUOTA_BUCKET: Millis = 300_000
+# The state that recipients_by_state leaves out.
+DELIVERED = "delivered"
+
+Place = tuple[Millis, str]  # accepted_at and message_id: where a message stands among others
 
 
 class MessageRow(NamedTuple):
@@ -54,21 +58,12 @@ class RecipientRow(NamedTuple):
 
 
 class Search(NamedTuple):
-    """What a list of messages is narrowed by; an empty value narrows nothing.
-
-    `before` is the last row of the previous page (accepted_at, message_id).
-    """
+    """Which messages; an empty value narrows nothing. `before` is the place of the last row of the previous page."""
 
     account: str = ""
     region: str = ""
-    recipient: str = ""
-    state: str = ""
-    sender: str = ""
-    subject: str = ""
-    configuration_set: str = ""
     since: Millis = 0
-    before: tuple[Millis, str] | None = None
-    tenant: str = ""
+    before: Place | None = None
 
 
 def add(messages: Sequence[MessageRow], recipients: Sequence[RecipientRow]) -> Plan[None]:
@@ -173,10 +168,51 @@ def newest(search: Search, limit: int) -> Plan[list[MessageRow]]:
     """Return the newest messages that fit, newest first."""
     where, args = _conditions(search)
     rows = yield Rows(
-        f"SELECT {_MESSAGE} FROM messages m WHERE {where} ORDER BY accepted_at DESC, message_id DESC LIMIT ?",
+        f"SELECT {_MESSAGE} FROM messages WHERE {where} ORDER BY accepted_at DESC, message_id DESC LIMIT ?",
         (*args, limit),
     )
     return [MessageRow(*row) for row in rows]
+
+
+def places(scope: Scope, since: Millis, before: Place, limit: int) -> Plan[list[Place]]:
+    """Return where the newest messages stand, those before a place, newest first."""
+    rows = yield Rows(
+        "SELECT accepted_at, message_id FROM messages WHERE account = ? AND region = ? AND accepted_at >= ?"
+        " AND (accepted_at, message_id) < (?, ?) ORDER BY accepted_at DESC, message_id DESC LIMIT ?",
+        (*scope, since, *before, limit),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def places_in_state(scope: Scope, state: str, since: Millis, before: Place, limit: int) -> Plan[list[Place]]:
+    """The same for recipients in a state other than DELIVERED; a message stands there for each of its own."""
+    rows = yield Rows(
+        f"SELECT accepted_at, message_id FROM recipients WHERE account = ? AND region = ? AND state = ?"
+        f" AND state <> '{DELIVERED}' AND accepted_at >= ? AND (accepted_at, message_id) < (?, ?)"
+        " ORDER BY accepted_at DESC, message_id DESC LIMIT ?",
+        (*scope, state, since, *before, limit),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def count_in_state(scope: Scope, state: str, since: Millis, before: Millis, most: int) -> Plan[int]:
+    """Return how many recipients of mail accepted in a time are in a state other than DELIVERED, to `most`."""
+    rows = yield Rows(
+        "SELECT count(*) FROM (SELECT 1 FROM recipients WHERE account = ? AND region = ? AND state = ?"
+        f" AND state <> '{DELIVERED}' AND accepted_at >= ? AND accepted_at < ? LIMIT ?) AS counted",
+        (*scope, state, since, before, most),
+    )
+    return int(rows[0][0])
+
+
+def first_and_last(scope: Scope) -> Plan[tuple[Millis, Millis] | None]:
+    """Return when the oldest and the newest message were accepted, if there is any."""
+    rows = yield Rows(
+        "SELECT (SELECT min(accepted_at) FROM messages WHERE account = ? AND region = ?),"
+        " (SELECT max(accepted_at) FROM messages WHERE account = ? AND region = ?)",
+        (*scope, *scope),
+    )
+    return None if rows[0][0] is None else (rows[0][0], rows[0][1])
 
 
 def scopes() -> Plan[list[Scope]]:
@@ -220,29 +256,11 @@ def _conditions(search: Search) -> tuple[str, list[object]]:
         where.append(condition)
         args.extend(values)
 
-    for column in ("account", "region", "configuration_set"):
+    for column in ("account", "region"):
         if value := getattr(search, column):
             narrow(f"{column} = ?", value)
     if search.since:
         narrow("accepted_at >= ?", search.since)
-    if search.tenant:  # a member of MailFacts, told apart by letter case, unlike by LIKE
-        narrow("replace(mail, ?, '') <> mail", f'"tenant":"{search.tenant}"')
     if search.before:
         narrow("(accepted_at, message_id) < (?, ?)", *search.before)
-    for column in ("sender", "subject"):
-        if value := getattr(search, column):
-            narrow(f"lower({column}) LIKE ? ESCAPE '!'", f"%{_literal(value.lower())}%")
-    if search.recipient or search.state:
-        inner = ["r.message_id = m.message_id"]
-        if search.recipient:
-            inner.append("lower(r.address) LIKE ? ESCAPE '!'")
-            args.append(f"%{_literal(search.recipient.lower())}%")
-        if search.state:
-            inner.append("r.state = ?")
-            args.append(search.state)
-        where.append(f"EXISTS (SELECT 1 FROM recipients r WHERE {' AND '.join(inner)})")
     return " AND ".join(where), args
-
-
-def _literal(text: str) -> str:
-    return text.replace("!", "!!").replace("%", "!%").replace("_", "!_")

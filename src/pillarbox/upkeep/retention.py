@@ -10,7 +10,7 @@ from typing import Any
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import DAY, HOUR, Clock, Millis
 from pillarbox.kit.ids import Scope
-from pillarbox.store import account_times, nouns, retention
+from pillarbox.store import account_times, message_terms, nouns, retention
 from pillarbox.store.account_times import Days
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan
@@ -83,6 +83,7 @@ class Retention:
         kinds += [
             ("events", retention.drop_events, oldest),
             ("fact keys", retention.drop_seen, oldest),
+            ("search terms", message_terms.drop, oldest),
             ("quarantine", retention.drop_quarantine, oldest),
         ]
         return kinds

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pillarbox.consumer import Mail
-from pillarbox.events.types import MailFacts
+from pillarbox.events.types import MailFacts, was_witnessed
 from pillarbox.kit.addresses import parse_mailbox
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.headers import decode_text
@@ -96,7 +96,7 @@ def filled_in(known: MessageRow, told: MessageRow) -> MessageRow:
 
 
 def is_witnessed(message: MessageRow) -> bool:
-    return _read_mail(message.mail).witnessed
+    return was_witnessed(message.mail)
 
 
 def recipients_of(message: MessageRow) -> list[RecipientRow]:

@@ -1,0 +1,81 @@
+"""Which messages hold which terms: addresses, words and tags, by the week in which a message was accepted.
+
+Plans only. Written by stats/search.py, which makes the terms; read by
+operate/message_search.py. A term may outlive its message by some days, so
+whoever finds a message by it looks whether it is there and fits.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pillarbox.kit.clock import DAY, Millis
+from pillarbox.kit.ids import Scope
+from pillarbox.store.messages import Place
+from pillarbox.store.plan import Many, Plan, Rows
+
+WEEK: Millis = 7 * DAY
+_COLUMNS = "week_at, account, region, term, accepted_at, message_id"
+_OF_WEEK = "week_at = ? AND account = ? AND region = ?"
+
+
+class TermRow(NamedTuple):
+    week_at: Millis
+    account: str
+    region: str
+    term: str
+    accepted_at: Millis
+    message_id: str
+
+
+def week_of(at: Millis) -> Millis:
+    return at - at % WEEK
+
+
+def add(rows: Sequence[TermRow]) -> Plan[None]:
+    """Add terms; those that are there already are left."""
+    yield Many(
+        f"INSERT INTO message_terms ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (week_at, account, region, term, accepted_at, message_id) DO NOTHING",
+        sorted(rows),
+    )
+
+
+def beginning_with(scope: Scope, week_at: Millis, start: str, most: int) -> Plan[list[str]]:
+    """Return at most so many terms of a week that begin so, by stepping from one to the next."""
+    found: list[str] = []
+    # No character is behind U+10FFFF, in the order of code points as in that of their UTF-8.
+    end = start + "\U0010ffff"
+    sign, last = ">=", start
+    while len(found) < most:
+        rows = yield Rows(
+            f"SELECT term FROM message_terms WHERE {_OF_WEEK} AND term {sign} ? AND term < ? ORDER BY term LIMIT 1",
+            (week_at, *scope, last, end),
+        )
+        if not rows:
+            break
+        sign, last = ">", rows[0][0]
+        found.append(last)
+    return found
+
+
+def places(scope: Scope, term: str, since: Millis, before: Place, limit: int) -> Plan[list[Place]]:
+    """Return where the newest messages with a term stand, of the week of `since`, before a place, newest first."""
+    rows = yield Rows(
+        f"SELECT accepted_at, message_id FROM message_terms WHERE {_OF_WEEK} AND term = ? AND accepted_at >= ?"
+        " AND (accepted_at, message_id) < (?, ?) ORDER BY accepted_at DESC, message_id DESC LIMIT ?",
+        (week_of(since), *scope, term, since, *before, limit),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def drop(before: Millis, most: int) -> Plan[int]:
+    """Drop terms of weeks that ended before a time."""
+    rows = yield Rows(
+        f"SELECT {_COLUMNS} FROM message_terms WHERE week_at <= ? ORDER BY {_COLUMNS} LIMIT ?", (before - WEEK, most)
+    )
+    yield Many(
+        "DELETE FROM message_terms WHERE week_at = ? AND account = ? AND region = ? AND term = ? AND accepted_at = ?"
+        " AND message_id = ?",
+        rows,
+    )
+    return len(rows)

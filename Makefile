@@ -27,7 +27,7 @@ system:
 	sh tests/support/install-system.sh
 
 test: setup lint types
-	$(BIN)/python -m pytest -q -n 4 --dist loadfile tests
+	$(BIN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder tests
 
 check: $(VENV)/.dev lint types
 	$(BIN)/python -m pytest -q -n 2 tests/unit tests/meta
@@ -47,7 +47,7 @@ docs: $(VENV)/.dev
 
 # Long kills, fuzz and fills.
 campaign: setup
-	PILLARBOX_CAMPAIGN=1 $(BIN)/python -m pytest -q tests/faults tests/fuzz
+	PILLARBOX_CAMPAIGN=1 $(BIN)/python -m pytest -q tests/faults tests/fuzz tests/unit/pubsub
 
 bench-%: setup
 	$(BIN)/python -m bench.$*

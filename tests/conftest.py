@@ -21,6 +21,17 @@ log.configure(as_json=False)
 SKIPS = Path(__file__).parent / "meta" / "skips.txt"
 
 
+# What waits longest comes first, so that the short ones fill the time until the last of them ends.
+SLOW = ("tests/faults", "tests/meta/test_mutants.py", "tests/scenarios", "tests/fuzz")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def rank(item: pytest.Item) -> int:
+        return next((place for place, folder in enumerate(SLOW) if item.nodeid.startswith(folder)), len(SLOW))
+
+    items.sort(key=rank)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A skipped test is a failed one, unless it is listed with its reason."""

@@ -43,6 +43,7 @@ class Publisher:
     def __init__(self, endpoint: str, topic: str, group: str, first: int) -> None:
         self.next = first
         self.answered: list[int] = []
+        self.was_answered = threading.Event()
         self._thread = threading.Thread(target=self._publish, args=(client("sns", endpoint), topic, group))
         self._thread.start()
 
@@ -57,6 +58,7 @@ class Publisher:
             except (BotoCoreError, ClientError):
                 return
             self.answered.append(number)
+            self.was_answered.set()
 
     def join(self) -> list[int]:
         self._thread.join(30)
@@ -91,7 +93,9 @@ def test_kills_lose_nothing_and_change_no_order(tmp_path: Path) -> None:
     for _ in range(KILLS):
         with Child(tmp_path) as child:
             publishers = {group: Publisher(child.endpoint, topic, group, following[group]) for group in GROUPS}
-            threading.Event().wait(chance.uniform(0.05, 0.2))  # when the kill comes, not what it waits for
+            for publisher in publishers.values():
+                assert publisher.was_answered.wait(30)
+            threading.Event().wait(chance.uniform(0.0, 0.2))  # when the kill comes, not what it waits for
             child.kill()
             for group, publisher in publishers.items():
                 answered[group] += publisher.join()

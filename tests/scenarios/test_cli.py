@@ -51,6 +51,13 @@ class Serving:
         assert found, self.printed
         return found[1]
 
+    def seconds_held_up(self) -> float:
+        """Return how long its main thread was ready and waited for a processor (the second figure, nanoseconds).
+
+        https://docs.kernel.org/scheduler/sched-stats.html#proc-pid-schedstat
+        """
+        return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[1]) / 1e9
+
     @property
     def snippet(self) -> str:
         return self.printed[self.printed.index("import boto3") :]
@@ -123,13 +130,14 @@ def test_the_snippet_works_as_it_is_pasted(server: Serving) -> None:
 
 
 def test_a_server_answers_within_two_seconds_of_its_start(tmp_path: Path) -> None:
+    """Time in which others had the processor does not count."""
     took = []
-    for number in range(3):  # a busy machine may be late once
+    for number in range(3):
         begun = time.monotonic()
         with serving(tmp_path / str(number), "--dev") as running:
             with urlopen(f"{running.endpoint}/healthz") as answer:
                 assert answer.status == 200
-            took.append(time.monotonic() - begun)
+            took.append(time.monotonic() - begun - running.seconds_held_up())
         if took[-1] < 2:
             return
     pytest.fail(f"started in {took} seconds")

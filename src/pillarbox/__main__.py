@@ -71,6 +71,7 @@ _COMMANDS = {
     "pause": ("queue:pause", "Let no mail of an account, set, provider or message go out."),
     "resume": ("queue:resume", "Let mail go out again that was paused."),
     "retry": ("queue:retry", "Try now what waits for another try."),
+    "doctor": ("doctor:doctor", "Look at everything that mail needs, and say what is wrong and what to do."),
     "audit": ("audit:audit", "List who changed keys, identities, policies and settings."),
     "tail": ("messages:tail", "Print events as they happen."),
     "backup": ("backup:backup", "Back the store up into a folder while the server goes on."),

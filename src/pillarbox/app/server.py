@@ -10,19 +10,22 @@ from typing import Any
 
 from pillarbox.app import settings_log
 from pillarbox.app.background import background, kept_running
-from pillarbox.app.doors import open_doors
+from pillarbox.app.doors import open_doors, services_of
 from pillarbox.app.egress import hosts
 from pillarbox.app.listening import Listening, Sockets, open_folder
+from pillarbox.app.premises import premises
 from pillarbox.app.processes import Workers
 from pillarbox.app.upstreams import open_upstreams
 from pillarbox.kit import log
 from pillarbox.kit.clock import Clock, SystemClock
 from pillarbox.operate.desk import Desk
+from pillarbox.operate.doctor import Examinations
 from pillarbox.operate.socket import AdminSocket
 from pillarbox.pubsub.signing import Signer
 from pillarbox.settings import Settings
 from pillarbox.store import leases
 from pillarbox.store.engine import open_store
+from pillarbox.upkeep.runner import Runner
 
 
 async def serve(
@@ -47,12 +50,6 @@ async def serve(
         signer = await Signer.load(store, keyring, settings.sns_cert_url or listening.public_url, clock.now())
         running.callback(signer.close)
         upstreams = await open_upstreams(settings, store, keyring, running)
-        for work in await background(listening, signer, upstreams, clock, running):
-            await running.enter_async_context(kept_running(work, stop))
-        if settings.workers:
-            await running.enter_async_context(Workers(settings, sockets, store, settings.workers).running())
-        else:
-            await open_doors(listening, sockets, signer, clock, running)
         desk = Desk(
             store,
             keyring,
@@ -62,8 +59,17 @@ async def serve(
             settings.service_domain,
             listening.names,
             upstreams,
+            sender=services_of(listening, clock).sender,
             hosts=hosts(settings),
+            premises=premises(settings, listening),
         )
+        examining = Runner(store, Examinations(desk), clock).run()
+        for work in (*await background(listening, signer, upstreams, clock, running), examining):
+            await running.enter_async_context(kept_running(work, stop))
+        if settings.workers:
+            await running.enter_async_context(Workers(settings, sockets, store, settings.workers).running())
+        else:
+            await open_doors(listening, sockets, signer, clock, running)
         await running.enter_async_context(AdminSocket(settings.socket_path, desk).running())
         announced = announce(listening)
         if asyncio.iscoroutine(announced):

@@ -64,6 +64,7 @@ def client_of_server(place: Place) -> Client:
 
 async def _ask_the_store(settings: Settings, request: Request) -> Any:
     from pillarbox.app.egress import hosts
+    from pillarbox.app.premises import premises
     from pillarbox.kit.clock import SystemClock
     from pillarbox.kit.dns import Names
     from pillarbox.kit.secrets import Keyring
@@ -84,6 +85,7 @@ async def _ask_the_store(settings: Settings, request: Request) -> Any:
             service_domain=settings.service_domain,
             names=names,
             hosts=hosts(settings),
+            premises=premises(settings),
         )
         return await answer(desk, request)
     finally:

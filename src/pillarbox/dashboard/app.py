@@ -31,6 +31,7 @@ from pillarbox.dashboard.access import (
 )
 from pillarbox.dashboard.configuration_sets import ConfigurationSetPages
 from pillarbox.dashboard.customers import CustomerPages
+from pillarbox.dashboard.doctor import DoctorPages
 from pillarbox.dashboard.forms import FORM, Fields, content_type, read_fields
 from pillarbox.dashboard.identities import IdentityPages
 from pillarbox.dashboard.keys import KeyPages
@@ -57,6 +58,7 @@ _DAILY_WORK = (
     TemplatePages,
     KeyPages,
     UserPages,
+    DoctorPages,
 )
 _STATIC = Path(__file__).parent / "static"
 

@@ -33,6 +33,7 @@ _PAGES = (
     (("/ui/queue", "Queue"), Role.READ_ONLY),
     (("/ui/sets", "Sets"), Role.READ_ONLY),
     (("/ui/templates", "Templates"), Role.READ_ONLY),
+    (("/ui/doctor", "Doctor"), Role.READ_ONLY),
     (("/ui/keys", "Keys"), Role.ADMIN),
     (("/ui/users", "Users"), Role.ADMIN),
 )

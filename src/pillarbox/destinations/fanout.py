@@ -122,12 +122,19 @@ class FanOut:
             self._log.error("events are not published", form=form, source=source, topic=topic, why=why, count=count)
 
 
+def notification_id(event_id: str, form: str, source: str) -> str:
+    """Return what the notice of an event is called, by whom it is for.
+
+    Made from what makes it the same notice, so that it is told once however often the event is seen.
+    """
+    return str(uuid.uuid5(_NAMESPACE, f"{event_id}\n{form}\n{source}"))
+
+
 def _telling(event: Event, form: str, source: str, identity: str, topic_arn: str, text: str) -> _Telling:
     parts = read_arn(topic_arn)
     scope, topic = (parts.scope, parts.resource) if parts else (event.scope, topic_arn)
-    # Made from what makes it the same notice, so that it is told once however often the event is seen.
-    notification_id = str(uuid.uuid5(_NAMESPACE, f"{event.event_id}\n{form}\n{source}"))
-    notice = Notice(scope, topic, notification_id, SUBJECT, text, asking=by_ses(event.scope.account))
+    name = notification_id(event.event_id, form, source)
+    notice = Notice(scope, topic, name, SUBJECT, text, asking=by_ses(event.scope.account))
     return _Telling(form, source, event.kind, identity, notice)
 
 

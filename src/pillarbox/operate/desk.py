@@ -28,13 +28,36 @@ class Host(NamedTuple):
     addresses: tuple[str, ...]
 
 
+class Door(NamedTuple):
+    """A port that the server listens on; `service` is http, https, smtp, smtps or return path."""
+
+    service: str
+    host: str
+    port: int
+
+
+class Premises(NamedTuple):
+    """What the doctor has to know of the machine: as it is set, whether or not the server runs.
+
+    `certificate` is the file of one that the operator has given; `sends_itself` says that mail leaves from here for
+    the mail exchangers of its recipients.
+    """
+
+    folder: str
+    least_free_bytes: int
+    doors: tuple[Door, ...]
+    certificate: str
+    sends_itself: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """`endpoint` is the URL that SDKs are pointed at; `dev` says whether any secret will do there.
 
     `service_domain` is the operator's own domain, `names` asks the DNS, `upstreams` are other SES
     by their names: those of the running server. `sender` and `verification_mail` are there in a server that answers
-    callers, and `who` works at the desk from `source`. `hosts` are those that mail leaves from.
+    callers, and `who` works at the desk from `source`. `hosts` are those that mail leaves from, and `premises` what
+    is known of the machine.
     """
 
     store: Store
@@ -50,6 +73,7 @@ class Desk:
     who: str = OPERATOR
     source: str = ""
     hosts: tuple[Host, ...] = ()
+    premises: Premises | None = None
 
     def of(self, who: str, source: str) -> "Desk":
         """Return the desk as somebody else works at it: the audit log names them and where they asked from."""

@@ -14,6 +14,7 @@ from pillarbox.operate import (
     audit,
     dead_letters,
     dns_zone,
+    doctor_requests,
     history,
     identities,
     keys,
@@ -29,6 +30,7 @@ from pillarbox.operate import (
 )
 from pillarbox.operate.account_requests import AccountRequest
 from pillarbox.operate.desk import Desk
+from pillarbox.operate.doctor_requests import DoctorRequest
 from pillarbox.operate.list_requests import ListRequest
 from pillarbox.operate.messages import Wanted
 from pillarbox.operate.queue import What
@@ -267,6 +269,7 @@ Request = (
     | CountByTag
     | StopCountingByTag
     | UpstreamRequest
+    | DoctorRequest
 )
 
 encode = msgspec.json.Encoder().encode
@@ -288,6 +291,8 @@ async def answer(desk: Desk, request: Request) -> Any:
         return await list_requests.answer(desk, request)
     if isinstance(request, UpstreamRequest):
         return await upstream_requests.answer(desk, request)
+    if isinstance(request, DoctorRequest):
+        return await doctor_requests.answer(desk, request)
     if isinstance(request, UserRequest):
         return await user_requests.answer(desk, request)
     match request:

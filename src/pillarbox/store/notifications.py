@@ -143,6 +143,28 @@ def told(notification_ids: Sequence[str]) -> Plan[dict[str, NotificationRow]]:
     return {row[0]: NotificationRow(*row) for row in rows}
 
 
+def deliveries_of(notification_ids: Sequence[str]) -> Plan[list[DeliveryRow]]:
+    """Return on their way to whom notifications (at most some hundred) are."""
+    if not notification_ids:
+        return []
+    marks = ", ".join("?" * len(notification_ids))
+    rows = yield Rows(
+        f"SELECT {_DELIVERY_COLUMNS} FROM notification_deliveries WHERE notification_id IN ({marks})", notification_ids
+    )
+    return [DeliveryRow(*row) for row in rows]
+
+
+def last_told(scope: Scope, most: int) -> Plan[dict[str, Millis]]:
+    """Return by topic when somebody was told something last, as far as the newest deliveries know."""
+    rows = yield Rows(
+        "SELECT topic, max(ended_at) FROM (SELECT topic, ended_at FROM notification_deliveries"
+        " WHERE account = ? AND region = ? AND state = 'done' ORDER BY published_at DESC LIMIT ?) AS newest"
+        " GROUP BY topic",
+        (*scope, most),
+    )
+    return {topic: int(at) for topic, at in rows}
+
+
 def held(rows: Sequence[DeliveryRow]) -> Plan[list[bool]]:
     """Say for each claimed row whether its lease still holds; nobody takes it until the transaction ends."""
     verdicts = []

@@ -19,6 +19,7 @@ from pillarbox.sending.handlebars.compiler import compile_template
 from pillarbox.sending.handlebars.errors import MissingAttribute, RenderingError, TemplateError
 from pillarbox.sending.handlebars.parser import parse
 from pillarbox.sending.render import template_data
+from tests.support.examples import examples
 
 VERSION = "4.7.8"
 TABLES = Path(__file__).parents[1] / "data" / "handlebars"
@@ -170,7 +171,7 @@ def templates(draw) -> str:
     return definitions + draw(bodies(3)) if draw(st.booleans()) else draw(bodies(3)) + definitions
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(template=templates(), data=DATA)
 def test_any_template_renders_as_in_handlebars_js(oracle, template, data):
     expected = oracle.answer(template, data)
@@ -191,7 +192,7 @@ SOUP = st.lists(st.sampled_from(FRAGMENTS), max_size=14).map("".join)
 NOT_SUPPORTED = ("not supported", "Unknown decorator")
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(SOUP)
 def test_what_handlebars_js_cannot_parse_we_cannot_and_the_reverse(oracle, source):
     refusal = ""
@@ -205,13 +206,13 @@ def test_what_handlebars_js_cannot_parse_we_cannot_and_the_reverse(oracle, sourc
     assert (oracle.answer(source, "{}").get("error") == "parsing") == bool(refusal), refusal
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.text() | st.tuples(SOUP, st.text(), SOUP).map("".join), DATA)
 def test_any_text_renders_or_is_refused(source, data):
     ours(source, data)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(number=st.floats(allow_nan=False, allow_infinity=False) | st.integers())
 def test_any_number_prints_as_in_javascript(oracle, number):
     data = json.dumps({"n": number})

@@ -17,6 +17,7 @@ from pillarbox.kit.mime import MOST_PARTS, TooManyParts, decoded, file_name, wal
 from pillarbox.sending.compose import compose
 from pillarbox.sending.draft import Attachment, Simple, Text
 from pillarbox.sending.raw import read_raw
+from tests.support.examples import examples
 
 FACTS = TransformFacts("id-1", "eu-west-1", "mail.example.org", "mta.mail.example.org", 1_476_421_336_645, {}, ())
 
@@ -40,7 +41,7 @@ ADDRESS_TEXTS = st.lists(
 ).map("".join)
 ANY = st.text(max_size=30)
 
-some = settings(max_examples=300, deadline=None)
+some = settings(max_examples=examples(100), deadline=None)
 
 
 @some

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pillarbox.delivery.reports.notice import take_apart
 from pillarbox.delivery.reports.read import read
 from pillarbox.delivery.reports.report import DeliveryReport, Reading
+from tests.support.examples import examples
 
 DATA = Path(__file__).parents[1] / "data" / "feedback"
 SAMPLES = [path.read_bytes() for path in sorted(DATA.glob("*.eml"))]
@@ -29,7 +30,7 @@ PIECES = [
 ]  # fmt: skip
 ANYTHING = st.lists(st.sampled_from(PIECES) | st.binary(max_size=12), max_size=40).map(b"".join)
 
-some = settings(max_examples=400, deadline=None)
+some = settings(max_examples=examples(150), deadline=None)
 
 
 def _check(raw: bytes) -> None:

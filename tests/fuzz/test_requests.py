@@ -1,17 +1,17 @@
 """Whole requests with anything in them: an answer of the protocol, never a fault of ours, and the server lives."""
 
 import json
-import os
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pillarbox.wire.models import load
+from tests.support.examples import examples
 from tests.support.server import Server
 from tests.support.signing import Answer, send, signed
 
-EXAMPLES = 3_000 if os.environ.get("PILLARBOX_CAMPAIGN") else 150
+EXAMPLES = examples(100)
 HELD = settings(
     max_examples=EXAMPLES,
     deadline=None,

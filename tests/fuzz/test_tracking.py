@@ -13,6 +13,7 @@ from pillarbox.edge.hit_spool import FRAME, MAGIC, HitSpool
 from pillarbox.edge.tracking import Tracker
 from pillarbox.kit.tracking_links import LINK_PATH, PIXEL_PATH, SignatureLost, TrackingLinks
 from tests.support.clock import StandingClock
+from tests.support.examples import examples
 
 MESSAGE = "010001a208f8029a-c1cde9f7-c25f-4263-80ec-0e62218f4487-000000"
 LINKS = TrackingLinks({7: b"k" * 32})
@@ -20,7 +21,7 @@ TARGETS = ("https://shop.example/?a=1&b=%2525&c=d+e", "http://shop.example/a%20b
 WHOLE = [LINKS.link(MESSAGE, 0, 1, target, "k:v;").encode() for target in TARGETS]
 WHOLE.append(LINKS.pixel(MESSAGE, 0).encode())
 
-EXAMPLES = 1_500
+EXAMPLES = examples(300)
 
 
 class Nowhere:
@@ -97,7 +98,7 @@ def test_no_request_breaks_the_tracker_or_leads_where_no_mail_does(
     asyncio.run(ask())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     st.lists(st.one_of(st.binary(max_size=60), st.binary(max_size=20).map(lambda one: FRAME.pack(len(one), 0) + one)))
 )

@@ -16,6 +16,7 @@ from pillarbox.wire.request import Request
 from pillarbox.wire.route import protocol_of, route, service_of
 from pillarbox.wire.serialize import fault_response
 from pillarbox.wire.sigv4 import check_signature, check_time, read_claim
+from tests.support.examples import examples
 
 SERVICES = load().services
 QUERY_ACTIONS = [
@@ -36,7 +37,7 @@ JSON = st.recursive(
     max_leaves=12,
 )
 
-few = settings(max_examples=150, deadline=None)
+few = settings(max_examples=examples(100), deadline=None)
 
 
 def attempt(request, signing_name="ses"):

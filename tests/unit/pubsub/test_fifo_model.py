@@ -31,6 +31,7 @@ from pillarbox.pubsub.receive import receive
 from pillarbox.store.engine import Store
 from pillarbox.store.postgres import PostgresStore
 from pillarbox.store.sqlite import SqliteStore
+from tests.support.examples import examples
 
 HERE = Scope("123456789012", "us-east-1")
 RETENTION_SECONDS, MOST_RECEIPTS = 400, 2
@@ -243,9 +244,9 @@ def test_fifo_queues_keep_order_and_know_repetitions_as_the_model_does(
         else:
             store = runner.run(PostgresStore.open(request.getfixturevalue("postgres_url")))
         machine = type("Machine", (Fifo,), {"runner": runner, "store": store})
-        examples = 80 if engine == "sqlite" else 30
+        most = examples(20 if engine == "sqlite" else 8)
         config = settings(
-            max_examples=examples, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+            max_examples=most, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
         )
         try:
             run_state_machine_as_test(machine, settings=config)

@@ -19,6 +19,7 @@ from pillarbox.pubsub.queue_errors import InvalidParameter, NotInFlight
 from pillarbox.pubsub.queue_sending import QueuedMessage, Shipment
 from pillarbox.pubsub.receive import receive
 from pillarbox.store.sqlite import SqliteStore
+from tests.support.examples import examples
 
 HERE = Scope("123456789012", "us-east-1")
 RETENTION_SECONDS, MOST_RECEIPTS = 90, 2
@@ -141,4 +142,4 @@ class Queues(RuleBasedStateMachine):
 
 
 TestQueues = Queues.TestCase
-TestQueues.settings = settings(max_examples=80, stateful_step_count=50, deadline=None)
+TestQueues.settings = settings(max_examples=examples(20), stateful_step_count=50, deadline=None)

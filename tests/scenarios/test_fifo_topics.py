@@ -11,7 +11,7 @@ from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope, new_uuid
 from pillarbox.kit.net import Outside
 from pillarbox.kit.secrets import Keyring
-from pillarbox.pubsub import queues, subscriptions, topics
+from pillarbox.pubsub import queues, subscribed_topics, subscriptions, topics
 from pillarbox.pubsub.dead_letters import list_dead, replay
 from pillarbox.pubsub.deliver import Deliverer
 from pillarbox.pubsub.publish import Notice
@@ -130,7 +130,7 @@ async def test_those_who_left_hold_up_nobody(line: Line) -> None:
     await line.new_queue("one.fifo")
     await line.subscribe("one.fifo")
     await line.publish("a", 2)
-    await line.store.write(subscriptions.delete_topic, HERE, "t.fifo")
+    await line.store.write(subscribed_topics.delete, HERE, "t.fifo")
     await line.store.write(topics.create, HERE, "t.fifo", {"FifoTopic": "true"}, {}, NOON)
     await line.subscribe("one.fifo")
     await line.publish("a", 2)

@@ -148,7 +148,8 @@ def _busy(account: str) -> Plan[bool]:
     )
     unwritten = yield Rows("SELECT count(*) FROM large_sends WHERE ? IN ('', account)", (account,))
     moves = yield Rows(
-        "SELECT count(*) FROM nouns WHERE account = '' AND region = '' AND kind = 'queue-move-active' AND name LIKE ?",
+        "SELECT count(*) FROM nouns WHERE account = '' AND region = ''"
+        " AND kind IN ('queue-move-active', 'topic-replay-active') AND name LIKE ?",
         (f"{account}%",),
     )
     last = yield from events.last_position()

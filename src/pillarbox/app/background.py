@@ -29,6 +29,7 @@ from pillarbox.pubsub.deliver import Deliverer
 from pillarbox.pubsub.queue_mover import QueueMover
 from pillarbox.pubsub.queue_sweep import QueueSweep
 from pillarbox.pubsub.signing import Signer
+from pillarbox.pubsub.topic_replayer import TopicReplayer
 from pillarbox.resources import identity_dns
 from pillarbox.sending.expand import Expander
 from pillarbox.sending.topic_mail import TopicMail
@@ -127,6 +128,7 @@ async def _telling(
         ),
         QueueSweep(store, clock),
         Runner(store, QueueMover(store), clock),
+        Runner(store, TopicReplayer(store), clock),
         *(Runner(store, poller, clock) for poller in pollers(listening, upstreams, clock, running)),
     ]
 

@@ -6,6 +6,7 @@ transaction that ends its row.
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -71,7 +72,7 @@ class Job:
         return QueuedMessage(
             *place,
             body,
-            attributes_for_queue(self.told.attributes) if self.is_raw else {},
+            attributes_for_queue(self.told.attributes, is_replayed=self.told.is_replayed) if self.is_raw else {},
             _SENDER,
             group_id=group_id,
             deduplication_id=deduplication_id,
@@ -84,7 +85,10 @@ class Job:
             return self.tenant, None
         if self.order is None:
             return self.row.subscription.rpartition(":")[2], self.told.notification_id
-        return self.order.group_id, self.order.deduplication_id
+        known_by = self.order.deduplication_id
+        if self.row.replay:  # the queue may know it still from the time when it was told first
+            known_by = hashlib.sha256(f"{self.row.replay} {known_by}".encode()).hexdigest()
+        return self.order.group_id, known_by
 
     def to_dead_letter_queue(self, body: str, *, needs_policy: bool) -> QueuedMessage | None:
         """Return the message for the subscription's dead-letter queue, if it has one."""
@@ -210,5 +214,6 @@ def _job(row: DeliveryRow, notification: NotificationRow, one: Subscription, top
         published_at=notification.published_at,
         token=notification.token,
         sequence_number=extras.order.sequence_number if extras.order else None,
+        is_replayed=bool(row.replay),
     )
     return Job(row, told, one, topic, extras.order, extras.tenant)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pillarbox.pubsub.queue_content import MOST_ATTRIBUTES
 from pillarbox.pubsub.refusals import (
     BatchTooLong,
     EmptyBatch,
@@ -22,7 +23,6 @@ from pillarbox.pubsub.refusals import (
     TooManyEntries,
 )
 
-MOST_BYTES = 262_144
 _LONGEST_SUBJECT = 100
 _MOST_ENTRIES = 10
 _ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -44,8 +44,8 @@ def check_message(message: str, subject: str | None) -> None:
         raise InvalidParameter("Subject")
 
 
-def check_size(message: str, attributes: Mapping[str, Mapping[str, Any]]) -> None:
-    if size_of(message, attributes) > MOST_BYTES:
+def check_size(message: str, attributes: Mapping[str, Mapping[str, Any]], most: int) -> None:
+    if size_of(message, attributes) > most:
         raise InvalidParameter("Message too long")
 
 
@@ -58,8 +58,8 @@ def size_of(message: str, attributes: Mapping[str, Mapping[str, Any]]) -> int:
     return size
 
 
-def check_entries(ids: Sequence[str], sizes: Sequence[int]) -> None:
-    """Refuse a whole batch by its ids, or by how long its messages are together."""
+def check_entries(ids: Sequence[str]) -> None:
+    """Refuse a whole batch by its ids."""
     if not ids:
         raise EmptyBatch("The batch request doesn't contain any entries.")
     if len(ids) > _MOST_ENTRIES:
@@ -68,7 +68,11 @@ def check_entries(ids: Sequence[str], sizes: Sequence[int]) -> None:
         raise EntryIdsRepeat("Two or more batch entries in the request have the same Id.")
     if not all(_ENTRY_ID.fullmatch(entry_id) for entry_id in ids):
         raise InvalidEntryId("The Id of a batch entry in a batch request doesn't abide by the specification.")
-    if sum(sizes) > MOST_BYTES:
+
+
+def check_sizes(sizes: Sequence[int], most: int) -> None:
+    """Refuse a batch whose messages are too long together."""
+    if sum(sizes) > most:
         raise BatchTooLong("The length of all the batch messages put together is more than the limit.")
 
 
@@ -96,8 +100,12 @@ def attributes_to_tell(attributes: Mapping[str, Mapping[str, Any]]) -> Told:
     return told
 
 
-def attributes_for_queue(told: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, Any]]:
-    """Return attributes of posts in the shape that queues take."""
+def attributes_for_queue(
+    told: Mapping[str, Mapping[str, str]], *, is_replayed: bool = False
+) -> dict[str, dict[str, Any]]:
+    """Return attributes of posts in the shape that queues take; one more tells of a replay, where there is room."""
+    if is_replayed and len(told) < MOST_ATTRIBUTES:
+        told = {**told, "Replayed": {"Type": "String", "Value": "true"}}
     return {
         name: {"DataType": one["Type"], "BinaryValue": base64.b64decode(one["Value"])}
         if one["Type"].startswith("Binary")

@@ -32,6 +32,7 @@ class Told:
     published_at: Millis
     token: str | None = None
     sequence_number: str | None = None
+    is_replayed: bool = False
 
 
 @dataclass(slots=True, frozen=True)
@@ -106,6 +107,8 @@ def document(told: Told, signed: Signed | None, public_url: str) -> str:
         members["SigningCertURL"] = signed.certificate_url
     if not told.token:
         members["UnsubscribeURL"] = unsubscribe_url(public_url, told.subscription_arn)
+    if told.is_replayed:
+        members["Replayed"] = "true"
     lines = [f"  {_json(name)} : {_json(value)}" for name, value in members.items()]
     if told.attributes:
         lines.append(f'  "MessageAttributes" : {{\n{_attribute_lines(told.attributes)}\n  }}')

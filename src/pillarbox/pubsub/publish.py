@@ -90,9 +90,10 @@ def publish_together(items: Sequence[tuple[Notice, Millis]]) -> Plan[list[str | 
             known[notice.place] = yield from _audience(notice.place)
         audience = known[notice.place]
         reasons.append(_reason_not_to(notice, audience))
-        rows = _deliveries(notice, audience.subscribers, now) if audience and reasons[-1] is None else []
-        if rows:
-            told.append(_told(notice, now))
+        if audience and audience.subscribers and reasons[-1] is None:
+            row = told_by(notice, now)
+            rows = _deliveries(notice, row, audience.subscribers)
+            told += [row] if rows else []
             deliveries += rows
     yield from stored.add(told, deliveries)
     return reasons
@@ -116,30 +117,41 @@ def _reason_not_to(notice: Notice, audience: _Audience | None) -> str | None:
     return None
 
 
-def _deliveries(notice: Notice, subscribers: list[tuple[str, Subscription]], now: Millis) -> list[DeliveryRow]:
+def _deliveries(notice: Notice, told: NotificationRow, listed: list[tuple[str, Subscription]]) -> list[DeliveryRow]:
+    now, place = told.published_at, notice.order.place if notice.order else None
     return [
-        DeliveryRow(
-            notice.notification_id,
-            name,
-            *notice.scope,
-            notice.topic,
-            one.protocol,
-            one.endpoint,
-            "due",
-            now,
-            now,
-            0,
-            "",
-            "",
-            None,
-            notice.order.place if notice.order else None,
-        )
-        for name, one in subscribers
-        if one.wants(notice.by_protocol.get(one.protocol, notice.message), notice.attributes)
+        delivery_of(told, name, one, now, place)
+        for name, one in listed
+        if one.hears(now) and one.wants(notice.by_protocol.get(one.protocol, notice.message), notice.attributes)
     ]
 
 
-def _told(notice: Notice, now: Millis) -> NotificationRow:
+def delivery_of(
+    told: NotificationRow, name: str, one: Subscription, due_at: Millis, place: int | None, replay: str = ""
+) -> DeliveryRow:
+    """Return the delivery of a notification to a subscription, not tried yet."""
+    return DeliveryRow(
+        told.notification_id,
+        name,
+        told.account,
+        told.region,
+        told.topic,
+        one.protocol,
+        one.endpoint,
+        "due",
+        told.published_at,
+        due_at,
+        0,
+        "",
+        "",
+        None,
+        place,
+        replay,
+    )
+
+
+def told_by(notice: Notice, now: Millis) -> NotificationRow:
+    """Return a notice as it is stored."""
     attributes = {name: dict(one) for name, one in notice.attributes.items()}
     extras = Extras(attributes, dict(notice.by_protocol), notice.order, notice.tenant)
     return NotificationRow(

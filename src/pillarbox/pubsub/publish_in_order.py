@@ -12,11 +12,15 @@ from typing import NamedTuple
 import msgspec
 
 from pillarbox.kit.clock import Millis
-from pillarbox.pubsub.publish import Notice, publish_together
+from pillarbox.pubsub import topics
+from pillarbox.pubsub.publish import Notice, publish_together, told_by
+from pillarbox.pubsub.refusals import TopicNotFound
 from pillarbox.pubsub.topic_order import DEDUPLICATION, Order
 from pillarbox.store import fifo_topics as stored
+from pillarbox.store import topic_archive
 from pillarbox.store.fifo_topics import Published, PublishKey
 from pillarbox.store.plan import Plan
+from pillarbox.store.topic_archive import ArchivedRow
 
 
 class Ordered(NamedTuple):
@@ -51,9 +55,28 @@ def _publish(item: Ordered) -> Plan[Told]:
     key = PublishKey(*notice.scope, notice.topic, order.key_group, order.deduplication_id)
     if earlier := (yield from stored.published(key, now)):
         return Told(*earlier)
+    archive = yield from _archive_of(notice)
+    if archive:  # what is kept is in the order of its times, too
+        now = max(now, (yield from topic_archive.newest_at(archive)))
     place = yield from stored.next_place(notice.scope, notice.topic)
     numbered = replace(notice, order=msgspec.structs.replace(order, place=place))
     (why,) = yield from publish_together([(numbered, now)])
+    if why is None and archive:
+        yield from topic_archive.keep([_kept(archive, numbered, place, now)])
     if why is None:
         yield from stored.keep(key, Published(notice.notification_id, place), now, now + DEDUPLICATION)
     return Told(notice.notification_id, place, why)
+
+
+def _archive_of(notice: Notice) -> Plan[str]:
+    """Return the key under which a topic keeps what it tells, empty when it does not."""
+    try:
+        topic = yield from topics.find(notice.scope, notice.topic)
+    except TopicNotFound:
+        return ""
+    return topic.archive.archive_id if topic.archive else ""
+
+
+def _kept(archive: str, notice: Notice, place: int, now: Millis) -> ArchivedRow:
+    attributes = told_by(notice, now).attributes
+    return ArchivedRow(archive, place, now, notice.notification_id, notice.subject, notice.message, attributes)

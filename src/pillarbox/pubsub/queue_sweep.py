@@ -1,4 +1,4 @@
-"""Removes messages that nobody can receive any more: of purged and deleted queues, and too old ones.
+"""Removes messages that nobody can receive any more: of purged and deleted queues, too old ones, and archived ones.
 
 Touches the store. Run by app.py as a background task. Receivers never see such
 messages, with or without the sweep; it only gives their room back.
@@ -9,6 +9,7 @@ import asyncio
 from pillarbox.kit import log
 from pillarbox.kit.clock import MINUTE, SECOND, Clock, Millis
 from pillarbox.kit.errors import Unavailable
+from pillarbox.pubsub import topic_archives
 from pillarbox.pubsub.queue_attributes import LONGEST_RETENTION_SECONDS
 from pillarbox.pubsub.queues import REMAINS
 from pillarbox.store import fifo_messages, nouns
@@ -57,6 +58,7 @@ def sweep(now: Millis) -> Plan[bool]:
     """Remove up to some hundred messages of each sort; say whether there may be more."""
     removed = yield from stored.remove_oldest(now - LONGEST_RETENTION_SECONDS * SECOND, _AT_ONCE)
     more = yield from fifo_messages.forget(now, _AT_ONCE)
+    more |= yield from topic_archives.sweep(now, _AT_ONCE)
     remains = yield from nouns.list_by_name(*REMAINS, "", 1)
     if not remains:
         return more or removed == _AT_ONCE

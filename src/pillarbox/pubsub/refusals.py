@@ -56,7 +56,22 @@ class TooManyFilterPolicies(LimitReached):
 
 
 class TooManySubscriptions(LimitReached):
-    """A FIFO topic has as many subscriptions as it may."""
+    """A topic has as many subscriptions as it may."""
+
+
+class TooManyTopics(LimitReached):
+    """An account has as many topics as it may."""
+
+
+class TooManyReplays(LimitReached):
+    """As many replays are under way as may be."""
+
+
+class KeepsAnArchive(Refusal):
+    """A topic that keeps what it told is not deleted."""
+
+    def __init__(self) -> None:
+        super().__init__("Invalid state: Cannot delete a topic with an ArchivePolicy")
 
 
 class TooManyTags(LimitReached):

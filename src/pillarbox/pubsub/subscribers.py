@@ -12,6 +12,7 @@ import msgspec
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.pubsub import filters, subscription_attributes, topics
+from pillarbox.pubsub.archive_policies import Replay
 from pillarbox.pubsub.refusals import InvalidParameter, SubscriptionNotFound
 from pillarbox.store import nouns
 from pillarbox.store.plan import Plan
@@ -42,6 +43,7 @@ class Subscription(msgspec.Struct, frozen=True):
     was_authenticated: bool = False
     needs_signature_to_remove: bool = False
     owner: str = ""
+    replay: Replay | None = None
 
     def is_there(self, now: Millis) -> bool:
         return self.state == CONFIRMED or (self.state == PENDING and now < self.token_ends_at)
@@ -53,6 +55,10 @@ class Subscription(msgspec.Struct, frozen=True):
     @property
     def is_raw(self) -> bool:
         return subscription_attributes.is_raw(self.attributes)
+
+    def hears(self, published_at: Millis) -> bool:
+        """Say whether it is told what is published now, unless its filter is against it."""
+        return self.replay is None or self.replay.lets_through(published_at)
 
     def wants(self, message: str, attributes: Mapping[str, Mapping[str, str]]) -> bool:
         policy = self.attributes.get("FilterPolicy")
@@ -104,6 +110,12 @@ def of_topic(scope: Scope, topic: str) -> Plan[list[tuple[str, Subscription]]]:
         if len(batch) < _PAGE:
             return found
         after = batch[-1].name
+
+
+def remove(scope: Scope, name: str, one: Subscription) -> Plan[None]:
+    yield from nouns.delete(scope, KIND, name)
+    if one.owner:
+        yield from nouns.delete(Scope(one.owner, scope.region), ELSEWHERE, arn_of(scope, name))
 
 
 def edit(scope: Scope, name: str, change: Callable[[Subscription], Subscription], now: Millis) -> Plan[None]:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 
 from pillarbox.kit.ids import Scope
-from pillarbox.pubsub import filters, retry
+from pillarbox.pubsub import archive_policies, filters, retry
 from pillarbox.pubsub.queue_names import place_of_arn
 from pillarbox.pubsub.refusals import InvalidParameter
 
@@ -37,9 +37,12 @@ def changed(
     elif name == "RedrivePolicy":
         if value:
             _check_dead_letters(_dead_letter_queue(value, scope), is_fifo=is_fifo)
-    elif name == "ReplayPolicy":
+    elif name == archive_policies.REPLAY:
+        value = value if value.strip() != archive_policies.NOTHING else ""
+        if value and not is_fifo:
+            raise InvalidParameter("ReplayPolicy Reason: only subscriptions to FIFO topics have one")
         if value:
-            raise InvalidParameter("ReplayPolicy Reason: topics of this server keep no archive to replay")
+            archive_policies.replay_of(value)
     elif name == "SubscriptionRoleArn":
         if value:
             raise InvalidParameter("SubscriptionRoleArn Reason: only firehose subscriptions have a role")

@@ -16,7 +16,17 @@ import msgspec
 from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.ids import Scope, new_uuid
 from pillarbox.kit.secrets import Keyring
-from pillarbox.pubsub import filters, posts, retry, subscribers, subscription_attributes, topics
+from pillarbox.pubsub import (
+    archive_policies,
+    posts,
+    replaying,
+    retry,
+    subscribed_topics,
+    subscribers,
+    subscription_attributes,
+    topics,
+)
+from pillarbox.pubsub.archive_policies import Replay
 from pillarbox.pubsub.endpoints import FIFO, HTTP, SQS, check_kind, endpoint_of
 from pillarbox.pubsub.queue_names import place_of_arn
 from pillarbox.pubsub.refusals import (
@@ -24,18 +34,15 @@ from pillarbox.pubsub.refusals import (
     InvalidToken,
     NotAuthorized,
     SubscriptionNotFound,
-    TooManyFilterPolicies,
-    TooManySubscriptions,
 )
 from pillarbox.pubsub.subscribers import CONFIRMED, ELSEWHERE, KIND, PENDING, REMOVED, Subscription
+from pillarbox.pubsub.topics import Topic
 from pillarbox.store import notifications as stored
 from pillarbox.store import nouns
 from pillarbox.store.notifications import DeliveryRow, NotificationRow
 from pillarbox.store.plan import Plan
 
 _TOKEN_LIFE: Millis = 3 * DAY
-# https://docs.aws.amazon.com/general/latest/gr/sns.html#limits_sns_resource
-_MOST_OF_A_FIFO_TOPIC = 100
 _TOKEN = re.compile(r"[0-9a-f]{96,400}", re.ASCII)
 
 
@@ -97,15 +104,14 @@ def subscribe(scope: Scope, wanted: Wanted, now: Millis) -> Plan[Subscribed]:
     present = yield from subscribers.of_topic(scope, wanted.topic)
     for name, one in present:
         if one.is_over(now):
-            yield from _remove(scope, name, one)
+            yield from subscribers.remove(scope, name, one)
         elif one.is_there(now) and (one.protocol, one.endpoint) == (wanted.protocol, endpoint.shown):
             check_owner(scope, name, one, owner.account)
             if not subscription_attributes.has_all(one.attributes, attributes):
                 raise InvalidParameter("Attributes Reason: Subscription already exists with different attributes")
             return (yield from _ask_again(scope, name, one, now))
-    _check_filters(present, attributes)
-    if topic.is_fifo and sum(one.is_there(now) for _, one in present) >= _MOST_OF_A_FIFO_TOPIC:
-        raise TooManySubscriptions(f"A FIFO topic has at most {_MOST_OF_A_FIFO_TOPIC} subscriptions")
+    subscribed_topics.check_filters(present, attributes)
+    subscribed_topics.check_room(topic, present, wanted.protocol, now)
     at_once = _is_queue_of(wanted, owner.account)
     subscription = Subscription(
         topic=wanted.topic,
@@ -119,6 +125,7 @@ def subscribe(scope: Scope, wanted: Wanted, now: Millis) -> Plan[Subscribed]:
         sealed_login=wanted.sealed_login,
         was_authenticated=at_once,
         owner=wanted.owner,
+        replay=_replay(topic, attributes, now),
     )
     yield from _add(scope, wanted.name, subscription, now)
     return Subscribed(subscribers.arn_of(scope, wanted.name), not at_once)
@@ -135,12 +142,18 @@ def _add(scope: Scope, name: str, one: Subscription, now: Millis) -> Plan[None]:
         yield from nouns.create(Scope(one.owner, scope.region), ELSEWHERE, subscribers.arn_of(scope, name), "{}", now)
     if one.state == PENDING:
         yield from _post(scope, name, one, posts.SUBSCRIPTION_CONFIRMATION, now)
+    elif one.replay is not None:
+        yield from replaying.begin(scope, name, now)
 
 
-def _remove(scope: Scope, name: str, one: Subscription) -> Plan[None]:
-    yield from nouns.delete(scope, KIND, name)
-    if one.owner:
-        yield from nouns.delete(Scope(one.owner, scope.region), ELSEWHERE, subscribers.arn_of(scope, name))
+def _replay(topic: Topic, attributes: Mapping[str, str], now: Millis) -> Replay | None:
+    """Return what a subscription with these attributes is told again."""
+    policy = attributes.get(archive_policies.REPLAY)
+    if policy is None:
+        return None
+    replay = archive_policies.replay_of(policy)
+    archive_policies.check_start(replay, topic.archive, now)
+    return replay
 
 
 def confirm(scope: Scope, topic: str, given: Confirmation, now: Millis) -> Plan[str]:
@@ -163,6 +176,8 @@ def confirm(scope: Scope, topic: str, given: Confirmation, now: Millis) -> Plan[
         )
 
     yield from subscribers.edit(scope, name, edit, now)
+    if found.state == PENDING and found.replay is not None:
+        yield from replaying.begin(scope, name, now)
     return subscribers.arn_of(scope, name)
 
 
@@ -175,7 +190,7 @@ def unsubscribe(scope: Scope, name: str, account: str, is_signed: bool, now: Mil
     if one.needs_signature_to_remove and not is_signed:
         raise NotAuthorized("This subscription can be removed only by a request with an AWS signature")
     if one.state == PENDING or one.protocol not in HTTP:
-        yield from _remove(scope, name, one)
+        yield from subscribers.remove(scope, name, one)
         return
     removed = msgspec.structs.replace(one, state=REMOVED, token=_new_token(name), token_ends_at=now + _TOKEN_LIFE)
     yield from subscribers.edit(scope, name, lambda _: removed, now)
@@ -210,6 +225,8 @@ def attributes_of(scope: Scope, name: str, account: str, now: Millis) -> Plan[di
         shown["FilterPolicyScope"] = subscription_attributes.scope_of_filter(one.attributes)
     else:
         shown.pop("FilterPolicyScope", None)
+    if one.replay is not None:
+        shown["ReplayStatus"] = one.replay.status
     if one.protocol in HTTP:
         own = one.attributes.get("DeliveryPolicy")
         shown["EffectiveDeliveryPolicy"] = retry.effective_subscription_policy(own, topic.delivery_policy)
@@ -229,10 +246,17 @@ def set_attribute(scope: Scope, name: str, account: str, attribute: str, value: 
     kept = changed(one)
     if attribute == "FilterPolicy" and "FilterPolicy" not in one.attributes:
         yield from topics.hold(scope, one.topic, now)
-        _check_filters((yield from subscribers.of_topic(scope, one.topic)), kept)
-    yield from subscribers.edit(
-        scope, name, lambda present: msgspec.structs.replace(present, attributes=changed(present)), now
-    )
+        subscribed_topics.check_filters((yield from subscribers.of_topic(scope, one.topic)), kept)
+    is_replay = attribute == archive_policies.REPLAY
+    replay = _replay(topic, kept, now) if is_replay else None
+
+    def edit(present: Subscription) -> Subscription:
+        changes = {"attributes": changed(present), **({"replay": replay} if is_replay else {})}
+        return msgspec.structs.replace(present, **changes)
+
+    yield from subscribers.edit(scope, name, edit, now)
+    if replay is not None and one.state == CONFIRMED:
+        yield from replaying.begin(scope, name, now)
 
 
 def _find_own(scope: Scope, name: str, account: str, now: Millis) -> Plan[Subscription]:
@@ -246,25 +270,6 @@ def _find_own(scope: Scope, name: str, account: str, now: Millis) -> Plan[Subscr
     if found is None or not found.is_there(now):
         raise SubscriptionNotFound
     return found
-
-
-def delete_topic(scope: Scope, topic: str) -> Plan[None]:
-    """Delete a topic with its subscriptions, those of other accounts too."""
-    for name, one in (yield from subscribers.of_topic(scope, topic)):
-        yield from _remove(scope, name, one)
-    yield from topics.delete(scope, topic)
-
-
-def attributes_of_topic(scope: Scope, topic: str, now: Millis) -> Plan[dict[str, str]]:
-    """Return what a topic tells of itself, its subscriptions counted."""
-    attributes = yield from topics.attributes_of(scope, topic)
-    present = [one for _, one in (yield from subscribers.of_topic(scope, topic)) if not one.is_over(now)]
-    return {
-        **attributes,
-        "SubscriptionsConfirmed": str(sum(one.state == CONFIRMED for one in present)),
-        "SubscriptionsPending": str(sum(one.state == PENDING for one in present)),
-        "SubscriptionsDeleted": str(sum(one.state == REMOVED for one in present)),
-    }
 
 
 def _ask_again(scope: Scope, name: str, one: Subscription, now: Millis) -> Plan[Subscribed]:
@@ -285,14 +290,6 @@ def _post(scope: Scope, name: str, one: Subscription, kind: str, now: Millis) ->
         notification_id, name, *scope, one.topic, one.protocol, one.endpoint, "due", now, now, 0, "", "", None, place
     )
     yield from stored.add([told], [delivery])
-
-
-def _check_filters(present: list[tuple[str, Subscription]], attributes: Mapping[str, str]) -> None:
-    filtered = sum("FilterPolicy" in one.attributes for _, one in present)
-    if "FilterPolicy" in attributes and filtered >= filters.MOST_POLICIES_PER_TOPIC:
-        raise TooManyFilterPolicies(
-            f"Filter policy limit exceeded: a topic has at most {filters.MOST_POLICIES_PER_TOPIC} filter policies"
-        )
 
 
 def _new_token(name: str) -> str:

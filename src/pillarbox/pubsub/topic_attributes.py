@@ -9,12 +9,18 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 
-from pillarbox.pubsub import retry, topic_policies
+from pillarbox.pubsub import archive_policies, retry, topic_policies
+from pillarbox.pubsub.archive_policies import ARCHIVE
 from pillarbox.pubsub.refusals import InvalidParameter
 
 FIFO = "FifoTopic"
 BY_CONTENT = "ContentBasedDeduplication"
 FIFO_SCOPE = "FifoThroughputScope"
+LARGEST = "MaximumMessageSize"
+
+# https://docs.aws.amazon.com/sns/latest/dg/large-message-payloads.html
+MOST_BYTES = 262_144
+_LEAST_LARGEST, _MOST_LARGEST = 1_024, 1_048_576
 
 _SCOPES = ("Topic", "MessageGroup")
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -30,7 +36,6 @@ _LOGGED = {"http": "HTTP", "https": "HTTP", "sqs": "SQS"}
 _ONLY_AT = {
     "KmsMasterKeyId": ("",),
     "TracingConfig": ("", "PassThrough"),
-    "ArchivePolicy": ("", "{}"),
     **{f"{protocol}{one}": ("",) for protocol in ("Lambda", "Application", "Firehose") for one in _FEEDBACK},
 }
 
@@ -69,7 +74,11 @@ def changed(attributes: Mapping[str, str], name: str, value: str) -> dict[str, s
         return dict(attributes)
     if name not in _CHECKS:
         raise InvalidParameter("AttributeName")
-    if name in (BY_CONTENT, FIFO_SCOPE) and value and not is_fifo(attributes):
+    if name == ARCHIVE and value.strip() == archive_policies.NOTHING:
+        value = ""
+    elif name == ARCHIVE and not value:
+        _check_archive(name, value)  # an empty one is no policy, and takes none away
+    if name in (ARCHIVE, BY_CONTENT, FIFO_SCOPE) and value and not is_fifo(attributes):
         raise InvalidParameter(f"{name} can only be set for FIFO topics")
     if value:
         _CHECKS[name](name, value)
@@ -81,6 +90,11 @@ def shown(attributes: Mapping[str, str]) -> dict[str, str]:
     """Return what a topic tells of its attributes: those set, and the defaults that every topic of its kind shows."""
     defaults = {BY_CONTENT: "false", FIFO_SCOPE: "Topic"} if is_fifo(attributes) else {}
     return {"DisplayName": "", **defaults, **attributes}
+
+
+def most_bytes(attributes: Mapping[str, str]) -> int:
+    """Return how long a message of a topic may be."""
+    return int(attributes.get(LARGEST) or MOST_BYTES)
 
 
 def wants_log(attributes: Mapping[str, str], protocol: str, notification_id: str, *, delivered: bool) -> bool:
@@ -127,6 +141,15 @@ def _check_rate(name: str, value: str) -> None:
         raise InvalidParameter(f"{name} Reason: Sample rate must be between 0 and 100")
 
 
+def _check_largest(name: str, value: str) -> None:
+    if not (value.isascii() and value.isdigit() and _LEAST_LARGEST <= int(value[:9]) <= _MOST_LARGEST):
+        raise InvalidParameter(f"{name} Reason: it must be from {_LEAST_LARGEST} to {_MOST_LARGEST} bytes")
+
+
+def _check_archive(_name: str, value: str) -> None:
+    archive_policies.days_of(value)
+
+
 def _check_delivery_policy(_name: str, value: str) -> None:
     retry.check_topic_policy(value)
 
@@ -140,6 +163,8 @@ _CHECKS: Mapping[str, Callable[[str, str], None]] = {
     "SignatureVersion": _check_version,
     "DeliveryPolicy": _check_delivery_policy,
     "Policy": _check_policy,
+    ARCHIVE: _check_archive,
+    LARGEST: _check_largest,
     BY_CONTENT: _check_boolean,
     FIFO_SCOPE: _check_scope,
     **{

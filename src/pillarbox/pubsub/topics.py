@@ -8,10 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from pillarbox.kit.clock import Millis
+from pillarbox.kit.clock import Millis, iso
 from pillarbox.kit.ids import Scope
-from pillarbox.pubsub import retry, topic_attributes, topic_policies
-from pillarbox.pubsub.refusals import InvalidParameter, ResourceNotFound, TooManyTags, TopicNotFound
+from pillarbox.pubsub import retry, topic_archives, topic_attributes, topic_policies
+from pillarbox.pubsub.archive_policies import ARCHIVE, Archive, archive_after
+from pillarbox.pubsub.refusals import (
+    InvalidParameter,
+    KeepsAnArchive,
+    ResourceNotFound,
+    TooManyTags,
+    TooManyTopics,
+    TopicNotFound,
+)
 from pillarbox.store import nouns
 from pillarbox.store.plan import Plan, Touch
 
@@ -19,6 +27,8 @@ KIND = "topic"
 SUBSCRIPTION_KIND = "subscription"
 
 _MOST_TAGS = 50
+# https://docs.aws.amazon.com/general/latest/gr/sns.html#limits_sns_resource
+MOST_TOPICS = 100_000
 
 
 class Topic(msgspec.Struct, frozen=True):
@@ -26,6 +36,7 @@ class Topic(msgspec.Struct, frozen=True):
 
     attributes: dict[str, str]
     tags: dict[str, str]
+    archive: Archive | None = None
 
     @property
     def signature_version(self) -> str:
@@ -67,7 +78,11 @@ def create(scope: Scope, name: str, attributes: Mapping[str, str], tags: Mapping
         raise InvalidParameter(f"Attributes Reason: {refusal.reason}") from None
     noun = yield from nouns.get(scope, KIND, name)
     if noun is None:
-        yield from nouns.create(scope, KIND, name, _encode(Topic(kept, _with_tags({}, tags))).decode(), now)
+        topic = Topic(kept, _with_tags({}, tags), archive_after(None, kept.get(ARCHIVE), now))
+        if (yield from nouns.count(scope, KIND)) >= MOST_TOPICS:
+            raise TooManyTopics(f"The account has its {MOST_TOPICS:,} topics already")
+        yield from nouns.create(scope, KIND, name, _encode(topic).decode(), now)
+        yield from topic_archives.note(None, topic.archive, now)
         return
     present = read(noun.document)
     if any(present.attributes.get(attribute) != value for attribute, value in kept.items()):
@@ -77,7 +92,13 @@ def create(scope: Scope, name: str, attributes: Mapping[str, str], tags: Mapping
 
 
 def delete(scope: Scope, name: str) -> Plan[None]:
-    """Delete a topic and its subscriptions; what was published to it before is no longer delivered."""
+    """Delete a topic and its subscriptions; what was published to it before is no longer delivered.
+
+    One that keeps an archive is refused.
+    """
+    noun = yield from nouns.get(scope, KIND, name)
+    if noun is not None and read(noun.document).archive is not None:
+        raise KeepsAnArchive
     yield from nouns.delete_children(scope, SUBSCRIPTION_KIND, name)
     yield from nouns.delete(scope, KIND, name)
     yield Touch("notifications")
@@ -107,24 +128,32 @@ def hold(scope: Scope, name: str, now: Millis) -> Plan[Topic]:
     return (yield from find(scope, name))
 
 
-def attributes_of(scope: Scope, name: str) -> Plan[dict[str, str]]:
+def attributes_of(scope: Scope, name: str, now: Millis) -> Plan[dict[str, str]]:
     """Return what a topic tells of itself, but for the counts of its subscriptions."""
     topic = yield from find(scope, name)
+    archived = {"BeginningArchiveTime": iso(topic.archive.begins_at(now))} if topic.archive else {}
     return {
         "TopicArn": arn_of(scope, name),
         "Owner": scope.account,
         "Policy": topic_policies.default(arn_of(scope, name), scope.account),
         "EffectiveDeliveryPolicy": retry.effective_topic_policy(topic.delivery_policy),
+        **archived,
         **topic_attributes.shown(topic.attributes),
     }
 
 
 def set_attribute(scope: Scope, name: str, attribute: str, value: str, now: Millis) -> Plan[None]:
     def edit(topic: Topic) -> Topic:
-        return _with_attribute(topic, attribute, value)
+        changed = _with_attribute(topic, attribute, value)
+        if attribute != ARCHIVE:
+            return changed
+        archive = archive_after(topic.archive, changed.attributes.get(ARCHIVE), now)
+        return msgspec.structs.replace(changed, archive=archive)
 
-    if not (yield from _edit(scope, name, edit, now)):
-        raise TopicNotFound
+    before = yield from find(scope, name)
+    yield from _edit(scope, name, edit, now)
+    if attribute == ARCHIVE:
+        yield from topic_archives.note(before.archive, (yield from find(scope, name)).archive, now)
 
 
 def add_permission(

@@ -17,7 +17,7 @@ _TOPIC = "notifications"
 _COLUMNS = "notification_id, account, region, topic, kind, subject, message, attributes, token, published_at"
 _DELIVERY_COLUMNS = (
     "notification_id, subscription, account, region, topic, protocol, endpoint, state,"
-    " published_at, due_at, attempts, lease, why, ended_at, place"
+    " published_at, due_at, attempts, lease, why, ended_at, place, replay"
 )
 
 
@@ -39,7 +39,7 @@ class NotificationRow(NamedTuple):
 class DeliveryRow(NamedTuple):
     """A notification on its way to one subscription. `state` is due, done, dead or removed.
 
-    `place` is its number in a FIFO topic.
+    `place` is its number in a FIFO topic; `replay` says by which replay it is told again.
     """
 
     notification_id: str
@@ -57,6 +57,7 @@ class DeliveryRow(NamedTuple):
     why: str
     ended_at: Millis | None
     place: int | None = None
+    replay: str = ""
 
     @property
     def scope(self) -> Scope:
@@ -77,6 +78,16 @@ class Ending(NamedTuple):
 
 def add(notifications: Sequence[NotificationRow], deliveries: Sequence[DeliveryRow]) -> Plan[None]:
     """Insert what is not there yet, so that telling the same notification again changes nothing."""
+    yield from _add(notifications, deliveries, "NOTHING")
+
+
+def add_again(notifications: Sequence[NotificationRow], deliveries: Sequence[DeliveryRow]) -> Plan[None]:
+    """Do the same, but what was delivered before is to be delivered once more."""
+    anew = ("state", "due_at", "attempts", "lease", "why", "ended_at", "place", "replay")
+    yield from _add(notifications, deliveries, f"UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in anew)}")
+
+
+def _add(notifications: Sequence[NotificationRow], deliveries: Sequence[DeliveryRow], present: str) -> Plan[None]:
     if not deliveries:
         return
     marks = ", ".join("?" * len(NotificationRow._fields))
@@ -87,7 +98,7 @@ def add(notifications: Sequence[NotificationRow], deliveries: Sequence[DeliveryR
     marks = ", ".join("?" * len(DeliveryRow._fields))
     yield Many(
         f"INSERT INTO notification_deliveries ({_DELIVERY_COLUMNS}) VALUES ({marks})"
-        " ON CONFLICT (notification_id, subscription) DO NOTHING",
+        f" ON CONFLICT (notification_id, subscription) DO {present}",
         deliveries,
     )
     yield Touch(_TOPIC)

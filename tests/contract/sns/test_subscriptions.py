@@ -246,7 +246,7 @@ def test_a_fifo_topic_has_a_hundred_subscriptions_at_most(server: Server) -> Non
     for number in range(100):
         sns.subscribe(TopicArn=fifo, Protocol="sqs", Endpoint=queue_arn(server, f"q{number}.fifo"))
     refusal = refusal_of(sns.subscribe, TopicArn=fifo, Protocol="sqs", Endpoint=queue_arn(server, "one-more.fifo"))
-    assert refusal == ("SubscriptionLimitExceeded", "A FIFO topic has at most 100 subscriptions", 403)
+    assert refusal == ("SubscriptionLimitExceeded", "The topic has its 100 subscriptions already", 403)
     again = sns.subscribe(TopicArn=fifo, Protocol="sqs", Endpoint=queue_arn(server, "q0.fifo"))
     assert again["SubscriptionArn"].startswith(fifo)
 
@@ -282,7 +282,12 @@ def test_a_topic_has_two_hundred_filter_policies_at_most(server: Server, topic: 
             '{"throttlePolicy": {"maxReceivesPerSecond": 0}}',
             "DeliveryPolicy: throttlePolicy.maxReceivesPerSecond must be greater than or equal to 1",
         ),
-        ("sqs", "ReplayPolicy", "{}", "ReplayPolicy Reason: topics of this server keep no archive to replay"),
+        (
+            "sqs",
+            "ReplayPolicy",
+            '{"PointType":"Timestamp"}',
+            "ReplayPolicy Reason: only subscriptions to FIFO topics have one",
+        ),
         (
             "sqs",
             "SubscriptionRoleArn",

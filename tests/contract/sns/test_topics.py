@@ -119,3 +119,51 @@ def test_topics_of_others_are_not_seen(server: Server) -> None:
     code, _, status = refusal_of(other.get_topic_attributes, TopicArn=arn)
     assert (code, status) == ("AuthorizationError", 403)
     assert server.client("sns", region="eu-west-1").list_topics()["Topics"] == []
+
+
+def test_an_archive_is_replayed_to_a_queue_that_comes_later(server: Server) -> None:
+    sns, sqs = server.client("sns"), server.client("sqs")
+    attributes = {"FifoTopic": "true", "ArchivePolicy": '{"MessageRetentionPeriod":"30"}'}
+    topic = sns.create_topic(Name="kept.fifo", Attributes=attributes)["TopicArn"]
+    for number in range(3):
+        sns.publish(TopicArn=topic, Message=f"m{number}", MessageGroupId="g", MessageDeduplicationId=str(number))
+    begins = sns.get_topic_attributes(TopicArn=topic)["Attributes"]["BeginningArchiveTime"]
+
+    url = sqs.create_queue(QueueName="late.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    arn = f"arn:aws:sqs:us-east-1:{server.account}:late.fifo"
+    policy = json.dumps({"PointType": "Timestamp", "StartingPoint": begins})
+    made = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"ReplayPolicy": policy})
+    server.settle()
+
+    told = sns.get_subscription_attributes(SubscriptionArn=made["SubscriptionArn"])["Attributes"]
+    assert (told["ReplayPolicy"], told["ReplayStatus"]) == (policy, "Completed")
+    messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    bodies = [json.loads(message["Body"]) for message in messages]
+    assert [(body["Message"], body["Replayed"]) for body in bodies] == [(f"m{number}", "true") for number in range(3)]
+
+    text = "Invalid state: Cannot delete a topic with an ArchivePolicy"
+    assert refusal_of(sns.delete_topic, TopicArn=topic) == ("InvalidState", text, 400)
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="ArchivePolicy", AttributeValue="{}")
+    sns.delete_topic(TopicArn=topic)
+
+
+def test_a_topic_may_take_larger_messages_for_queues(server: Server) -> None:
+    sns, sqs = server.client("sns"), server.client("sqs")
+    topic = sns.create_topic(Name="large", Attributes={"MaximumMessageSize": "1048576"})["TopicArn"]
+    url = sqs.create_queue(QueueName="large")["QueueUrl"]
+    arn = f"arn:aws:sqs:us-east-1:{server.account}:large"
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    sns.publish(TopicArn=topic, Message="x" * 1_048_576)
+    server.settle()
+    (message,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    assert len(message["Body"]) == 1_048_576
+    assert "Message too long" in refusal_of(sns.publish, TopicArn=topic, Message="x" * 1_048_577)[1]
+    _, text, _ = refusal_of(sns.subscribe, TopicArn=topic, Protocol="https", Endpoint="https://example.com/")
+    assert text.endswith("a topic with messages above 262144 bytes tells SQS queues only")
+
+    plain = sns.create_topic(Name="plain")["TopicArn"]
+    sns.subscribe(TopicArn=plain, Protocol="https", Endpoint="https://10.0.0.1/hook")
+    _, text, _ = refusal_of(
+        sns.set_topic_attributes, TopicArn=plain, AttributeName="MaximumMessageSize", AttributeValue="262145"
+    )
+    assert "all of them SQS queues" in text

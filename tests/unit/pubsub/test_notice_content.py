@@ -10,6 +10,7 @@ from pillarbox.pubsub.notice_content import (
     check_entries,
     check_message,
     check_size,
+    check_sizes,
     messages_by_protocol,
     size_of,
 )
@@ -81,9 +82,9 @@ def test_a_message_needs_text_and_a_subject_that_can_be_shown() -> None:
 def test_message_and_attributes_are_limited_together() -> None:
     attributes = {"ab": text("cd")}
     assert size_of("é", attributes) == 2 + 2 + 6 + 2
-    check_size("x" * (262_144 - 10), attributes)
+    check_size("x" * (262_144 - 10), attributes, 262_144)
     with pytest.raises(InvalidParameter, match="Invalid parameter: Message too long"):
-        check_size("x" * (262_144 - 9), attributes)
+        check_size("x" * (262_144 - 9), attributes, 262_144)
 
 
 def test_a_structured_message_has_a_default_and_some_of_their_own() -> None:
@@ -112,4 +113,5 @@ def test_a_structured_message_has_a_default_and_some_of_their_own() -> None:
 )
 def test_a_batch_that_is_wrong_is_refused_whole(ids: list[str], sizes: list[int], refusal: type[Exception]) -> None:
     with pytest.raises(refusal):
-        check_entries(ids, sizes)
+        check_entries(ids)
+        check_sizes(sizes, 262_144)

@@ -9,7 +9,7 @@ import pytest
 from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.secrets import Keyring
-from pillarbox.pubsub import subscribers, subscription_lists, subscriptions, topics
+from pillarbox.pubsub import subscribed_topics, subscribers, subscription_lists, subscriptions, topics
 from pillarbox.pubsub.refusals import (
     InvalidParameter,
     InvalidToken,
@@ -316,7 +316,7 @@ async def test_another_account_has_what_it_subscribed(store: Store) -> None:
     (listed,) = await store.read(subscription_lists.of_account, THEIRS, "", 9, NOON)
     assert subscribers.arn_of(listed.scope, listed.name) == made.arn
     assert await store.read(subscription_lists.of_account, THEIRS, listed.place, 9, NOON) == []
-    await store.write(subscriptions.delete_topic, HERE, "events")
+    await store.write(subscribed_topics.delete, HERE, "events")
     assert await store.read(nouns.list_by_name, THEIRS, subscribers.ELSEWHERE, "", 9) == []
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
-from pillarbox.pubsub import subscriptions, topics
+from pillarbox.pubsub import subscribed_topics, topics
 from pillarbox.pubsub.refusals import InvalidParameter, ResourceNotFound, TooManyTags, TopicNotFound
 from pillarbox.pubsub.topic_access import place_of
 from pillarbox.store.engine import Store
@@ -27,7 +27,7 @@ async def refusal(store: Store, name: str, tags: dict[str, str] | None = None, *
 
 
 async def attributes_of(store: Store, name: str, scope: Scope = HERE) -> dict[str, str]:
-    return await store.read(subscriptions.attributes_of_topic, scope, name, NOON)
+    return await store.read(subscribed_topics.attributes_of, scope, name, NOON)
 
 
 async def test_a_new_topic_has_the_attributes_of_aws(store: Store) -> None:
@@ -86,8 +86,17 @@ WRONG = [
     (
         "ArchivePolicy",
         '{"MessageRetentionPeriod":"7"}',
-        'ArchivePolicy Reason: ArchivePolicy={"MessageRetentionPeriod":"7"} is not offered by this server',
+        "ArchivePolicy can only be set for FIFO topics",
     ),
+    ("ArchivePolicy", "", "ArchivePolicy: failed to parse JSON."),
+    (
+        "ArchivePolicy",
+        '{"MessageRetentionPeriod":"366"}',
+        "ArchivePolicy Reason: MessageRetentionPeriod must be from 1 to 365 days",
+    ),
+    ("ArchivePolicy", '{"Days":1}', "ArchivePolicy Reason: MessageRetentionPeriod is all that it has"),
+    ("MaximumMessageSize", "1023", "MaximumMessageSize Reason: it must be from 1024 to 1048576 bytes"),
+    ("MaximumMessageSize", "1048577", "MaximumMessageSize Reason: it must be from 1024 to 1048576 bytes"),
     ("ContentBasedDeduplication", "true", "ContentBasedDeduplication can only be set for FIFO topics"),
     ("FifoThroughputScope", "Topic", "FifoThroughputScope can only be set for FIFO topics"),
     (
@@ -135,7 +144,7 @@ async def test_what_is_not_there(store: Store) -> None:
     await store.write(topics.delete, HERE, "events")
     for planner, args, missing in (
         (topics.find, (), TopicNotFound),
-        (subscriptions.attributes_of_topic, (NOON,), TopicNotFound),
+        (subscribed_topics.attributes_of, (NOON,), TopicNotFound),
         (topics.set_attribute, ("DisplayName", "x", NOON), TopicNotFound),
         (topics.tags_of, (), ResourceNotFound),
         (topics.add_tags, ({"a": "b"}, NOON), ResourceNotFound),

@@ -10,7 +10,7 @@ from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
 from pillarbox.api.sns.access import Entered, entered
 from pillarbox.kit.ids import new_uuid
-from pillarbox.pubsub import notice_content
+from pillarbox.pubsub import notice_content, topic_attributes
 from pillarbox.pubsub.publish import Notice, publish_many, publish_together
 from pillarbox.pubsub.publish_in_order import Ordered, publish_in_order
 from pillarbox.pubsub.refusals import InvalidParameter, TopicNotFound
@@ -24,8 +24,9 @@ async def publish(call: Call, params: Params) -> Result:
         raise InvalidParameter("PhoneNumber Reason: text messages are not offered by this server")
     if arn is None:
         raise InvalidParameter("TopicArn or TargetArn Reason: no value for required parameter")
-    notice_content.check_size(params["Message"], params.get("MessageAttributes") or {})
     there = await entered(call, arn, "Publish")
+    most = topic_attributes.most_bytes(there.topic.attributes)
+    notice_content.check_size(params["Message"], params.get("MessageAttributes") or {}, most)
     notice = _notice(there, params)
     notice_content.check_message(_told(notice).message, params.get("Subject"))
     return await _publish_in_order(call, notice) if isinstance(notice, Ordered) else await _publish(call, notice)
@@ -35,8 +36,9 @@ async def publish(call: Call, params: Params) -> Result:
 async def publish_batch(call: Call, params: Params) -> Result:
     entries = params["PublishBatchRequestEntries"]
     sizes = [notice_content.size_of(one["Message"], one.get("MessageAttributes") or {}) for one in entries]
-    notice_content.check_entries([entry["Id"] for entry in entries], sizes)
+    notice_content.check_entries([entry["Id"] for entry in entries])
     there = await entered(call, params["TopicArn"], "Publish")
+    notice_content.check_sizes(sizes, topic_attributes.most_bytes(there.topic.attributes))
     good: dict[str, Notice | Ordered] = {}
     failed = []
     for entry_id, notice in [(entry["Id"], _notice(there, entry)) for entry in entries]:

@@ -9,7 +9,7 @@ from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
 from pillarbox.api.sns.access import asking, entered
 from pillarbox.api.sns.pages import LENGTH, rest_after, start_of
-from pillarbox.pubsub import subscriptions, topic_access, topics
+from pillarbox.pubsub import subscribed_topics, topic_access, topics
 from pillarbox.pubsub.refusals import InvalidParameter, TopicNotFound
 
 
@@ -28,7 +28,7 @@ async def delete_topic(call: Call, params: Params) -> Result:
     place = topic_access.place_of(params["TopicArn"], call.scope.region)
     with suppress(TopicNotFound):  # deleting what is not there succeeds
         await call.store.read(topic_access.enter, place, asking(call, "DeleteTopic"))
-        await call.store.write(subscriptions.delete_topic, *place)
+        await call.store.write(subscribed_topics.delete, *place)
     return {}
 
 
@@ -42,12 +42,12 @@ async def list_topics(call: Call, params: Params) -> Result:
 @operation("sns", "GetTopicAttributes")
 async def get_topic_attributes(call: Call, params: Params) -> Result:
     place, _ = await entered(call, params["TopicArn"], "GetTopicAttributes")
-    return {"Attributes": await call.store.read(subscriptions.attributes_of_topic, *place, call.now)}
+    return {"Attributes": await call.store.read(subscribed_topics.attributes_of, *place, call.now)}
 
 
 @operation("sns", "SetTopicAttributes")
 async def set_topic_attributes(call: Call, params: Params) -> Result:
     place, _ = await entered(call, params["TopicArn"], "SetTopicAttributes")
     attribute, value = params["AttributeName"], params.get("AttributeValue") or ""
-    await call.store.write(topics.set_attribute, *place, attribute, value, call.now)
+    await call.store.write(subscribed_topics.set_attribute, *place, attribute, value, call.now)
     return {}

@@ -78,7 +78,7 @@ def sinking(case: Case, folder: Path) -> Iterator[int]:
 
 
 def deliver(folder: Path, case: Case, algorithm: str = "rsa") -> Turn:
-    with sinking(case, folder) as sink, delivering(folder / "data", sink, algorithm) as served:
+    with sinking(case, folder) as sink, delivering(folder / "data", sink, algorithm, 0) as served:
         file, ids = folder / "requests", folder / "ids"
         endpoint = f"http://127.0.0.1:{served.port}"
         write_file(file, signed_requests(endpoint, served.key_id, served.secret, html_of(case.length), REQUESTS))

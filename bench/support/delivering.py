@@ -1,8 +1,8 @@
 """Serves Pillarbox for a benchmark of delivery: everything that is accepted is signed and handed to a sink.
 
-Run as a process of its own: `python -m bench.support.delivering FOLDER SINK_PORT rsa|ed25519`. Everything is set as it
-is by default, outside dev mode, but for the route and as many connections as the Postfix beside it may open. Prints
-one line of JSON when it answers.
+Run as a process of its own: `python -m bench.support.delivering FOLDER SINK_PORT rsa|ed25519 WORKERS`. Everything
+is set as it is by default, outside dev mode, but for the route, the workers, and as many connections as the Postfix
+beside it may open, which the workers share. Prints one line of JSON when it answers.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from bench.support.requests import SENDER
 from bench.support.serve import ACCOUNT, REGION, Served
 from pillarbox.app.listening import Listening, settle_memory
 from pillarbox.app.server import serve
+from pillarbox.kit import metrics
 from pillarbox.kit.clock import Millis, SystemClock
 from pillarbox.kit.ids import Scope
 from pillarbox.resources import account, credentials, dkim_keys, identities, verification
@@ -29,20 +30,24 @@ from pillarbox.store.plan import Plan
 
 SCOPE = Scope(ACCOUNT, REGION)
 DOMAIN = SENDER.partition("@")[2]
+_CONNECTIONS = 40
 
 
 @contextmanager
-def delivering(folder: Path, sink_port: int, algorithm: str) -> Iterator[Served]:
+def delivering(folder: Path, sink_port: int, algorithm: str, workers: int) -> Iterator[Served]:
     """Run a server that delivers to a port of this machine until the block is left."""
-    command = [sys.executable, "-m", "bench.support.delivering", str(folder), str(sink_port), algorithm]
+    arguments = (str(folder), str(sink_port), algorithm, str(workers))
+    command = [sys.executable, "-m", "bench.support.delivering", *arguments]
     log_file = folder.parent / f"{folder.name}.log"
-    with started(command, log_file) as (pid, lines):
+    counted = folder.parent / f"{folder.name}.metrics"
+    counted.mkdir()
+    with started(command, log_file, {metrics.FOLDER: str(counted)} if workers else {}) as (pid, lines):
         line = next(lines, "")
         assert line, f"the server did not start: {log_file.read_text()[-2000:]}"
         yield Served(pid=pid, **json.loads(line))
 
 
-async def run(folder: Path, sink_port: int, algorithm: str) -> None:
+async def run(folder: Path, sink_port: int, algorithm: str, workers: int) -> None:
     settings = Settings(
         data=str(folder),
         port=0,
@@ -51,7 +56,8 @@ async def run(folder: Path, sink_port: int, algorithm: str) -> None:
         return_path_port=0,
         service_domain="service.example.org",
         routes=(RouteSetting("smtp"),),
-        smarthost=SmarthostSetting("127.0.0.1", sink_port, tls="none", max_connections=40),
+        smarthost=SmarthostSetting("127.0.0.1", sink_port, tls="none", max_connections=_CONNECTIONS // max(workers, 1)),
+        workers=workers,
     )
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
@@ -85,4 +91,4 @@ def _signing(identity: identities.Identity) -> identities.Identity:
 
 if __name__ == "__main__":
     uvloop.install()
-    asyncio.run(run(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))
+    asyncio.run(run(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])))

@@ -3,19 +3,24 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _STOPPING_SECONDS = 20
 
 
 @contextmanager
-def started(command: Sequence[str], log: Path) -> Iterator[tuple[int, Iterator[str]]]:
-    """Run a command until the block is left; yield its pid and the lines that it prints."""
+def started(
+    command: Sequence[str], log: Path, environment: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[int, Iterator[str]]]:
+    """Run a command until the block is left, in our environment and `environment`; yield its pid and what it prints."""
     with log.open("w") as errors:
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+        child = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env={**os.environ, **environment}
+        )
         assert child.stdout is not None
         try:
             yield child.pid, iter(child.stdout)

@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.faults.test_kill import client, missing, set_up
 from tests.support.child import Child
+from tests.support.sink import STALL, Sink
 from tests.support.subscriber import Subscriber
 
 KILLS = 6
@@ -26,8 +28,12 @@ def subscriber() -> Iterator[Subscriber]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def child(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Child]:
-    database = "sqlite:" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+def database(request: pytest.FixtureRequest) -> str:
+    return "sqlite:" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def child(database: str, tmp_path: Path) -> Iterator[Child]:
     with Child(tmp_path, database=database, workers=2) as started:
         yield started
 
@@ -99,6 +105,28 @@ def test_workers_that_die_are_started_again_and_lose_nothing_that_was_promised(
     wanted = 2 * len(promised)  # a Send and a Delivery of each
     subscriber.wait_for(lambda seen: len(seen.events) >= wanted and missing(promised, seen) == set(), 60)
     assert not set(started) & set(child.workers())
+
+
+def test_what_a_worker_had_in_hand_when_it_died_is_tried_again_at_once(database: str, tmp_path: Path) -> None:
+    with Sink.listening() as sink:
+        settings = {
+            "dev_really_send": True,
+            "routes": [{"transport": "smtp"}],
+            "smarthost": {"host": "127.0.0.1", "port": sink.port, "tls": "none"},
+        }
+        sink.script.once("DOT", STALL)
+        with Child(tmp_path, database=database, workers=1, **settings) as child:
+            ses = client("ses", child.endpoint)
+            ses.verify_email_identity(EmailAddress="a@example.com")
+            ses.send_email(
+                Source="a@example.com", Destination={"ToAddresses": ["someone@example.net"]}, Message=MESSAGE
+            )
+            sink.wait_for_mail(1)
+            (worker,) = child.workers()
+            child.kill_worker(worker)
+            sink.wait_for_mail(2)  # long before a lease ends by itself
+    first, second = (message_from_bytes(one.data)["Message-ID"] for one in sink.received)
+    assert first == second
 
 
 def test_workers_end_with_the_process_that_started_them(child: Child) -> None:

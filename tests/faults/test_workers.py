@@ -3,10 +3,11 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
-from pillarbox.delivery.outcome import Delivered, Outcome
+from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Postponed
 from pillarbox.delivery.route import RouteTable, Rule
 from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.transport.base import Attempt
@@ -15,8 +16,10 @@ from pillarbox.kit.clock import SECOND, Clock, Millis, SystemClock
 from pillarbox.operate import queue
 from pillarbox.operate.desk import Desk
 from pillarbox.sending.accept import keep_promises
-from pillarbox.store import events, outgoing
+from pillarbox.store import events, outgoing, pace
 from pillarbox.store.engine import Store, open_store
+from pillarbox.store.pace import Limits
+from tests.support.beside import Both
 from tests.support.clock import StandingClock
 from tests.support.preparer import KEYRING, preparer_of
 from tests.support.promises import draft, promise
@@ -35,6 +38,7 @@ class Far:
         self.taken: list[str] = []
         self.stalls: asyncio.Event | None = None
         self.takes_before_it_stalls = False
+        self.answer: Outcome = Delivered("250 ok")
 
     async def deliver(self, attempt: Attempt) -> Mapping[str, Outcome]:
         self.begun.append(self.clock.now())
@@ -44,7 +48,7 @@ class Far:
             await self.stalls.wait()
         if not self.takes_before_it_stalls:
             self.taken.append(attempt.message_id)
-        return dict.fromkeys(attempt.recipients, Delivered("250 ok"))
+        return dict.fromkeys(attempt.recipients, self.answer)
 
 
 def worker_of(store: Store, far: Far) -> Worker:
@@ -132,6 +136,26 @@ async def test_an_attempt_that_takes_long_is_not_made_twice(store: Store) -> Non
 
     assert far.taken == [message_id] and other.taken == []
     assert await kinds(store, message_id) == ["Send", "Delivery"]
+
+
+async def test_what_a_worker_beside_the_store_learns_of_the_pace_is_known_to_all(tmp_path: Path) -> None:
+    clock = StandingClock()
+
+    async def pace_after(outcome: Outcome) -> Limits:
+        far = Far(clock)
+        far.answer = outcome
+        await worker_of(both.beside, far).step()
+        (known,) = await both.holder.read(pace.every)
+        return known
+
+    async with Both.opened(tmp_path) as both:
+        await promised(both.holder, clock, 2)
+        await limit(both.holder, clock, rate=1.0)
+        throttled = await pace_after(Deferred("too fast", "421 4.7.0 too fast"))
+        assert throttled.rate == 0.5 and throttled.why == "421 4.7.0 too fast"
+        clock.at = throttled.not_before
+        held = await pace_after(Postponed("used up", 60.0, closed=True))
+        assert (held.held_until, held.held_why) == (clock.at + 60 * SECOND, "used up")
 
 
 async def test_a_stop_ends_what_is_in_hand_and_gives_back_what_waits(store: Store) -> None:

@@ -29,7 +29,6 @@ from pillarbox.pubsub.deliver import Deliverer
 from pillarbox.pubsub.queue_mover import QueueMover
 from pillarbox.pubsub.queue_sweep import QueueSweep
 from pillarbox.pubsub.signing import Signer
-from pillarbox.pubsub.topic_replayer import TopicReplayer
 from pillarbox.resources import identity_dns
 from pillarbox.sending.expand import Expander
 from pillarbox.sending.topic_mail import TopicMail
@@ -56,11 +55,13 @@ class _Part(Protocol):
 async def background(
     listening: Listening, signer: Signer, upstreams: Upstreams, clock: Clock, running: AsyncExitStack
 ) -> list[Coroutine[Any, Any, None]]:
-    """Build what works in the background: what the roles of this server ask for."""
+    """Build what works in the background: what the roles of this server ask for, but for what its workers do."""
     settings = listening.settings
     parts: list[_Part] = []
     if "delivery" in settings.roles:
-        parts += await _delivering(listening, upstreams, clock, running)
+        parts += await _keeping(listening, upstreams, clock)
+        if not settings.workers:
+            parts.append(await delivering(listening, upstreams, clock, running))
     if "events" in settings.roles:
         parts += await _telling(listening, signer, upstreams, clock, running)
     if "tracking" in settings.roles:
@@ -69,8 +70,10 @@ async def background(
     return [part.run() for part in parts]
 
 
-async def _delivering(listening: Listening, upstreams: Upstreams, clock: Clock, running: AsyncExitStack) -> list[_Part]:
-    """Build what makes attempts, and the upkeep of what accounts and upstreams have."""
+async def delivering(
+    listening: Listening, upstreams: Upstreams, clock: Clock, running: AsyncExitStack, lease: str = ""
+) -> Worker:
+    """Build what makes attempts, which every worker process does; `lease` is told where another process gives it."""
     settings, store = listening.settings, listening.store
     site = Site(
         settings.service_domain,
@@ -81,11 +84,16 @@ async def _delivering(listening: Listening, upstreams: Upstreams, clock: Clock, 
     )
     preparer = await Preparer.load(store, listening.keyring, clock, site, signs_twice=settings.sign_twice)
     by_name = await transports(listening, site.reporting_mta, upstreams, clock, running)
+    scanner, warming = _scanner(settings), warm_ups(settings)
+    return Worker(store, by_name, scanner, preparer, clock, listening.book, listening.courtesy, warming, lease)
+
+
+async def _keeping(listening: Listening, upstreams: Upstreams, clock: Clock) -> list[_Part]:
+    """Build what fills and measures the queue, and the upkeep of what accounts and upstreams have."""
+    settings, store = listening.settings, listening.store
     checks = IdentityChecks(store, listening.names, listening.keyring, settings.service_domain)
     asking = await asked(upstreams)
-    book, courtesy = listening.book, listening.courtesy
     return [
-        Worker(store, by_name, _scanner(settings), preparer, clock, book, courtesy, warm_ups(settings)),
         DepthGauge(store, clock),
         Expander(store, listening.routes(), clock),
         RetryKeySweep(store, clock),
@@ -94,9 +102,9 @@ async def _delivering(listening: Listening, upstreams: Upstreams, clock: Clock, 
         Runner(store, Retention(store, Kept(settings.bodies_days, settings.history_days), clock), clock),
         Runner(store, UpstreamQuotas(store, asking), clock),
         Runner(store, UpstreamLists(store, [one for one in asking.values() if one.upstream.keeps_list]), clock),
+        *(Runner(store, Partitions(store, days, clock), clock) for days in _partition_days(settings)),
         *(Runner(store, ImportJobs(store, one, clock), clock) for one in _objects(settings)),
         *(Runner(store, one, clock) for one in _service_keys(listening)),
-        *(Runner(store, Partitions(store, days, clock), clock) for days in _partition_days(settings)),
     ]
 
 
@@ -128,7 +136,6 @@ async def _telling(
         ),
         QueueSweep(store, clock),
         Runner(store, QueueMover(store), clock),
-        Runner(store, TopicReplayer(store), clock),
         *(Runner(store, poller, clock) for poller in pollers(listening, upstreams, clock, running)),
     ]
 

@@ -1,10 +1,10 @@
 """The worker processes of one machine: started, watched, started again, and stopped before what they need.
 
-Touches child processes. Built by app/serve.py when the settings ask for
-workers. A worker runs the doors (HTTP and SMTP) on sockets that it inherits;
-what it writes goes to PostgreSQL, or to the process that holds the embedded
-store. It lives no longer than its standard input, which ends with this
-process, however that ends.
+Touches child processes. Built by app/server.py when the settings ask for
+workers. A worker runs the doors (HTTP and SMTP) on sockets that it inherits, and
+makes attempts; what it writes goes to PostgreSQL, or to the process that holds
+the embedded store. It lives no longer than its standard input, which ends with
+this process, however that ends.
 """
 
 import asyncio
@@ -20,13 +20,16 @@ import msgspec
 
 from pillarbox.app.listening import Sockets
 from pillarbox.kit import log, metrics
+from pillarbox.kit.errors import Unavailable
+from pillarbox.kit.ids import new_token
 from pillarbox.settings import Settings
+from pillarbox.store import leases
 from pillarbox.store.engine import Store
 from pillarbox.store.keeper import Keeper
 from pillarbox.store.sqlite import SqliteStore
 
 READY = b"ready\n"
-_STOPPING_SECONDS = 15.0
+_STOPPING_SECONDS = 25.0  # requests in hand have ten to end, and then attempts in hand
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 5.0
 _STEADY_SECONDS = 30.0
 _STREAM_BUFFER_BYTES = 1 << 20
@@ -42,11 +45,15 @@ class CannotStart(Exception):
 
 
 class Orders(msgspec.Struct, frozen=True):
-    """What a worker reads from its standard input. Sockets are inherited under these numbers; -1 is none."""
+    """What a worker reads from its standard input. Sockets are inherited under these numbers; -1 is none.
+
+    `lease` is what it claims mail under.
+    """
 
     settings: Settings
     sockets: list[int]
     stream: int
+    lease: str
 
 
 class Workers:
@@ -101,9 +108,9 @@ class Workers:
     @asynccontextmanager
     async def _worker(self) -> "AsyncIterator[_Worker]":
         """Start one, and stop it when the block is left: it finishes what it has in hand."""
-        async with self._stream() as stream:
+        async with self._lease() as lease, self._stream() as stream:
             numbers = [one.fileno() if one else -1 for one in self._sockets]
-            orders = Orders(self._settings, numbers, stream.fileno() if stream else -1)
+            orders = Orders(self._settings, numbers, stream.fileno() if stream else -1, lease)
             worker = await _Worker.started([number for number in (*numbers, orders.stream) if number >= 0])
             if stream:
                 stream.close()
@@ -113,6 +120,16 @@ class Workers:
                 yield worker
             finally:
                 await worker.end()
+
+    @asynccontextmanager
+    async def _lease(self) -> AsyncIterator[str]:
+        """Lend what one claims mail under. What it leaves undone comes due at once: it is gone, and cannot go on."""
+        lease = new_token()
+        try:
+            yield lease
+        finally:
+            with contextlib.suppress(Unavailable):  # then it comes due when its lease is over
+                await self._store.commit(leases.end_of, lease)
 
     @asynccontextmanager
     async def _stream(self) -> AsyncIterator[socket.socket | None]:
@@ -127,8 +144,11 @@ class Workers:
         try:
             yield theirs
         finally:
-            keeper.close()
             theirs.close()
+            try:
+                await keeper.all_heard()
+            finally:
+                keeper.close()
 
 
 async def _all_of(events: Sequence[asyncio.Event]) -> None:

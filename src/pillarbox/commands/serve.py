@@ -79,7 +79,7 @@ def serve(
     database
         `sqlite:` (in the data folder) or `postgresql://…`.
     workers
-        Processes that answer beside this one, which then delivers and keeps the embedded store; 0 for none.
+        Processes that answer and deliver beside this one, which then keeps the embedded store; 0 for none.
     roles
         What this server does, of api, smtp, tracking, delivery, events and dashboard, between commas; all by default.
     config

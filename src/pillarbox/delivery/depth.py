@@ -1,6 +1,6 @@
 """How much mail waits for each provider, and for how long: two numbers to watch.
 
-Touches the store (reads). Runs in the background of every process that
+Touches the store (reads). Runs in the background of every server that
 delivers; a reading looks at every waiting row, so there are few of them.
 """
 

@@ -275,8 +275,7 @@ class Pacer:
         THROTTLED.labels(*hop).inc()
         since, count = self._seen.get(hop, (now, 0))
         use = Use(count * SECOND / max(now - since, SECOND), self._in_hand[hop], began_at)
-        after, _ = await self._store.write(pace.change, *hop, lambda limits: (slowed(limits, use, reply, now), None))
-        self._limits[hop] = after
+        after = self._limits[hop] = await self._store.write(_slow, hop, use, reply, now)
         self._leases.pop(hop, None)
         self._log.info(
             "pace is slower",
@@ -290,9 +289,7 @@ class Pacer:
 
     async def _hold(self, hop: Hop, closed: Postponed) -> None:
         until = self._clock.now() + round(closed.seconds * SECOND)
-        self._limits[hop], _ = await self._store.write(
-            pace.change, *hop, lambda limits: (held(limits, until, closed.why), None)
-        )
+        self._limits[hop] = await self._store.write(_hold, hop, until, closed.why)
         self._log.info("held", egress=hop.egress, provider=hop.provider, until=until, why=closed.why)
 
     def _see(self, hop: Hop, cost: int) -> None:
@@ -326,6 +323,16 @@ def _throttling_reply(outcome: Outcome) -> str | None:
 def _limits_and_holds() -> Plan[tuple[list[Limits], list[Hold]]]:
     limits = yield from pace.every()
     return limits, (yield from holds.every())
+
+
+def _slow(hop: Hop, use: Use, reply: str, now: Millis) -> Plan[Limits]:
+    after, _ = yield from pace.change(*hop, lambda limits: (slowed(limits, use, reply, now), None))
+    return after
+
+
+def _hold(hop: Hop, until: Millis, why: str) -> Plan[Limits]:
+    after, _ = yield from pace.change(*hop, lambda limits: (held(limits, until, why), None))
+    return after
 
 
 def _lease(

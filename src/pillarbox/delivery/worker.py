@@ -101,7 +101,9 @@ class Worker:
         book: ProviderBook | None = None,
         courtesy: Courtesy | None = None,
         warm_ups: Mapping[str, WarmUp] | None = None,
+        lease: str = "",
     ) -> None:
+        """`lease` is what its rows are claimed under, for who ends the leases of a worker that died."""
         self._store = store
         self._courtesy = courtesy or Courtesy()
         self._transports = transports
@@ -110,7 +112,7 @@ class Worker:
         self._clock = clock
         self._book = book
         self._terms = TermsBook(store, clock)
-        self._lease = new_token()
+        self._lease = lease or new_token()
         self._pacer = Pacer(store, clock, self._lease, warm_ups)
         self._turns = Turns(_AT_ONCE)
         self._held: Counter[str] = Counter()

@@ -32,7 +32,7 @@ async def load(store: Store, keyring: Keyring, domain: str, now: Millis) -> list
     if kept:
         return kept
     first = await make(keyring, domain, now)
-    return await store.write(change, domain, lambda keys: keys or [first], now)
+    return await store.write(_keep_first, domain, first, now)
 
 
 async def make(keyring: Keyring, domain: str, now: Millis, state: str = ACTIVE) -> StoredKey:
@@ -63,6 +63,10 @@ def change(domain: str, edit: Callable[[list[StoredKey]], list[StoredKey]], now:
     if after != before:
         yield from secrets.put(_row(domain), msgspec.json.encode(after), now)
     return after
+
+
+def _keep_first(domain: str, first: StoredKey, now: Millis) -> Plan[list[StoredKey]]:
+    return (yield from change(domain, lambda keys: keys or [first], now))
 
 
 def _row(domain: str) -> str:

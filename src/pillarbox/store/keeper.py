@@ -24,7 +24,8 @@ class Keeper:
 
     def __init__(self, store: SqliteStore) -> None:
         self._store = store
-        self._channel = Channel(self._heard, self._stuck, lost=lambda: None)
+        self._gone = asyncio.Event()
+        self._channel = Channel(self._heard, self._stuck, lost=self._gone.set)
         self._heard_of: set[str] = set()
         self._touched: dict[str, None] = {}
         self._loop = asyncio.get_running_loop()
@@ -37,6 +38,10 @@ class Keeper:
 
     def close(self) -> None:
         self._channel.close()
+
+    async def all_heard(self) -> None:
+        """Wait until the other process is gone and what it asked for last has been asked of the store."""
+        await self._gone.wait()
 
     def _heard(self, asked: list[Write | Listen]) -> None:
         for one in asked:

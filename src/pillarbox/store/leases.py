@@ -1,12 +1,22 @@
 """Leases that nobody alive can hold.
 
-A plan. Called by app.py when it opens a store that no other process works on:
-whatever is leased there was leased by a process that is gone, and waits for
-no lease to end.
+Plans. Called by app/server.py when it opens a store that no other process works
+on: whatever is leased there was leased by a process that is gone, and waits for
+no lease to end. Called by app/processes.py for a worker that ended.
 """
 
+from collections.abc import Sequence
+
 from pillarbox.kit.clock import Millis
-from pillarbox.store.plan import Plan, Rows
+from pillarbox.store.plan import Plan, Rows, Touch
+
+
+def end_of(leases: Sequence[str]) -> Plan[list[None]]:
+    """Make what is claimed for delivery under those leases due at the time that it was accepted: nobody holds it."""
+    for lease in leases:
+        yield Rows("UPDATE outgoing SET due_at = accepted_at, lease = '' WHERE lease = ?", (lease,))
+    yield Touch("outgoing")
+    return [None] * len(leases)
 
 
 def end_all(now: Millis) -> Plan[int]:

@@ -68,6 +68,7 @@ class SharedStore:
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._listeners: dict[str, list[Callable[[], None]]] = {}
         self._holder_is_there = True
+        self._closed = False
         self.holder_gone = asyncio.Event()
 
     @classmethod
@@ -102,6 +103,7 @@ class SharedStore:
         self._listeners.setdefault(topic, []).append(wake)
 
     async def close(self) -> None:
+        self._closed = True
         self._channel.close()
         self._reading.close()
 
@@ -137,7 +139,8 @@ class SharedStore:
 
     def _lost(self) -> None:
         self._holder_is_there = False
-        self.holder_gone.set()
+        if not self._closed:
+            self.holder_gone.set()
         for asked in self._waiting.values():
             if not asked.done():
                 asked.set_exception(Unavailable("the process that holds the store went away"))

@@ -24,6 +24,18 @@ async def test_leased_rows_are_due_at_once(store: Store) -> None:
     assert not await store.write(outgoing.close, closing)
 
 
+async def test_rows_that_one_had_leased_are_due_at_once_and_those_of_others_are_not(store: Store) -> None:
+    for lease in ("the dead one", "the living one"):
+        made = promise(draft("a@example.net"), NOON)
+        await store.commit(keep_promises, made)
+        await store.write(outgoing.claim, {made.outgoing[0].lane: 1}, lease, NOON, LATER)
+
+    await store.commit(leases.end_of, "the dead one")
+
+    (again,) = await store.write(outgoing.claim, {made.outgoing[0].lane: 2}, "another", NOON, LATER)
+    assert again.message_id != made.message.message_id
+
+
 async def test_cursors_are_free_at_once(store: Store) -> None:
     await store.write(events.lease_cursors, "stats", [0, 1], "the dead one", NOON, LATER)
     assert await store.write(events.lease_cursors, "stats", [0, 1], "another", NOON, LATER) == {}

@@ -1,10 +1,8 @@
 """The embedded store, seen from a process beside the one that holds it."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
@@ -14,33 +12,17 @@ from pillarbox.resources import configuration_sets, identities
 from pillarbox.resources.configuration_sets import ConfigurationSetMissing
 from pillarbox.store import nouns
 from pillarbox.store.engine import Store
-from pillarbox.store.keeper import Keeper
 from pillarbox.store.plan import Keep, Many, Plan, Rows, Touch
-from pillarbox.store.shared import SharedStore
-from pillarbox.store.sqlite import SqliteStore
+from tests.support.beside import Both
 
 SCOPE = Scope("123456789012", "us-east-1")
 TOPIC = "things"
 
 
-class Both(NamedTuple):
-    """The process that holds the store, and one beside it."""
-
-    holder: SqliteStore
-    keeper: Keeper
-    beside: SharedStore
-
-
 @pytest.fixture
 async def both(tmp_path: Path) -> AsyncIterator[Both]:
-    holder = await SqliteStore.open(tmp_path)
-    ours, theirs = socket.socketpair()
-    keeper = await Keeper.serving(holder, ours)
-    beside = await SharedStore.open(tmp_path, theirs)
-    yield Both(holder, keeper, beside)
-    await beside.close()
-    keeper.close()
-    await holder.close()
+    async with Both.opened(tmp_path) as both:
+        yield both
 
 
 def add_things(names: Sequence[str]) -> Plan[list[int]]:

@@ -17,8 +17,8 @@ from pillarbox.operate import configuration_sets, upstream
 from pillarbox.operate.configuration_sets import Known
 from pillarbox.operate.desk import Desk
 from pillarbox.operate.finding import OK, WARNING, WRONG, Finding
-from pillarbox.pubsub import subscription_lists, subscriptions, topics
-from pillarbox.pubsub.subscriptions import CONFIRMED
+from pillarbox.pubsub import subscribers, subscription_lists, topics
+from pillarbox.pubsub.subscribers import CONFIRMED
 from pillarbox.resources import event_destinations
 from pillarbox.resources.event_destinations import EventDestination
 from pillarbox.resources.identity_names import read_arn
@@ -154,7 +154,7 @@ def _expected(message_id: str, recorded: Sequence[EventRow]) -> Plan[dict[str, t
     for one in (yield from event_destinations.of_set(mail.scope, mail.configuration_set)):
         parts = read_arn(one.topic_arn)
         topic = parts.resource if parts else ""
-        if not one.enabled or not (yield from subscriptions.confirmed(mail.scope, topic)):
+        if not one.enabled or not (yield from subscribers.confirmed(mail.scope, topic)):
             continue
         source = f"{mail.configuration_set}/{one.name}"
         wanted = [event for event in recorded if event.kind in one.event_types]

@@ -183,7 +183,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     https_port: Annotated[int, msgspec.Meta(ge=-1, le=65535)] = 0
     operator_address: str = ""
     smtp_connections: AtLeastOne = 1000
-    smtp_idle_seconds: Seconds = 10.0
+    smtp_idle_seconds: Seconds = 300.0
     regions: tuple[str, ...] = ()
     smtp_regions: tuple[str, ...] = ()
     tls_certificate: str = ""

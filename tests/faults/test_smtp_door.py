@@ -15,40 +15,19 @@ from pathlib import Path
 import boto3
 import pytest
 
-from pillarbox.edge.smtp_door import Limits, SmtpDoor
-from pillarbox.edge.smtp_login import AnyPassword
-from pillarbox.kit.clock import Millis, SystemClock
+from pillarbox.edge.smtp_door import Limits
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.secrets import Keyring
-from pillarbox.sending.draft import Draft
 from pillarbox.store import credentials, messages
 from pillarbox.store.credentials import CredentialRow
 from tests.support.child import Child
 from tests.support.server import RunningServer
+from tests.support.smtp_client import FakeSender, door_to
 
 MESSAGE = b"From: a@b.example\r\n\r\nhello\r\n.\r\n"
 PATIENCE_SECONDS = 10
 ACCOUNT = "123456789012"
 KILLS = 40 if os.environ.get("PILLARBOX_CAMPAIGN") else 4
-
-
-class FakeSender:
-    """Keeps drafts once it is let to; fails when told so."""
-
-    def __init__(self) -> None:
-        self.kept: list[Draft] = []
-        self.failure: Exception | None = None
-        self.asked = asyncio.Event()
-        self.may_go_on = asyncio.Event()
-        self.may_go_on.set()
-
-    async def send(self, draft: Draft, now: Millis) -> str:
-        self.asked.set()
-        await self.may_go_on.wait()
-        if self.failure:
-            raise self.failure
-        self.kept.append(draft)
-        return f"message-{len(self.kept)}"
 
 
 class Client:
@@ -101,15 +80,7 @@ class Door:
         self.port: int = self._listener.getsockname()[1]
 
     async def run(self) -> None:
-        door = SmtpDoor(
-            self.sender,
-            AnyPassword([]),
-            SystemClock(),
-            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER),
-            name="email-smtp.example",
-            limits=Limits(connections=10, idle_seconds=1.0, in_flight_bytes=1_000_000),
-            takes_plaintext=True,
-        )
+        door = door_to(self.sender, Limits(connections=10, idle_seconds=1.0, in_flight_bytes=1_000_000))
         async with door.serving(self._listener, None):
             await self.stop.wait()
 

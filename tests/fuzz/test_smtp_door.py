@@ -1,7 +1,11 @@
-"""SMTP clients that say anything: every answer is a reply, nobody sends without a login, and the server lives."""
+"""SMTP clients that say anything: every answer is a reply, nobody sends without a login, and the server lives.
 
+However their bytes are cut on the way, they are told the same.
+"""
+
+import asyncio
 import base64
-import os
+import itertools
 import re
 import socket
 
@@ -9,9 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pillarbox.store import messages
+from tests.support.examples import examples
 from tests.support.server import Server
+from tests.support.smtp_client import Client, FakeSender, door_to
 
-EXAMPLES = 3_000 if os.environ.get("PILLARBOX_CAMPAIGN") else 150
+EXAMPLES = examples(100)
 HELD = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -89,3 +95,38 @@ def test_whatever_a_stranger_says_nothing_is_sent(production: Server, talk: list
     told = answers(production, b"EHLO me\r\n" + b"".join(talk))
     assert b"\r\n354 " not in told and b"\r\n235 " not in told
     assert production.read(messages.newest, messages.Search(), 1) == before
+
+
+MAILS = st.builds(
+    lambda text, end: b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n" + text + end,
+    st.lists(st.sampled_from([b"\r\n", b".", b"\n", b"\r", b"x: y", b"NOOP"])).map(b"".join),
+    st.just(b"\r\n.\r\n"),
+)
+LOGINS = st.sampled_from([b"AUTH PLAIN AGEAYg==\r\n", b"AUTH LOGIN\r\nYQ==\r\nYg==\r\n"])
+LONG = st.sampled_from([b"x" * 13_000 + b"\r\n", b"\r" + b"x" * 13_000 + b"\r\n", b"x" * 13_000 + b"\n"])
+
+
+async def told(chunks: list[bytes]) -> tuple[bytes, list[bytes]]:
+    """Return what a client is told, and which messages are sent."""
+    sender = FakeSender()
+    client = Client(door_to(sender))
+    for chunk in chunks:
+        await client.may_speak.wait()
+        if client.is_closed:
+            break
+        client.channel.data_received(chunk)
+        if len(chunk) % 2:  # now and then the next one comes while the door still works on an answer
+            await asyncio.sleep(0)
+    await client.ends()
+    return client.told, [draft.content.data for draft in sender.kept]
+
+
+@settings(HELD, max_examples=EXAMPLES)
+@given(
+    st.lists(LINES | MAILS | LOGINS | LONG | st.binary(max_size=9), max_size=12), st.lists(st.integers(0), max_size=25)
+)
+def test_how_the_bytes_are_cut_makes_no_difference(talk: list[bytes], at: list[int]) -> None:
+    said = b"EHLO me\r\nAUTH PLAIN AGEAYg==\r\n" + b"".join(talk)
+    marks = [0, *sorted({mark % (len(said) + 1) for mark in at}), len(said)]
+    chunks = [said[a:b] for a, b in itertools.pairwise(marks) if a < b]
+    assert asyncio.run(told(chunks)) == asyncio.run(told([said]))

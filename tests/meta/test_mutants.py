@@ -103,7 +103,7 @@ MUTANTS = [
     ),
     Mutant(
         "what was said before STARTTLS does not count after it",
-        "edge/smtp_dialogue.py",
+        "edge/smtp_channel.py",
         "        self._inlet.discard()\n",
         "",
         "tests/scenarios/test_smtp_door.py::test_what_was_said_before_starttls_does_not_count_after_it",

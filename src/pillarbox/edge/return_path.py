@@ -7,7 +7,6 @@ all else is refused at RCPT. Nothing is relayed, and nothing is bounced later.
 Built by app.py.
 """
 
-import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -15,14 +14,15 @@ from contextlib import asynccontextmanager
 
 from pillarbox.edge import smtp_replies as replies
 from pillarbox.edge.returns import SLOW_DOWN, Addressee, Contact, PerMinute, Returns
+from pillarbox.edge.smtp_channel import Channel
 from pillarbox.edge.smtp_commands import Malformed, read_path
-from pillarbox.edge.smtp_dialogue import Dialogue, Leave
+from pillarbox.edge.smtp_dialogue import Answer, Dialogue, Leave
 from pillarbox.edge.smtp_door import Door, Limits
 from pillarbox.kit.clock import Clock
 from pillarbox.kit.errors import Unavailable
 from pillarbox.sending.draft import V2_SIZE_LIMIT
 
-LIMITS = Limits(connections=500, idle_seconds=60.0, in_flight_bytes=128 * 1024 * 1024)
+LIMITS = Limits(connections=500, idle_seconds=300.0, in_flight_bytes=128 * 1024 * 1024)
 _MOST_RECIPIENTS = 100
 _MOST_REFUSED = 20  # whoever names more is guessing
 _MOST_OF_A_PEER = 100  # connections
@@ -30,82 +30,70 @@ _TOO_MANY_REFUSED = "421 4.7.0 Too many recipients that are not here"
 
 
 class ReturnPathDialogue(Dialogue):
-    """One server that brings mail back. Nothing that it meets leaves it as an exception."""
+    """One server that brings mail back."""
 
-    def __init__(self, door: "ReturnPathDoor") -> None:
-        super().__init__(door, implicit_tls=False)
+    def __init__(self, door: "ReturnPathDoor", peer: str, *, encrypted: bool) -> None:
+        super().__init__(door, peer, encrypted=encrypted)
         self._returns = door
         self._refused = 0
         self._addressees: dict[str, Addressee] = {}  # of this mail
 
-    async def _may_send(self) -> bool:
-        if self._told.greeted:
-            return True
-        await self.push(replies.HELLO_FIRST)
-        return False
+    def _missing(self) -> str | None:
+        return None if self._told.greeted else replies.HELLO_FIRST
 
-    async def _mail(self, argument: str) -> None:
-        if not await self._may_send():
-            return
+    def _mail(self, argument: str) -> str:
+        if missing := self._missing():
+            return missing
         if self._told.return_path:
-            await self.push(replies.NESTED_MAIL)
-            return
+            return replies.NESTED_MAIL
         path = read_path("FROM", argument)
         if path.announced_bytes > V2_SIZE_LIMIT:
-            await self.push(replies.TOO_LONG)
-        elif path.text and path.address is None:  # reports come with the null path
-            await self.push(replies.BAD_SENDER)
-        else:
-            self._told.return_path = path
-            self._addressees.clear()
-            await self.push(replies.OK)
+            return replies.TOO_LONG
+        if path.text and path.address is None:  # reports come with the null path
+            return replies.BAD_SENDER
+        self._told.return_path = path
+        self._addressees.clear()
+        return replies.OK
 
-    async def _rcpt(self, argument: str) -> None:
-        if not await self._may_send():
-            return
+    def _rcpt(self, argument: str) -> Answer:
+        if missing := self._missing():
+            return missing
         if not self._told.return_path:
-            await self.push(replies.MAIL_FIRST)
-            return
+            return replies.MAIL_FIRST
         path = read_path("TO", argument).text
         if not path:
             raise Malformed
+        return self._add(path)
+
+    async def _add(self, path: str) -> str:
         try:
             addressee = await self._returns.returns.addressee(path)
         except Unavailable as reason:
             self._log.error("unavailable", why=str(reason))
-            await self.push(replies.NOT_NOW)
-            return
+            return replies.NOT_NOW
         if addressee is None:
-            await self._refuse(path)
-        elif len(self._told.recipients) >= _MOST_RECIPIENTS:
-            await self.push(replies.TOO_MANY_RECIPIENTS)
-        elif not self._returns.has_room_for(addressee):
-            await self.push(SLOW_DOWN)
-        else:
-            self._told.recipients.append(path)
-            self._addressees[path] = addressee
-            await self.push(replies.OK)
+            return self._refuse(path)
+        if len(self._told.recipients) >= _MOST_RECIPIENTS:
+            return replies.TOO_MANY_RECIPIENTS
+        if not self._returns.has_room_for(addressee):
+            return SLOW_DOWN
+        self._told.recipients.append(path)
+        self._addressees[path] = addressee
+        return replies.OK
 
-    async def _refuse(self, path: str) -> None:
+    def _refuse(self, path: str) -> str:
         self._refused += 1
         if self._refused >= _MOST_REFUSED:
             raise Leave(_TOO_MANY_REFUSED)
-        await self.push(replies.one_line(f"550 5.1.1 <{path}> no such address here"))
+        return replies.one_line(f"550 5.1.1 <{path}> no such address here")
 
     async def _send(self, message: bytes) -> str:
         to = list(dict.fromkeys(self._addressees[path] for path in self._told.recipients))
-        self._is_sending = True
         try:
-            # To its end, even when the client hangs up meanwhile.
-            return await asyncio.shield(self._returns.returns.take(to, message, self.peer))
+            return await self._returns.returns.take(to, message, self._peer)
         except Unavailable as reason:
             self._log.error("unavailable", why=str(reason))
             return replies.NOT_NOW
-        except Exception:
-            self._log.exception("returned mail failed")
-            return replies.NOT_NOW
-        finally:
-            self._is_sending = False
 
 
 class ReturnPathDoor(Door):
@@ -122,11 +110,13 @@ class ReturnPathDoor(Door):
         self._of_message = PerMinute(60, clock)
         self._of_contact = PerMinute(600, clock)  # providers send complaints there
 
-    def refuses(self, dialogue: Dialogue) -> bool:
+    def dialogue(self, peer: str, *, encrypted: bool) -> ReturnPathDialogue:
+        return ReturnPathDialogue(self, peer, encrypted=encrypted)
+
+    def refuses(self, channel: Channel) -> bool:
         """Leave room for others, whoever comes with many connections."""
-        peer = dialogue.peer
-        of_peer = sum(one.peer == peer for one in self._connections)
-        return super().refuses(dialogue) or of_peer > _MOST_OF_A_PEER
+        of_peer = sum(one.peer == channel.peer for one in self._channels)
+        return super().refuses(channel) or of_peer > _MOST_OF_A_PEER
 
     def has_room_for(self, addressee: Addressee) -> bool:
         """Say whether one more mail for an address may come in this minute."""
@@ -137,7 +127,5 @@ class ReturnPathDoor(Door):
     @asynccontextmanager
     async def serving(self, listener: socket.socket | None) -> AsyncIterator[None]:
         """Serve until the block is left; without a listener nobody comes."""
-        loop = asyncio.get_running_loop()
-        servers = [await loop.create_server(lambda: ReturnPathDialogue(self), sock=listener)] if listener else []
-        async with self._until_left(servers):
+        async with self._open((listener, False)):
             yield

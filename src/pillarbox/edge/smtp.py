@@ -2,18 +2,19 @@
 
 The dialogue of smtp_dialogue.py with logins, for senders that are verified. A
 message becomes a Draft like raw mail from the API, and is answered 250 only
-when its promise is on disk. Built by smtp_door.py.
+when its promise is on disk. Built by smtp_door.py for each connection.
 https://docs.aws.amazon.com/ses/latest/dg/send-email-smtp.html
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pillarbox.edge import smtp_replies as replies
 from pillarbox.edge.authenticate import Caller
-from pillarbox.edge.smtp_commands import Malformed, decode, read_path, read_plain
-from pillarbox.edge.smtp_dialogue import Dialogue, Leave
-from pillarbox.edge.smtp_lines import BareNewline, LineTooLong
+from pillarbox.edge.smtp_commands import Malformed, Path, decode, read_path, read_plain
+from pillarbox.edge.smtp_dialogue import Answer, Dialogue, Leave
 from pillarbox.edge.smtp_login import HeldOff
 from pillarbox.kit.errors import Refusal, Unavailable
 from pillarbox.sending.draft import V2_SIZE_LIMIT, Draft, Raw
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 OPERATION = "SendSmtpEmail"
 _MOST_FAILED_LOGINS = 3
 # "Username:" and "Password:", as every client of AUTH LOGIN expects them.
-_ASK_USER, _ASK_PASSWORD = "334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"
+_ASK_PLAIN, _ASK_USER, _ASK_PASSWORD = "334 ", "334 VXNlcm5hbWU6", "334 UGFzc3dvcmQ6"
 
 
 @dataclass(slots=True)
@@ -38,127 +39,125 @@ class _Login:
 
 
 class Submission(Dialogue):
-    """One client that sends. Nothing that it meets leaves it as an exception."""
+    """One client that sends."""
 
     offers = ("250-AUTH PLAIN LOGIN",)
 
-    def __init__(self, door: "SmtpDoor", *, implicit_tls: bool) -> None:
-        super().__init__(door, implicit_tls=implicit_tls)
+    def __init__(self, door: "SmtpDoor", peer: str, *, encrypted: bool) -> None:
+        super().__init__(door, peer, encrypted=encrypted)
         self._submission = door
         self._login = _Login()
         self._commands["AUTH"] = self._auth
 
-    def _forget_client(self) -> None:
-        super()._forget_client()
+    def secured(self) -> None:
+        super().secured()
         self._login = _Login()
 
-    async def _auth(self, argument: str) -> None:
-        if not self._told.greeted:
-            await self.push(replies.HELLO_FIRST)
-        elif not (self._encrypted or self._submission.takes_plaintext):
-            await self.push(replies.TLS_FIRST)
-        elif self._login.caller:
-            await self.push(replies.ALREADY_LOGGED_IN)
-        else:
-            await self._log_in(argument)
+    @property
+    def _may_log_in(self) -> bool:
+        return self._encrypted or self._submission.takes_plaintext
 
-    async def _log_in(self, argument: str) -> None:
+    def _auth(self, argument: str) -> Answer:
+        if not self._told.greeted:
+            return replies.HELLO_FIRST
+        if not self._may_log_in:
+            return replies.TLS_FIRST
+        if self._login.caller:
+            return replies.ALREADY_LOGGED_IN
         mechanism, _, initial = argument.partition(" ")
-        if mechanism.upper() == "PLAIN":
-            user, password = read_plain(initial or await self._ask("334 "))
-        elif mechanism.upper() == "LOGIN":
-            user = decode(initial or await self._ask(_ASK_USER))
-            password = decode(await self._ask(_ASK_PASSWORD))
-        else:
-            await self.push(replies.UNKNOWN_MECHANISM)
-            return
+        begin = {"PLAIN": self._plain, "LOGIN": self._user}.get(mechanism.upper())
+        if begin is None:
+            return replies.UNKNOWN_MECHANISM
+        return begin(initial) if initial else self._ask(_ASK_USER if begin == self._user else _ASK_PLAIN, begin)
+
+    def _ask(self, prompt: str, go_on: Callable[[str], Answer]) -> str:
+        """Ask for the next step of a login, which `go_on` then gets."""
+
+        def answered(text: str) -> Answer:
+            if text == "*":
+                raise Malformed
+            return go_on(text or "=")
+
+        self._asked = answered
+        return prompt
+
+    def _plain(self, response: str) -> Answer:
+        return self._log_in(*read_plain(response))
+
+    def _user(self, response: str) -> Answer:
+        return self._ask(_ASK_PASSWORD, partial(self._password, decode(response)))
+
+    def _password(self, user: str, response: str) -> Answer:
+        return self._log_in(user, decode(response))
+
+    async def _log_in(self, user: str, password: str) -> str:
         try:
-            self._login.caller = await self._submission.logins.caller(user, password, self.peer)
+            self._login.caller = await self._submission.logins.caller(user, password, self._peer)
         except HeldOff:
             raise Leave(replies.NO_LOGIN_NOW) from None
         except Unavailable as error:
             self._log.error("unavailable", why=str(error))
-            await self.push(replies.NO_LOGIN_NOW)
-            return
-        if self._login.caller:
-            await self.push(replies.LOGGED_IN)
-        else:
-            await self._refuse_login(user)
+            return replies.NO_LOGIN_NOW
+        return replies.LOGGED_IN if self._login.caller else self._refuse_login(user)
 
-    async def _refuse_login(self, user: str) -> None:
-        self._log.warning("login refused", user=replies.one_line(user)[:64], peer=self.peer)
+    def _refuse_login(self, user: str) -> str:
+        self._log.warning("login refused", user=replies.one_line(user)[:64], peer=self._peer)
         self._login.failed += 1
         if self._login.failed >= _MOST_FAILED_LOGINS:
             raise Leave(replies.WRONG_CREDENTIALS)
-        await self.push(replies.WRONG_CREDENTIALS)
+        return replies.WRONG_CREDENTIALS
 
-    async def _ask(self, prompt: str) -> str:
-        await self.push(prompt)
-        try:
-            answer = (await self._inlet.line()).decode("latin-1")
-        except LineTooLong:
-            raise Malformed from None
-        except BareNewline:
-            raise Leave(replies.BARE_NEWLINE) from None
-        if answer == "*":
-            raise Malformed
-        return answer or "="
-
-    async def _may_send(self) -> bool:
-        """Say what is missing before a message can begin, or return True."""
+    def _missing(self) -> str | None:
         if not self._told.greeted:
-            await self.push(replies.HELLO_FIRST)
-        elif self._login.caller:
-            return True
-        else:
-            secured = self._encrypted or self._submission.takes_plaintext
-            await self.push(replies.LOGIN_FIRST if secured else replies.TLS_FIRST)
-        return False
+            return replies.HELLO_FIRST
+        if self._login.caller:
+            return None
+        return replies.LOGIN_FIRST if self._may_log_in else replies.TLS_FIRST
 
-    async def _mail(self, argument: str) -> None:
-        if not await self._may_send():
-            return
+    def _mail(self, argument: str) -> Answer:
+        if missing := self._missing():
+            return missing
         if self._told.return_path:
-            await self.push(replies.NESTED_MAIL)
-            return
-        caller = self._login.caller
-        if caller and not await self._submission.logins.stands(caller):
-            self._login.caller = None
-            await self.push(replies.LOGIN_FIRST)
-            return
+            return replies.NESTED_MAIL
         path = read_path("FROM", argument)
         if path.announced_bytes > V2_SIZE_LIMIT:
-            await self.push(replies.TOO_LONG)
-        elif path.address is None:
-            await self.push(replies.BAD_SENDER)
-        else:
-            self._told.return_path = path
-            await self.push(replies.OK)
+            return replies.TOO_LONG
+        if path.address is None:
+            return replies.BAD_SENDER
+        return self._begin(path)
 
-    async def _rcpt(self, argument: str) -> None:
-        if not await self._may_send():
-            return
+    async def _begin(self, path: Path) -> str:
+        caller = self._login.caller
+        assert caller
+        if not await self._submission.logins.stands(caller):
+            self._login.caller = None
+            return replies.LOGIN_FIRST
+        self._told.return_path = path
+        return replies.OK
+
+    def _rcpt(self, argument: str) -> Answer:
+        if missing := self._missing():
+            return missing
         if not self._told.return_path:
-            await self.push(replies.MAIL_FIRST)
-            return
+            return replies.MAIL_FIRST
         path = read_path("TO", argument)
         if path.address is None:
-            await self.push(replies.bad_recipient(path.text))
-        elif len(self._told.recipients) >= await self._most_recipients():
-            await self.push(replies.TOO_MANY_RECIPIENTS)
-        else:
-            self._told.recipients.append(path.text)
-            await self.push(replies.OK)
+            return replies.bad_recipient(path.text)
+        if len(self._told.recipients) >= MOST_RECIPIENTS:
+            return self._one_more(path.text)
+        self._told.recipients.append(path.text)
+        return replies.OK
 
-    async def _most_recipients(self) -> int:
-        """Return how many recipients may be named; which configuration set it is, only the message will say."""
+    async def _one_more(self, recipient: str) -> str:
+        """Take more than usual if a configuration set of the account allows it; the message will say which."""
         caller = self._login.caller
-        if caller is None or len(self._told.recipients) < MOST_RECIPIENTS:
-            return MOST_RECIPIENTS
-        return await self._submission.most_recipients(caller.scope)
+        assert caller
+        if len(self._told.recipients) >= await self._submission.most_recipients(caller.scope):
+            return replies.TOO_MANY_RECIPIENTS
+        self._told.recipients.append(recipient)
+        return replies.OK
 
     async def _send(self, message: bytes) -> str:
-        """Return the reply for a whole message: only 250 promises anything."""
         caller, return_path = self._login.caller, self._told.return_path
         assert caller and return_path
         draft = Draft(
@@ -166,20 +165,14 @@ class Submission(Dialogue):
             operation=OPERATION,
             caller_identity=caller.user_name,
             grants=caller.grants,
-            source_ip=self.peer,
+            source_ip=self._peer,
             content=Raw(message, tuple(self._told.recipients)),
             size_limit=V2_SIZE_LIMIT,
             return_path=return_path.text,
         )
-        self._is_sending = True
         try:
             return replies.accepted(await self._submission.send(draft))
         except (Refusal, Unavailable) as reason:
             if isinstance(reason, Unavailable):
                 self._log.error("unavailable", why=str(reason))
             return replies.reply_to(reason)
-        except Exception:
-            self._log.exception("message failed")
-            return replies.NOT_NOW
-        finally:
-            self._is_sending = False

@@ -1,6 +1,6 @@
 """What the SMTP door answers: the replies of Amazon SES, and which refusal gets which.
 
-Pure. Called by smtp.py.
+Pure. Called by smtp.py and what stands beneath it.
 https://docs.aws.amazon.com/ses/latest/dg/troubleshoot-smtp.html
 """
 
@@ -9,6 +9,7 @@ from pillarbox.kit.errors import Denied, Refusal, Unavailable
 from pillarbox.resources.configuration_sets import ConfigurationSetMissing
 from pillarbox.sending import policy
 
+TLS_READY = "220 Ready to start TLS"
 OK = "250 Ok"
 BYE = "221 Bye"
 LOGGED_IN = "235 Authentication successful."

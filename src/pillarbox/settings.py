@@ -112,7 +112,7 @@ class MxSetting(WarmUpSetting, frozen=True, forbid_unknown_fields=True):
 
 
 class S3Setting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The `[s3]` table: from where import jobs read, and which account may from which bucket."""
+    """The `[s3]` table: from where import jobs read, which account may from which bucket, and where `bodies` may be."""
 
     endpoint: str
     access_key_id: str
@@ -212,6 +212,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sns_private_addresses: bool = False
     nameservers: tuple[str, ...] = ()
     dns_validates: bool = False
+    bodies: Annotated[str, msgspec.Meta(pattern=r"^(store|folder:[^\0]+|s3://[a-z0-9][a-z0-9.-]+(/[^\0]*)?)$")] = (
+        "store"
+    )
     bodies_days: Days = 30
     history_days: Days = 180
     partition_days: Annotated[int, msgspec.Meta(ge=1, le=366)] = 7
@@ -325,6 +328,7 @@ def _check(settings: Settings) -> None:
     if settings.mx is not None:
         _check_sources("mx", settings.mx)
         _check_authorities("mx", settings.mx.ca_file)
+    _check_bodies(settings.bodies, settings.s3)
     _check_upstreams(settings.upstreams)
     for name, pool in settings.pools.items():
         if not (pool.source_ipv4 or pool.source_ipv6):
@@ -395,6 +399,15 @@ def _check_smarthost(smarthost: SmarthostSetting) -> None:
             "settings: smarthost: `user` and `password` (PILLARBOX_SMARTHOST_PASSWORD) are given together or not at all"
         )
     _check_authorities("smarthost", smarthost.ca_file)
+
+
+def _check_bodies(bodies: str, s3: S3Setting | None) -> None:
+    if bodies.startswith("s3:"):
+        if s3 is None:
+            raise SettingsError("settings: bodies: a bucket needs to know of which service: add a table [s3]")
+        bucket = bodies.removeprefix("s3://").partition("/")[0]
+        if bucket in s3.buckets:
+            raise SettingsError(f"settings: bodies: an account may import from the bucket {bucket}: name another one")
 
 
 def _check_sources(table: str, given: MxSetting | PoolSetting) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from pillarbox.app.events_in import pollers
 from pillarbox.app.listening import Listening
+from pillarbox.app.opening import objects
 from pillarbox.app.transports import transports, warm_ups
 from pillarbox.app.upstreams import Upstreams, asked, tracked_there
 from pillarbox.delivery.clamd import ClamdScanner
@@ -29,11 +30,14 @@ from pillarbox.pubsub.deliver import Deliverer
 from pillarbox.pubsub.queue_mover import QueueMover
 from pillarbox.pubsub.queue_sweep import QueueSweep
 from pillarbox.pubsub.signing import Signer
+from pillarbox.pubsub.topic_replayer import TopicReplayer
 from pillarbox.resources import identity_dns
 from pillarbox.sending.expand import Expander
 from pillarbox.sending.topic_mail import TopicMail
 from pillarbox.settings import Settings
 from pillarbox.stats.follow import count
+from pillarbox.store.elsewhere import places
+from pillarbox.upkeep.bodies_elsewhere import BodiesElsewhere
 from pillarbox.upkeep.identity_checks import IdentityChecks
 from pillarbox.upkeep.import_jobs import ImportJobs
 from pillarbox.upkeep.partitions import Partitions
@@ -93,18 +97,20 @@ async def _keeping(listening: Listening, upstreams: Upstreams, clock: Clock) -> 
     settings, store = listening.settings, listening.store
     checks = IdentityChecks(store, listening.names, listening.keyring, settings.service_domain)
     asking = await asked(upstreams)
+    kept = Kept(settings.bodies_days, settings.history_days)
     return [
         DepthGauge(store, clock),
         Expander(store, listening.routes(), clock),
         RetryKeySweep(store, clock),
         Unconfirmed(store, clock),
         Runner(store, checks, clock),
-        Runner(store, Retention(store, Kept(settings.bodies_days, settings.history_days), clock), clock),
+        Runner(store, Retention(store, kept, clock), clock),
+        *(Runner(store, BodiesElsewhere(store, one, kept, clock), clock) for one in places(store)),
         Runner(store, UpstreamQuotas(store, asking), clock),
         Runner(store, UpstreamLists(store, [one for one in asking.values() if one.upstream.keeps_list]), clock),
-        *(Runner(store, Partitions(store, days, clock), clock) for days in _partition_days(settings)),
         *(Runner(store, ImportJobs(store, one, clock), clock) for one in _objects(settings)),
         *(Runner(store, one, clock) for one in _service_keys(listening)),
+        *(Runner(store, Partitions(store, days, clock), clock) for days in _partition_days(settings)),
     ]
 
 
@@ -136,6 +142,7 @@ async def _telling(
         ),
         QueueSweep(store, clock),
         Runner(store, QueueMover(store), clock),
+        Runner(store, TopicReplayer(store), clock),
         *(Runner(store, poller, clock) for poller in pollers(listening, upstreams, clock, running)),
     ]
 
@@ -161,8 +168,7 @@ def _partition_days(settings: Settings) -> Iterator[int]:
 def _objects(settings: Settings) -> Iterator[Objects]:
     """Yield from where import jobs read, if the operator has given anything."""
     if settings.s3 is not None:
-        given = settings.s3
-        yield Objects(given.endpoint, given.region, given.access_key_id, given.secret_access_key)
+        yield objects(settings.s3)
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import new_token
 from pillarbox.settings import Settings
 from pillarbox.store import leases
+from pillarbox.store.elsewhere import engine_of
 from pillarbox.store.engine import Store
 from pillarbox.store.keeper import Keeper
 from pillarbox.store.sqlite import SqliteStore
@@ -134,13 +135,14 @@ class Workers:
     @asynccontextmanager
     async def _stream(self) -> AsyncIterator[socket.socket | None]:
         """Serve the embedded store over a stream whose other end is lent; PostgreSQL needs none."""
-        if not isinstance(self._store, SqliteStore):
+        store = engine_of(self._store)
+        if not isinstance(store, SqliteStore):
             yield None
             return
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _STREAM_BUFFER_BYTES)
-        keeper = await Keeper.serving(self._store, ours)
+        keeper = await Keeper.serving(store, ours)
         try:
             yield theirs
         finally:

@@ -13,6 +13,7 @@ from pillarbox.app.background import background, kept_running
 from pillarbox.app.doors import open_doors, services_of
 from pillarbox.app.egress import hosts
 from pillarbox.app.listening import Listening, Sockets, open_folder
+from pillarbox.app.opening import open_as_set
 from pillarbox.app.premises import premises
 from pillarbox.app.processes import Workers
 from pillarbox.app.upstreams import open_upstreams
@@ -24,7 +25,6 @@ from pillarbox.operate.socket import AdminSocket
 from pillarbox.pubsub.signing import Signer
 from pillarbox.settings import Settings
 from pillarbox.store import leases
-from pillarbox.store.engine import open_store
 from pillarbox.upkeep.runner import Runner
 
 
@@ -41,7 +41,7 @@ async def serve(
         sockets = Sockets.bound(settings)
         running.callback(sockets.close)
         keyring = open_folder(settings)
-        store = await open_store(settings.database, settings.folder)
+        store = await open_as_set(settings)
         running.push_async_callback(store.close)
         listening = Listening.on(sockets, settings, store, keyring, clock)
         await store.write(settings_log.note, settings_log.told(settings), clock.now())

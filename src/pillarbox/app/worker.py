@@ -18,12 +18,13 @@ import uvloop
 from pillarbox.app.background import delivering, kept_running
 from pillarbox.app.doors import open_doors
 from pillarbox.app.listening import Listening, Sockets, open_folder, settle_memory
+from pillarbox.app.opening import open_as_set, with_bodies
 from pillarbox.app.processes import READY, Orders
 from pillarbox.app.upstreams import open_upstreams
 from pillarbox.kit import log
 from pillarbox.kit.clock import SystemClock
 from pillarbox.pubsub.signing import Signer
-from pillarbox.store.engine import Store, open_store
+from pillarbox.store.engine import Store
 from pillarbox.store.shared import SharedStore
 
 
@@ -56,10 +57,10 @@ async def work(orders: Orders, ended: asyncio.StreamReader) -> None:
 
 async def _store(orders: Orders, running: AsyncExitStack) -> Store:
     if orders.stream < 0:
-        return await open_store(orders.settings.database, orders.settings.folder)
+        return await open_as_set(orders.settings)
     shared = await SharedStore.open(orders.settings.folder, socket.socket(fileno=orders.stream))
     running.callback(asyncio.create_task(_end_with(shared.holder_gone)).cancel)
-    return shared
+    return with_bodies(orders.settings, shared)
 
 
 async def _end_with(holder_gone: asyncio.Event) -> None:

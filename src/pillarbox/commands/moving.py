@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pillarbox.app.opening import open_as_set
 from pillarbox.commands.printing import say
 from pillarbox.commands.reach import HERE, CommandError, Place
 from pillarbox.kit.clock import Clock, SystemClock
 from pillarbox.operate import moving
 from pillarbox.operate.moving import Progress
 from pillarbox.store.copies import is_store
-from pillarbox.store.engine import Store, open_store
+from pillarbox.store.engine import Store
 from pillarbox.store.parts import Export
 
 _Move = Callable[[Store, Path, Clock, Progress], Awaitable[Export]]
@@ -61,7 +62,7 @@ def _move(place: Place, move: _Move, folder: Path) -> Export:
     settings = place.settings()
 
     async def run() -> Export:
-        store = await open_store(settings.database, settings.folder, moving=True)
+        store = await open_as_set(settings, moving=True)
         try:
             with _progress() as progress:
                 return await move(store, folder, SystemClock(), progress)

@@ -64,18 +64,18 @@ def client_of_server(place: Place) -> Client:
 
 async def _ask_the_store(settings: Settings, request: Request) -> Any:
     from pillarbox.app.egress import hosts
+    from pillarbox.app.opening import open_as_set
     from pillarbox.app.premises import premises
     from pillarbox.kit.clock import SystemClock
     from pillarbox.kit.dns import Names
     from pillarbox.kit.secrets import Keyring
     from pillarbox.operate.desk import Desk
     from pillarbox.operate.requests import answer
-    from pillarbox.store.engine import open_store
 
     if not settings.folder.is_dir() and settings.database == "sqlite:" and not isinstance(request, _MAY_BEGIN):
         raise CommandError(f"there is no Pillarbox data in {settings.folder}: name its folder with --data")
     keyring = Keyring.open_file(settings.keyring_path)
-    store = await open_store(settings.database, settings.folder)
+    store = await open_as_set(settings)
     try:
         names = Names(settings.nameservers, validates=settings.dns_validates)
         desk = Desk(

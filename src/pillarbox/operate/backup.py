@@ -68,7 +68,7 @@ def put_back(source: Path, database: str, folder: Path) -> Backup:
         raise Invalid(f"{folder} holds a store already; name another folder with --data, or move it away first")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     copies.copy(source, folder)
-    if wrong := list(copies.reasons_to_distrust(folder, copies.oldest_day(source))):
+    if wrong := list(copies.reasons_to_distrust(folder, copies.oldest_days(source))):
         told = "; ".join(wrong[:_MOST_TOLD])
         raise Unavailable(f"what was restored is not whole ({len(wrong)} faults): {told}")
     return backup

@@ -12,9 +12,11 @@ from typing import Any, NamedTuple
 
 from pillarbox.kit.clock import Clock
 from pillarbox.kit.errors import Invalid, Unavailable
-from pillarbox.store import tables
+from pillarbox.store import elsewhere, tables
+from pillarbox.store.elsewhere import engine_of
 from pillarbox.store.engine import Store
 from pillarbox.store.parts import Export, Folder, Part, Sum, Summing, hash_of
+from pillarbox.store.plan import PutAway
 from pillarbox.store.sqlite import SqliteStore
 from pillarbox.store.tables import Table
 
@@ -22,7 +24,7 @@ _VERSION = 1
 _PAGE = 500
 _PART_BYTES = 8 << 20
 _REMEMBERED = 100_000  # references whose bodies need not be written again: those of large sends are close together
-_EVENTS = "events"
+_EVENTS, _MESSAGES = "events", "messages"
 
 # Told of each step: what is done, how many rows it has in all, and how many rows more are done.
 Progress = Callable[[str, int, int], None]
@@ -38,7 +40,7 @@ class _Page(NamedTuple):
 
 async def export(store: Store, target: Path, clock: Clock, progress: Progress) -> Export:
     """Write the store into a folder; Invalid when that holds something else, Unavailable when the store changed."""
-    is_sqlite = isinstance(store, SqliteStore)
+    is_sqlite = isinstance(engine_of(store), SqliteStore)
     if await store.read(tables.is_begun, is_sqlite):
         raise Invalid("this store is being filled by an import that has not ended: end that first")
     folder, every = Folder(target), tables.tables()
@@ -57,7 +59,7 @@ async def export(store: Store, target: Path, clock: Clock, progress: Progress) -
 
 async def import_(store: Store, source: Path, clock: Clock, progress: Progress) -> Export:
     """Fill an empty store from a folder; Invalid when it is not empty, Unavailable when what is there is not whole."""
-    is_sqlite, folder, every = isinstance(store, SqliteStore), Folder(source), tables.tables()
+    is_sqlite, folder, every = isinstance(engine_of(store), SqliteStore), Folder(source), tables.tables()
     told = folder.manifest()
     if (told.version, told.schema) != (_VERSION, tables.newest()):
         raise Invalid(f"the export has schema {told.schema}, this release {tables.newest()}: use the same release")
@@ -66,7 +68,9 @@ async def import_(store: Store, source: Path, clock: Clock, progress: Progress) 
     for table in every:
         progress(table.name, told.tables[table.name].rows, 0)
         for name, part in folder.parts(table):
-            await store.write(tables.put, table, name, [tuple(row) for row in part.rows], part.bodies, is_sqlite)
+            if not await store.read(tables.is_put, name):
+                bodies = await _put_away(store, table, part)
+                await store.write(tables.put, table, name, [tuple(row) for row in part.rows], bodies, is_sqlite)
             progress(table.name, told.tables[table.name].rows, len(part.rows))
     reader = _Reader(store)
     for table in every:
@@ -74,6 +78,22 @@ async def import_(store: Store, source: Path, clock: Clock, progress: Progress) 
     numbers = {table: told.numbers[table.name] for table in every if table.serial}
     await store.write(tables.finish, numbers, is_sqlite, clock.now())
     return told
+
+
+async def _put_away(store: Store, table: Table, part: Part) -> Mapping[str, bytes | PutAway]:
+    """Put the bodies of a part where the store keeps those of mail, if that is not in itself."""
+    if table.name != _MESSAGES:
+        return part.bodies
+    bodies: dict[str, bytes | PutAway] = dict(part.bodies)
+    for row in part.rows:
+        reference = row[table.place(table.reference)]
+        body = bodies.get(reference)
+        if isinstance(body, bytes):
+            put = await elsewhere.put_away(store, [body], row[table.place("account")], row[table.place(table.kept_at)])
+            if put is None:
+                return part.bodies
+            (bodies[reference],) = put
+    return bodies
 
 
 async def _write(source: "_Reader", folder: Folder, table: Table, progress: Progress) -> None:

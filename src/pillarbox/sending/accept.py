@@ -7,7 +7,7 @@ puts a group of promises on disk in one transaction, with a verdict for each;
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -37,7 +37,7 @@ from pillarbox.sending.policy import (
 )
 from pillarbox.sending.rows import Route, belongings_of
 from pillarbox.sending.standing import Standings
-from pillarbox.store import large_sends, messages, outgoing
+from pillarbox.store import elsewhere, large_sends, messages, outgoing
 from pillarbox.store.engine import Store
 from pillarbox.store.large_sends import LargeSendRow
 from pillarbox.store.messages import MessageRow, RecipientRow
@@ -273,7 +273,7 @@ class Sender:
         (made,) = await self._promises((draft,), now)
         if isinstance(made, Promise):
             with self._courtesy.waiting():
-                verdict = await self._store.commit(keep_promises, made)
+                verdict = await self._store.commit(keep_promises, await self._put_away(made))
             made = self._verdict(draft, verdict, now) or made
         outcome = _told(draft, made)
         if isinstance(outcome, Exception):
@@ -288,7 +288,8 @@ class Sender:
         """
         made = await self._promises(drafts, now)
         promises = [one for one in made if isinstance(one, Promise)]
-        verdicts = iter((await self._store.write(keep_promises, promises)) if promises else ())
+        away = await asyncio.gather(*map(self._put_away, promises))
+        verdicts = iter((await self._store.write(keep_promises, away)) if away else ())
         kept = [
             self._verdict(draft, next(verdicts), now) or one if isinstance(one, Promise) else one
             for draft, one in zip(drafts, made, strict=True)
@@ -357,6 +358,16 @@ class Sender:
         if promise.rate is not None and self._shut.is_shut(draft.scope, now):
             raise RateExceeded
         return promise
+
+    async def _put_away(self, promise: Promise) -> Promise:
+        """Put what was sent where bodies are kept, if that is not the store, before anything refers to it."""
+        message = promise.message
+        bodies = [one for one in (promise.body, promise.everybody) if isinstance(one, bytes) and one]
+        put = await elsewhere.put_away(self._store, bodies, message.account, message.accepted_at)
+        if put is None:
+            return promise
+        body, *everybody = put
+        return replace(promise, body=body, everybody=everybody[0] if everybody else b"")
 
     def _verdict(self, draft: Draft, verdict: Refusal | str | None, now: Millis) -> Refusal | str | None:
         if isinstance(verdict, RateExceeded):

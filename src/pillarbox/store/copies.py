@@ -9,14 +9,15 @@ bodies.
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import apsw
 
 from pillarbox.kit.errors import Unavailable
-from pillarbox.store.bodies import Segments
+from pillarbox.store.bodies import Segments, split_name
+from pillarbox.store.elsewhere import is_elsewhere
 from pillarbox.store.reading import BODIES, DATABASE
 
 _CHUNK = 1 << 20
@@ -56,10 +57,11 @@ def copy(source: Path, target: Path) -> Copied:
     return Copied(messages, events, bodies)
 
 
-def reasons_to_distrust(folder: Path, dropped_before: str = "") -> Iterator[str]:
+def reasons_to_distrust(folder: Path, oldest: Mapping[str, str]) -> Iterator[str]:
     """Look through a copy and say what is wrong: a damaged database, a body that is missing or not as it was.
 
-    Bodies of days before `dropped_before` (YYYY-MM-DD) may be missing: they were kept for long enough.
+    Bodies of days before the `oldest` of their file's account may be missing: they were kept for long enough. So
+    may those that are kept outside the store.
     """
     segments = Segments(folder / BODIES)
     with _opened(folder) as database:
@@ -68,14 +70,26 @@ def reasons_to_distrust(folder: Path, dropped_before: str = "") -> Iterator[str]
                 yield f"the database is damaged: {problem}"
         for table in _REFERRING:
             for page in _references(database, table):
-                wanted = [reference for reference in page if reference.partition(":")[0] >= dropped_before]
+                wanted = [one for one in page if _is_kept(one, oldest)]
                 there = segments.read_many(wanted)
                 yield from (f"the body {one} is missing or damaged" for one in wanted if one not in there)
 
 
-def oldest_day(folder: Path) -> str:
-    """Return the first day that has bodies, as YYYY-MM-DD; empty when there are none."""
-    return min((file.stem for file in _segments(folder)), default="")
+def oldest_days(folder: Path) -> dict[str, str]:
+    """Return the first day (YYYY-MM-DD) that has bodies: of each account that keeps its own apart, and "" of others."""
+    oldest: dict[str, str] = {}
+    for file in reversed(_segments(folder)):
+        day, account = split_name(file.stem)
+        oldest[account] = day
+    return oldest
+
+
+def _is_kept(reference: str, oldest: Mapping[str, str]) -> bool:
+    if is_elsewhere(reference):
+        return False
+    day, account = split_name(reference.partition(":")[0])
+    # An account without any file of its own had dropped them all; where there is none at all, some are lost.
+    return day >= oldest.get(account, "9999" if account else "")
 
 
 def _count(database: apsw.Connection, table: str) -> int:

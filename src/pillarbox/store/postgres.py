@@ -16,7 +16,6 @@ from typing import Any, TypeVar
 import asyncpg
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import new_token
 from pillarbox.store import account_times
@@ -104,9 +103,6 @@ class PostgresStore:
                 return await _run(connection, planner(*args), set())
         except _LOST as error:
             raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
-
-    async def put_away(self, bodies: Sequence[bytes], account: str, at: Millis) -> None:
-        return None
 
     async def body(self, reference: str) -> bytes:
         if not reference:

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import apsw
 
 from pillarbox.kit.clock import Millis
-from pillarbox.store import leases
+from pillarbox.store import leases, partitions
 from pillarbox.store.migrate import IMPORTING, SQLITE, migrate_sqlite, steps
-from pillarbox.store.plan import Keep, Many, Plan, Row, Rows
+from pillarbox.store.plan import Keep, Many, Plan, PutAway, Row, Rows
 
 # Columns that refer to bodies, and the columns that tell when those were kept.
 _REFERENCES = {("messages", "body"): "accepted_at", ("captures", "body"): "captured_at"}
@@ -136,19 +136,30 @@ def is_begun(is_sqlite: bool) -> Plan[bool]:
     return bool((yield Rows(f"SELECT 1 FROM {there} = ?", (IMPORTING,))))
 
 
-def put(table: Table, part: str, rows: Sequence[Row], bodies: Mapping[str, bytes], is_sqlite: bool) -> Plan[None]:
+def is_put(part: str) -> Plan[bool]:
+    """Say whether a part was added before."""
+    return bool((yield Rows(f"SELECT 1 FROM {IMPORTING} WHERE part = ?", (part,))))
+
+
+def put(
+    table: Table, part: str, rows: Sequence[Row], bodies: Mapping[str, bytes | PutAway], is_sqlite: bool
+) -> Plan[None]:
     """Add a part of a table, once however often it is given; bodies that came with an earlier part are there."""
     once = f"INSERT INTO {IMPORTING} (part) VALUES (?) ON CONFLICT (part) DO NOTHING RETURNING part"
     if not (yield Rows(once, (part,))):
         return
     if table.reference:
         rows = yield from _with_bodies(table, rows, bodies, _GONE[is_sqlite])
+    if not is_sqlite and (key := partitions.KEYS.get(table.name)):
+        yield from partitions.make_room(table.name, {row[table.place(key)] for row in rows})
     marks = ", ".join("?" * len(table.columns))
     given_numbers = "/*pg: OVERRIDING SYSTEM VALUE */ " if table.serial else ""
     yield Many(f"INSERT INTO {table.name} ({', '.join(table.columns)}) {given_numbers}VALUES ({marks})", rows)
 
 
-def _with_bodies(table: Table, rows: Sequence[Row], bodies: Mapping[str, bytes], gone: str) -> Plan[list[Row]]:
+def _with_bodies(
+    table: Table, rows: Sequence[Row], bodies: Mapping[str, bytes | PutAway], gone: str
+) -> Plan[list[Row]]:
     """Keep the bodies that are new, and return the rows with this store's references in them."""
     at = table.place(table.reference)
     wanted = sorted({row[at] for row in rows if row[at]})

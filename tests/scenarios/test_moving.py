@@ -77,6 +77,8 @@ async def test_a_store_is_the_same_after_a_journey_through_the_other_engine(
         one = await moving.export(first, tmp_path / "one", clock, quiet)
     async with opened(database, tmp_path) as second:
         await moving.import_(second, tmp_path / "one", clock, quiet)
+        rest = next(one for one in tables.tables() if one.name == "messages")._replace(name="messages_rest")
+        assert await second.read(tables.count, rest) == 0, "there is a part for every message"
         two = await moving.export(second, tmp_path / "two", clock, quiet)
     async with opened("sqlite:", tmp_path / "b") as third:
         await moving.import_(third, tmp_path / "two", clock, quiet)

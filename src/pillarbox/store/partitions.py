@@ -10,7 +10,7 @@ insertion ever fails.
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from pillarbox.kit.clock import DAY, Millis
@@ -20,6 +20,8 @@ from pillarbox.store.plan import Plan, Rows
 # What hangs on a message goes before it, so that an interrupted round finds the rest by the message.
 KEYED_BY_MESSAGE = ("recipients", "captures", "conversations", "first_hits", "messages")
 EVENTS = "events"
+# The tables that have parts, and by which column.
+KEYS = {**dict.fromkeys(KEYED_BY_MESSAGE, "message_id"), EVENTS: "recorded_at"}
 DEFAULT_DAYS = 7
 
 _AHEAD: Millis = 7 * DAY
@@ -45,7 +47,7 @@ class Partition(NamedTuple):
 
     @property
     def key(self) -> str:
-        return "message_id" if self.code else "recorded_at"
+        return KEYS[self.table]
 
     @property
     def bounds(self) -> tuple[str | int, str | int]:
@@ -180,5 +182,4 @@ def _overlap(one: Partition, other: Partition) -> bool:
 
 
 def _order(table: str) -> int:
-    order: Sequence[str] = (*KEYED_BY_MESSAGE, EVENTS)
-    return order.index(table)
+    return list(KEYS).index(table)

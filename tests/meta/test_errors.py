@@ -8,10 +8,14 @@ import pytest
 from botocore.session import get_session
 
 from pillarbox.api import registry
+from tests.contract.sns import test_errors as sns_errors
+from tests.contract.sqs import test_errors as sqs_errors
+from tests.support.modelled import Case
 
 TESTS = Path(__file__).parents[1]
 LIST = Path(__file__).parent / "errors.txt"
-HANDLERS = {key: handler for key, handler in registry.load().items() if key[0] in ("ses", "sesv2")}
+TABLES: dict[str, list[Case]] = {"sns": sns_errors.CASES, "sqs": sqs_errors.CASES}
+HANDLERS = {key: handler for key, handler in registry.load().items() if key[0] in ("ses", "sesv2", *TABLES)}
 
 
 @cache
@@ -33,6 +37,9 @@ def excused() -> dict[tuple[str, str, str], str]:
 
 
 def unshown(service: str, operation: str) -> list[str]:
+    if service in TABLES:  # there every error is shown for each operation
+        shown = {case.error for case in TABLES[service] if case.operation == operation}
+        return [shape for shape in errors_of(service, operation) if shape not in shown]
     family = HANDLERS[service, operation].__module__.rpartition(".")[2]
     text = text_of(TESTS / "contract" / service / f"test_{family}.py")
     found = errors_of(service, operation).items()

@@ -18,6 +18,7 @@ from pillarbox.pubsub.holding import Change, Deletion
 from pillarbox.pubsub.queue_sending import QueuedMessage, Shipment
 from pillarbox.store import queue_messages
 from pillarbox.store.fair_messages import Turn
+from tests.support.examples import examples
 from tests.support.in_memory import InMemory
 
 HERE = Scope("123456789012", "us-east-1")
@@ -174,4 +175,4 @@ class Fair(RuleBasedStateMachine):
 
 
 TestFair = Fair.TestCase
-TestFair.settings = settings(max_examples=30, stateful_step_count=40, deadline=None)
+TestFair.settings = settings(max_examples=examples(20), stateful_step_count=40, deadline=None)

@@ -13,9 +13,10 @@ from pillarbox.pubsub.filter_language import MESSAGE_ATTRIBUTES, MESSAGE_BODY, P
 from pillarbox.pubsub.filter_matching import meets, values_of
 from pillarbox.pubsub.filter_rules import check
 
-__all__ = ["MESSAGE_ATTRIBUTES", "MESSAGE_BODY", "MOST_POLICIES_PER_TOPIC", "accepts", "check"]
+__all__ = ["MESSAGE_ATTRIBUTES", "MESSAGE_BODY", "MOST_POLICIES", "MOST_POLICIES_PER_TOPIC", "accepts", "check"]
 
-MOST_POLICIES_PER_TOPIC = 200
+# https://docs.aws.amazon.com/sns/latest/dg/subscription-filter-policy-constraints.html
+MOST_POLICIES_PER_TOPIC, MOST_POLICIES = 200, 10_000
 
 
 def accepts(text: str, scope: str, message: str, attributes: Mapping[str, Mapping[str, str]]) -> bool:

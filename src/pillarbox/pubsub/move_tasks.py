@@ -26,6 +26,7 @@ from pillarbox.store.plan import Plan, Touch
 RUNNING, COMPLETED, CANCELLED, FAILED = "RUNNING", "COMPLETED", "CANCELLED", "FAILED"
 MOST_A_SECOND = 500
 MOST_TOLD = 10
+MOST_ACTIVE = 100
 
 # Where running tasks wait for their next step: the name leads to the task, the document says when.
 ACTIVE = (Scope("", ""), "queue-move-active")
@@ -89,7 +90,10 @@ def start(scope: Scope, asked: Asked, now: Millis) -> Plan[MoveTask]:
     counts = yield from stored.counts(queue.key, queue.sent_until(now), now)
     task = MoveTask(new_uuid(), asked.source_arn, asked.destination_arn, asked.rate, now, counts.visible)
     yield from nouns.create(scope, MOVE_TASK, _name(task), _encode(task).decode(), now, parent=name)
-    yield from nouns.create(*ACTIVE, f"{scope.account}/{scope.region}/{_name(task)}", str(now), now)
+    mine = f"{scope.account}/{scope.region}/"
+    if (yield from nouns.count_below(*ACTIVE, mine, MOST_ACTIVE)) >= MOST_ACTIVE:
+        raise InvalidParameter(f"The account has {MOST_ACTIVE} active message move tasks already.")
+    yield from nouns.create(*ACTIVE, mine + _name(task), str(now), now)
     yield Touch(ACTIVE[1])
     return task
 

@@ -32,8 +32,7 @@ def begin(scope: Scope, name: str, now: Millis) -> Plan[None]:
     mine = f"{scope.account}/{scope.region}/"
     if not (yield from nouns.create(*ACTIVE, mine + name, "", now)):
         return
-    found = yield from nouns.list_by_name(*ACTIVE, mine, MOST_OF_AN_ACCOUNT + 1)
-    if sum(noun.name.startswith(mine) for noun in found) > MOST_OF_AN_ACCOUNT:
+    if (yield from nouns.count_below(*ACTIVE, mine, MOST_OF_AN_ACCOUNT + 1)) > MOST_OF_AN_ACCOUNT:
         raise TooManyReplays(f"An account has at most {MOST_OF_AN_ACCOUNT} replays under way")
     yield Touch(ACTIVE[1])
 

@@ -11,9 +11,10 @@ from pillarbox.kit.ids import Scope
 from pillarbox.pubsub import filters, subscribers, topics
 from pillarbox.pubsub.endpoints import SQS
 from pillarbox.pubsub.refusals import InvalidParameter, TooManyFilterPolicies, TooManySubscriptions
-from pillarbox.pubsub.subscribers import CONFIRMED, PENDING, REMOVED, Subscription
+from pillarbox.pubsub.subscribers import CONFIRMED, KIND, PENDING, REMOVED, Subscription
 from pillarbox.pubsub.topic_attributes import LARGEST, MOST_BYTES, most_bytes
 from pillarbox.pubsub.topics import Topic
+from pillarbox.store import nouns
 from pillarbox.store.plan import Plan
 
 # https://docs.aws.amazon.com/general/latest/gr/sns.html#limits_sns_resource
@@ -62,10 +63,14 @@ def check_room(topic: Topic, present: list[tuple[str, Subscription]], protocol: 
         raise TooManySubscriptions(f"The topic has its {most:,} subscriptions already")
 
 
-def check_filters(present: list[tuple[str, Subscription]], attributes: Mapping[str, str]) -> None:
-    """Refuse one more filter policy than the subscriptions of a topic may have."""
-    filtered = sum("FilterPolicy" in one.attributes for _, one in present)
-    if "FilterPolicy" in attributes and filtered >= filters.MOST_POLICIES_PER_TOPIC:
-        raise TooManyFilterPolicies(
-            f"Filter policy limit exceeded: a topic has at most {filters.MOST_POLICIES_PER_TOPIC} filter policies"
-        )
+def check_filters(scope: Scope, present: list[tuple[str, Subscription]], attributes: Mapping[str, str]) -> Plan[None]:
+    """Refuse one more filter policy than a topic may have, or than all topics of an account."""
+    if "FilterPolicy" not in attributes:
+        return
+    most, owner = filters.MOST_POLICIES_PER_TOPIC, "a topic"
+    found = sum("FilterPolicy" in one.attributes for _, one in present)
+    if found < most:
+        most, owner = filters.MOST_POLICIES, "an account"
+        found = yield from nouns.count_with(scope, KIND, '"FilterPolicy":')
+    if found >= most:
+        raise TooManyFilterPolicies(f"Filter policy limit exceeded: {owner} has at most {most} filter policies")

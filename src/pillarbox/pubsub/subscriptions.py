@@ -110,7 +110,7 @@ def subscribe(scope: Scope, wanted: Wanted, now: Millis) -> Plan[Subscribed]:
             if not subscription_attributes.has_all(one.attributes, attributes):
                 raise InvalidParameter("Attributes Reason: Subscription already exists with different attributes")
             return (yield from _ask_again(scope, name, one, now))
-    subscribed_topics.check_filters(present, attributes)
+    yield from subscribed_topics.check_filters(scope, present, attributes)
     subscribed_topics.check_room(topic, present, wanted.protocol, now)
     at_once = _is_queue_of(wanted, owner.account)
     subscription = Subscription(
@@ -246,7 +246,7 @@ def set_attribute(scope: Scope, name: str, account: str, attribute: str, value: 
     kept = changed(one)
     if attribute == "FilterPolicy" and "FilterPolicy" not in one.attributes:
         yield from topics.hold(scope, one.topic, now)
-        subscribed_topics.check_filters((yield from subscribers.of_topic(scope, one.topic)), kept)
+        yield from subscribed_topics.check_filters(scope, (yield from subscribers.of_topic(scope, one.topic)), kept)
     is_replay = attribute == archive_policies.REPLAY
     replay = _replay(topic, kept, now) if is_replay else None
 

@@ -111,6 +111,22 @@ def count(scope: Scope, kind: str) -> Plan[int]:
     return int(rows[0][0])
 
 
+def count_below(scope: Scope, kind: str, prefix: str, most: int) -> Plan[int]:
+    """Return how many names begin like this (which has no `%` and `_`), `most` at most. Looks at all of the kind."""
+    rows = yield Rows(
+        f"SELECT count(*) FROM (SELECT name FROM nouns WHERE {_HERE} AND name LIKE ? LIMIT ?) AS found",
+        (*scope, kind, f"{prefix}%", most),
+    )
+    return int(rows[0][0])
+
+
+def count_with(scope: Scope, kind: str, text: str) -> Plan[int]:
+    """Return in how many documents a text stands, for a limit like `count`. Looks at all of the kind."""
+    yield from hold_limits()
+    rows = yield Rows(f"SELECT count(*) FROM nouns WHERE {_HERE} AND document LIKE ?", (*scope, kind, f"%{text}%"))
+    return int(rows[0][0])
+
+
 def hold_limits() -> Plan[None]:
     """Let whoever else asks for this wait until this transaction ends; SQLite has one writer at a time in any case.
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from pillarbox.pubsub import filters, topics
 from tests.support.refused import refusal_of
 from tests.support.server import Server
 
@@ -167,3 +168,29 @@ def test_a_topic_may_take_larger_messages_for_queues(server: Server) -> None:
         sns.set_topic_attributes, TopicArn=plain, AttributeName="MaximumMessageSize", AttributeValue="262145"
     )
     assert "all of them SQS queues" in text
+
+
+def test_an_account_has_so_many_topics(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "MOST_TOPICS", 1)
+    sns = server.client("sns")
+    for _ in range(2):
+        sns.create_topic(Name="first")
+    refusal = refusal_of(sns.create_topic, Name="second")
+    assert refusal == ("TopicLimitExceeded", "The account has its 1 topics already", 403)
+
+
+def test_an_account_has_so_many_filter_policies(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filters, "MOST_POLICIES", 1)
+    sns = server.client("sns")
+    for name in ("a", "b"):
+        topic = sns.create_topic(Name=name)["TopicArn"]
+        arn = f"arn:aws:sqs:us-east-1:{server.account}:{name}"
+        made = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, ReturnSubscriptionArn=True)
+        filtering = {"AttributeName": "FilterPolicy", "AttributeValue": '{"a":["b"]}'}
+        if name == "a":
+            sns.set_subscription_attributes(SubscriptionArn=made["SubscriptionArn"], **filtering)
+    code, text, status = refusal_of(
+        sns.set_subscription_attributes, SubscriptionArn=made["SubscriptionArn"], **filtering
+    )
+    assert (code, status) == ("FilterPolicyLimitExceeded", 403)
+    assert text == "Filter policy limit exceeded: an account has at most 1 filter policies"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pillarbox.pubsub import move_tasks
 from tests.support.refused import refused
 from tests.support.server import Server
 from tests.support.sqs_form import ask
@@ -89,6 +90,12 @@ def test_letters_go_to_the_destination_that_is_named(server: Server, sqs: Any) -
     task = dead.ended()
     assert (task["Status"], task["DestinationArn"]) == ("COMPLETED", dead.arn.format("other"))
     assert sorted(bodies(sqs, dead.other)) == ["0", "1", "2"]
+
+
+def test_an_account_has_so_many_tasks_under_way(server: Server, sqs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(move_tasks, "MOST_ACTIVE", 0)
+    with refused("InvalidParameterValue", "The account has 0 active message move tasks already."):
+        Dead(server, sqs, 0).start()
 
 
 def test_groups_stay_in_order(server: Server, sqs: Any) -> None:

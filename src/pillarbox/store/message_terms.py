@@ -69,9 +69,10 @@ def places(scope: Scope, term: str, since: Millis, before: Place, limit: int) ->
 
 
 def drop(before: Millis, most: int) -> Plan[int]:
-    """Drop terms of weeks that ended before a time."""
+    """Drop terms of weeks that ended before a time; on PostgreSQL those that lie in no part (store/partitions.py)."""
     rows = yield Rows(
-        f"SELECT {_COLUMNS} FROM message_terms WHERE week_at <= ? ORDER BY {_COLUMNS} LIMIT ?", (before - WEEK, most)
+        f"SELECT {_COLUMNS} FROM message_terms/*pg:_rest*/ WHERE week_at <= ? ORDER BY {_COLUMNS} LIMIT ?",
+        (before - WEEK, most),
     )
     yield Many(
         "DELETE FROM message_terms WHERE week_at = ? AND account = ? AND region = ? AND term = ? AND accepted_at = ?"

@@ -4,8 +4,8 @@ Plans only; the embedded store has no parts and answers so. Called by
 upkeep/partitions.py (ahead of time), store/retention.py (which drops them
 whole) and store/tables.py (when a store is filled). Tables keyed by MessageId
 are parted by what the id begins with, its region and its time; the log by when
-an event was recorded. What fits no part lies in the part `…_rest`, so that no
-insertion ever fails.
+an event was recorded, and what messages are found by, by their week. What fits
+no part lies in the part `…_rest`, so that no insertion ever fails.
 """
 
 import re
@@ -15,16 +15,19 @@ from typing import NamedTuple
 
 from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.ids import read_message_id
+from pillarbox.store.message_terms import WEEK
 from pillarbox.store.plan import Plan, Rows
 
 # What hangs on a message goes before it, so that an interrupted round finds the rest by the message.
 KEYED_BY_MESSAGE = ("recipients", "captures", "conversations", "first_hits", "messages")
-EVENTS = "events"
+EVENTS, TERMS = "events", "message_terms"
 # The tables that have parts, and by which column.
-KEYS = {**dict.fromkeys(KEYED_BY_MESSAGE, "message_id"), EVENTS: "recorded_at"}
+KEYS = {**dict.fromkeys(KEYED_BY_MESSAGE, "message_id"), EVENTS: "recorded_at", TERMS: "week_at"}
+# Behind the name of a table: only what lies in no part.
+REST = "/*pg:_rest*/"
 DEFAULT_DAYS = 7
 
-_AHEAD: Millis = 7 * DAY
+_AHEAD: Millis = WEEK
 # A part cannot be made beside rows of its time: so many are moved into it, in some seconds for which writers wait.
 _MOST_MOVED = 100_000
 _MOST_REGIONS = 1_000
@@ -48,6 +51,11 @@ class Partition(NamedTuple):
     @property
     def key(self) -> str:
         return KEYS[self.table]
+
+    @property
+    def over_at(self) -> Millis:
+        """Return before when everything in it happened; what is found by its week may be as much later."""
+        return self.ends_at + (WEEK if self.table == TERMS else 0)
 
     @property
     def bounds(self) -> tuple[str | int, str | int]:
@@ -79,7 +87,7 @@ def wanted(now: Millis, days: int) -> Plan[list[Partition]]:
     codes |= {one.code for one in there if one.code}
     tables = [(table, code) for code in sorted(codes) for table in KEYED_BY_MESSAGE]
     found = []
-    for table, code in [*tables, (EVENTS, "")]:
+    for table, code in [*tables, (EVENTS, ""), (TERMS, "")]:
         ends = [one.ends_at for one in there if (one.table, one.code) == (table, code)]
         found += _following(table, code, max(ends, default=0), now, days * DAY)
     return found

@@ -17,7 +17,6 @@ from pillarbox.store.account_times import Before
 from pillarbox.store.partitions import Partition
 from pillarbox.store.plan import Drop, Many, Plan, Rows
 
-_REST = "/*pg:_rest*/"  # behind the name of a table: only what lies in no part
 _NEXT_ACCOUNT = "SELECT account FROM notifications WHERE account > ? ORDER BY account LIMIT 1"
 
 
@@ -63,7 +62,7 @@ def drop_messages(scope: Scope, before: Millis, with_events: bool, most: int) ->
     follower has not heard everything stay. Without it, those that lie in a part are left to `drop_parts`.
     """
     rows = yield Rows(
-        f"SELECT message_id FROM messages{'' if with_events else _REST} m"
+        f"SELECT message_id FROM messages{'' if with_events else partitions.REST} m"
         " WHERE account = ? AND region = ? AND accepted_at < ?"
         " AND NOT EXISTS (SELECT 1 FROM outgoing o WHERE o.message_id = m.message_id)"
         " AND NOT EXISTS (SELECT 1 FROM large_sends l WHERE l.message_id = m.message_id)"
@@ -102,7 +101,7 @@ def _passed() -> Plan[dict[int, tuple[int, int]]]:
 def drop_events(before: Millis, most: int) -> Plan[int]:
     """Drop the oldest events, recorded before a time, that every follower has passed."""
     passed = yield from _passed()
-    log = f"events{_REST}"
+    log = f"events{partitions.REST}"
     rows = yield Rows(f"SELECT tx, seq, shard, recorded_at FROM {log} ORDER BY tx, seq LIMIT ?", (most,))
     gone = [(tx, seq) for tx, seq, shard, at in rows if at < before and (tx, seq) <= passed.get(shard, (0, 0))]
     yield Many(f"DELETE FROM {log} WHERE tx = ? AND seq = ?", gone)
@@ -112,7 +111,7 @@ def drop_events(before: Millis, most: int) -> Plan[int]:
 def drop_upstream_ids(before: Millis, most: int) -> Plan[int]:
     """Drop what upstreams call the messages of parts that ended before a time."""
     for part in (yield from partitions.listed()):
-        if part.table == "messages" and part.ends_at <= before:
+        if part.table == "messages" and part.over_at <= before:
             rows = yield Rows(
                 "DELETE FROM upstream_ids WHERE (upstream, their_id) IN (SELECT upstream, their_id FROM upstream_ids"
                 " WHERE message_id >= ? AND message_id < ? LIMIT ?) RETURNING their_id",
@@ -126,7 +125,7 @@ def drop_upstream_ids(before: Millis, most: int) -> Plan[int]:
 def drop_parts(before: Millis, _most: int) -> Plan[int]:
     """Drop one part that ended before a time, with all that is in it, unless something in it is still owed."""
     for part in (yield from partitions.listed()):
-        if part.ends_at <= before and not (yield from _is_owed(part)):
+        if part.over_at <= before and not (yield from _is_owed(part)):
             yield from partitions.drop(part)
             return 1
     return 0
@@ -134,6 +133,8 @@ def drop_parts(before: Millis, _most: int) -> Plan[int]:
 
 def _is_owed(part: Partition) -> Plan[bool]:
     """Say whether a message of a part waits for an attempt, or an event for a follower."""
+    if part.table == partitions.TERMS:
+        return False
     if part.table == partitions.EVENTS:
         passed = yield from _passed()
         behind = f"SELECT 1 FROM {part.name} WHERE (tx, seq) > (?, ?) LIMIT 1"

@@ -108,7 +108,7 @@ async def _keeping(listening: Listening, upstreams: Upstreams, clock: Clock) -> 
         *(Runner(store, BodiesElsewhere(store, one, kept, clock), clock) for one in places(store)),
         Runner(store, UpstreamQuotas(store, asking), clock),
         Runner(store, UpstreamLists(store, [one for one in asking.values() if one.upstream.keeps_list]), clock),
-        *(Runner(store, ImportJobs(store, one, clock), clock) for one in _objects(settings)),
+        Runner(store, ImportJobs(store, _objects(settings), clock), clock),
         *(Runner(store, one, clock) for one in _service_keys(listening)),
         *(Runner(store, Partitions(store, days, clock), clock) for days in _partition_days(settings)),
     ]
@@ -165,10 +165,9 @@ def _partition_days(settings: Settings) -> Iterator[int]:
         yield settings.partition_days
 
 
-def _objects(settings: Settings) -> Iterator[Objects]:
-    """Yield from where import jobs read, if the operator has given anything."""
-    if settings.s3 is not None:
-        yield objects(settings.s3)
+def _objects(settings: Settings) -> Objects | None:
+    """Return from where import jobs of the API read, if the operator has given anything."""
+    return objects(settings.s3) if settings.s3 is not None else None
 
 
 @asynccontextmanager

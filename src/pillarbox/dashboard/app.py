@@ -30,10 +30,12 @@ from pillarbox.dashboard.access import (
     is_of_our_own,
 )
 from pillarbox.dashboard.configuration_sets import ConfigurationSetPages
+from pillarbox.dashboard.contact_lists import ContactListPages
 from pillarbox.dashboard.customers import CustomerPages
 from pillarbox.dashboard.doctor import DoctorPages
-from pillarbox.dashboard.forms import FORM, Fields, content_type, read_fields
+from pillarbox.dashboard.forms import FORM, FORM_WITH_FILES, Fields, content_type, read_fields
 from pillarbox.dashboard.identities import IdentityPages
+from pillarbox.dashboard.imports import ImportPages
 from pillarbox.dashboard.keys import KeyPages
 from pillarbox.dashboard.login import LoginPages, leading_to
 from pillarbox.dashboard.mail_templates import TemplatePages
@@ -53,6 +55,8 @@ from pillarbox.stats.names import TENANT
 _DAILY_WORK = (
     IdentityPages,
     SuppressionPages,
+    ContactListPages,
+    ImportPages,
     QueuePages,
     ConfigurationSetPages,
     TemplatePages,
@@ -153,10 +157,10 @@ class _Guard:
             if not is_of_our_own(request, self._host):
                 raise Denied(403, "This was asked for by another site, and is not done.")
             viewer = await self._access.viewer(request)
-            fields = await read_fields(request)
-            _check_token(request, viewer, fields)
             if not viewer.may(needed):
                 raise Denied(403, f"This is for those with the role {needed} and above; yours is {viewer.role}.")
+            fields = await read_fields(request, takes_files=True)
+            _check_token(request, viewer, fields)
             return await change(request, viewer, fields)
 
         return self.of_stranger(answer)
@@ -194,7 +198,7 @@ class _Guard:
 
 def _check_token(request: Request, viewer: Viewer, fields: Fields) -> None:
     """Raise unless a browser brings along what its pages gave it; a program has neither cookie nor form."""
-    if not viewer.csrf or (COOKIE not in request.cookies and content_type(request) != FORM):
+    if not viewer.csrf or (COOKIE not in request.cookies and content_type(request) not in (FORM, FORM_WITH_FILES)):
         return
     given = request.headers.get("x-csrf-token") or fields["csrf"]
     if not hmac.compare_digest(given.encode(), viewer.csrf.encode()):

@@ -30,6 +30,7 @@ _PAGES = (
     (("/ui/bounces", "Bounces"), Role.READ_ONLY),
     (("/ui/identities", "Identities"), Role.READ_ONLY),
     (("/ui/suppression", "Suppression"), Role.READ_ONLY),
+    (("/ui/contact-lists", "Contacts"), Role.READ_ONLY),
     (("/ui/queue", "Queue"), Role.READ_ONLY),
     (("/ui/sets", "Sets"), Role.READ_ONLY),
     (("/ui/templates", "Templates"), Role.READ_ONLY),

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from pillarbox.dashboard.access import Viewer
 from pillarbox.dashboard.forms import Fields
+from pillarbox.dashboard.imports import progress
 from pillarbox.dashboard.show import Show, as_json, url, wants_json
 from pillarbox.dashboard.work import Changes, Pages, acting, done, said, scope_of
 from pillarbox.kit.errors import Invalid
@@ -46,7 +47,7 @@ class SuppressionPages:
         more = url(PATH, {**kept, "token": found.next_token}) if found.next_token else None
         return self._show.page(
             "suppression.html", found=found, scope=scope, address=address, reason=reason, more=more,
-            said=said(request), viewer=viewer,
+            live=await progress(self._desk, self._show, scope, ""), said=said(request), viewer=viewer,
         )  # fmt: skip
 
     async def add(self, request: Request, viewer: Viewer, fields: Fields) -> Response:

@@ -29,6 +29,7 @@ _SAID = {
     "paused": "Paused: {count} deliveries wait.",
     "resumed": "Resumed: {count} deliveries go on.",
     "retried": "{count} deliveries are tried now.",
+    "importing": "The file is being imported.",
     "examining": "The doctor is looking.",
     "signed-out": "Signed out everywhere.",
     "revoked": "Revoked: requests signed with the key are refused from now on.",

@@ -61,11 +61,15 @@ class Contact(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """Whom a list is narrowed to: a status, for one topic or (with none) for the list as a whole."""
+    """Whom a list is narrowed to: a status, for one topic or (with none) for the list as a whole.
+
+    `prefix` is how addresses begin.
+    """
 
     status: Status | None = None
     topic: str = ""
     default_counts: bool = False
+    prefix: str = ""
 
 
 class Page(NamedTuple):
@@ -128,11 +132,12 @@ def list_page(scope: Scope, name: str, narrowed: Filter, token: str | None, size
         raise contact_lists.TopicMissing(name, narrowed.topic)
     limit = pages.checked_size(size)
     after = _read_token(token) if token else ""
+    prefix = canonical(narrowed.prefix) if "@" in narrowed.prefix else narrowed.prefix
     found: list[Contact] = []
     looked_at = 0
     while True:
         batch_size = min(_BATCH, limit + 1) if narrowed.status is None else _BATCH
-        rows = yield from contacts.list_by_address(scope, name, after, batch_size)
+        rows = yield from contacts.list_by_address(scope, name, after, batch_size, prefix)
         for row in rows:
             contact = read(row, listed)
             if _fits(contact, listed, narrowed):

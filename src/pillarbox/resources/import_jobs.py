@@ -19,11 +19,14 @@ from pillarbox.resources import contact_lists, imports, pages
 from pillarbox.resources.import_files import BadRecord, ContactRecord, SuppressedRecord
 from pillarbox.store import nouns
 from pillarbox.store.nouns import Noun
-from pillarbox.store.plan import Plan
+from pillarbox.store.plan import Keep, Plan
 
 KIND = "import-job"
 # https://docs.aws.amazon.com/ses/latest/dg/quotas.html
 MOST_AT_ONCE = 20
+_MOST_TOLD = 10
+# What the URL of a file begins with that was kept here, with the reference of its body behind it.
+UPLOADED = "upload:"
 # Those that are not done, of every account, the oldest first.
 _OPEN = (Scope("", ""), "open-import-job")
 
@@ -48,7 +51,10 @@ class Status(StrEnum):
 
 
 class ImportJob(msgspec.Struct, frozen=True):
-    """One job; `line` is the last that was done, `contact_list` is empty for the suppression list."""
+    """One job; `line` is the last that was done, `contact_list` is empty for the suppression list.
+
+    `total` is how many lines there are, where that is known, and `bad` the first records that could not be taken.
+    """
 
     job_id: str
     destination: Destination
@@ -63,6 +69,8 @@ class ImportJob(msgspec.Struct, frozen=True):
     failed: int = 0
     completed_at: Millis | None = None
     why: str = ""
+    total: int = 0
+    bad: list[BadRecord] = []
 
     @property
     def most(self) -> int:
@@ -118,6 +126,14 @@ def create(scope: Scope, job: ImportJob, now: Millis, sandbox: bool = False) -> 
     yield from nouns.create(*_OPEN, job.job_id, msgspec.json.encode(scope).decode(), now, "/".join(scope))
 
 
+def create_with_file(scope: Scope, job: ImportJob, file: bytes, now: Millis) -> Plan[ImportJob]:
+    """Keep a file and the job that imports it."""
+    (reference,) = yield Keep([file], [scope.account], now)
+    made = msgspec.structs.replace(job, url=UPLOADED + reference)
+    yield from create(scope, made, now)
+    return made
+
+
 def existing(scope: Scope, job_id: str) -> Plan[ImportJob]:
     noun = yield from nouns.get(scope, KIND, job_id)
     if noun is None:
@@ -146,13 +162,15 @@ def first_open() -> Plan[Open | None]:
 def take_in(scope: Scope, job: ImportJob, records: Records, now: Millis) -> Plan[ImportJob]:
     """Do some records, and say how far the job has come."""
     good = [one for one in records if not isinstance(one, BadRecord)]
-    bad = len(records) - len(good) + len((yield from _done(scope, job, good, now)))
+    bad = [one for one in records if isinstance(one, BadRecord)]
+    bad += yield from _done(scope, job, good, now)
     made = msgspec.structs.replace(
         job,
         status=Status.PROCESSING,
         line=records[-1].line,
         processed=job.processed + len(records),
-        failed=job.failed + bad,
+        failed=job.failed + len(bad),
+        bad=[*job.bad, *bad][:_MOST_TOLD],
     )
     yield from _keep(scope, made, now)
     return made

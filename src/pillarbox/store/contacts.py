@@ -108,11 +108,13 @@ def delete_all(scope: Scope, name: str) -> Plan[None]:
     yield Rows(f"DELETE FROM contacts WHERE {_HERE}", (*scope, name))
 
 
-def list_by_address(scope: Scope, name: str, after: str, limit: int) -> Plan[list[ContactRow]]:
-    """Return at most `limit` contacts of a list whose addresses come after `after`, in order."""
+def list_by_address(scope: Scope, name: str, after: str, limit: int, prefix: str = "") -> Plan[list[ContactRow]]:
+    """Return at most `limit` contacts of a list whose addresses come after `after` and begin so, in order."""
+    # Whatever the order of letters is in this database, nothing comes before what it begins with.
     rows = yield Rows(
-        f"SELECT {_COLUMNS} FROM contacts WHERE {_HERE} AND address > ? ORDER BY address LIMIT ?",
-        (*scope, name, after, limit),
+        f"SELECT {_COLUMNS} FROM contacts WHERE {_HERE} AND address > ? AND address >= ?"
+        " AND substr(address, 1, ?) = ? ORDER BY address LIMIT ?",
+        (*scope, name, after, prefix, len(prefix), prefix, limit),
     )
     return [ContactRow(*row) for row in rows]
 

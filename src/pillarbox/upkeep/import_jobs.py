@@ -1,21 +1,22 @@
-"""Does import jobs: reads their files from S3, and puts what is in them on lists.
+"""Does import jobs: reads their files, and puts what is in them on lists.
 
-Touches the store and, through kit/s3.py, the service that the operator chose.
+Touches the store, where uploaded files are, and through kit/s3.py the service that the operator chose, if any.
 A duty of upkeep/runner.py. A piece is some seconds of work; a job that was left
 goes on after the last line that was kept.
 """
 
 import asyncio
+import io
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from pillarbox.kit.clock import Clock, Millis
-from pillarbox.kit.errors import Refusal
-from pillarbox.kit.s3 import Objects
+from pillarbox.kit.clock import DAY, Clock, Millis
+from pillarbox.kit.errors import Refusal, Unavailable
+from pillarbox.kit.s3 import NotRead, Objects
 from pillarbox.resources import import_jobs
 from pillarbox.resources.import_files import BadRecord, ContactRecord, SuppressedRecord, read_contacts, read_suppressed
-from pillarbox.resources.import_jobs import Destination, ImportJob, Open
+from pillarbox.resources.import_jobs import UPLOADED, Destination, ImportJob, Open
 from pillarbox.resources.imports import AT_ONCE
 from pillarbox.store.engine import Store
 
@@ -30,7 +31,7 @@ class ImportJobs:
     name = "import-jobs"
     topic = "nouns"
 
-    def __init__(self, store: Store, objects: Objects, clock: Clock) -> None:
+    def __init__(self, store: Store, objects: Objects | None, clock: Clock) -> None:
         self._store = store
         self._objects = objects
         self._clock = clock
@@ -54,7 +55,7 @@ class ImportJobs:
     async def _go_on(self, found: Open) -> ImportJob | None:
         """Return the job when all of its file is done; raise Refusal for what ends it before."""
         scope, job = found
-        records = self._records(job)
+        records = self._records(job, await self._lines(job))
         until = time.monotonic() + _WORKS_SECONDS
         while time.monotonic() < until:
             group = await asyncio.to_thread(_next_group, records)
@@ -68,9 +69,24 @@ class ImportJobs:
     async def _again(self, found: Open) -> ImportJob:
         return await self._store.read(import_jobs.existing, found.scope, found.job.job_id)
 
-    def _records(self, job: ImportJob) -> Iterator[Record]:
+    async def _lines(self, job: ImportJob) -> Iterable[str]:
+        if job.url.startswith(UPLOADED):
+            return io.StringIO((await self._uploaded(job)).decode("utf-8-sig"), newline="")
+        if self._objects is None:
+            raise NotRead(f"This server reads from no bucket, and so not from {job.url}.")
+        return self._objects.lines(job.url)
+
+    async def _uploaded(self, job: ImportJob) -> bytes:
+        try:
+            return await self._store.body(job.url.removeprefix(UPLOADED))
+        except Unavailable as error:
+            if self._clock.now() - job.created_at < DAY:
+                raise
+            raise NotRead(f"The file is not there: {error}") from None  # nor will it come back
+
+    def _records(self, job: ImportJob, lines: Iterable[str]) -> Iterator[Record]:
         read = read_contacts if job.destination is Destination.CONTACT_LIST else read_suppressed
-        records: Iterator[Record] = read(self._objects.lines(job.url), as_json=job.as_json)
+        records: Iterator[Record] = read(lines, as_json=job.as_json)
         return (record for record in records if record.line > job.line)
 
 

@@ -21,12 +21,13 @@ class Courtesy:
         self._waiting = 0
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
-        self._waiting += 1
+    def waiting(self, many: int = 1) -> Iterator[None]:
+        """Count one who waits, or as many as wait in one call."""
+        self._waiting += many
         try:
             yield
         finally:
-            self._waiting -= 1
+            self._waiting -= many
 
     async def give_way(self) -> None:
         """Rest a quarter of a second when many wait; so much is done in any case between two rests."""

@@ -273,7 +273,8 @@ class Sender:
         (made,) = await self._promises((draft,), now)
         if isinstance(made, Promise):
             with self._courtesy.waiting():
-                verdict = await self._store.commit(keep_promises, await self._put_away(made))
+                (away,) = await self._put_away((made,))
+                verdict = await self._store.commit(keep_promises, away)
             made = self._verdict(draft, verdict, now) or made
         outcome = _told(draft, made)
         if isinstance(outcome, Exception):
@@ -286,10 +287,11 @@ class Sender:
         What stands against one is no matter of the others. Those promised share one transaction: when that
         cannot be written, its exception is raised and nothing is promised.
         """
-        made = await self._promises(drafts, now)
-        promises = [one for one in made if isinstance(one, Promise)]
-        away = await asyncio.gather(*map(self._put_away, promises))
-        verdicts = iter((await self._store.write(keep_promises, away)) if away else ())
+        # From the first to the last: so many are waiting for an answer, though there is one caller.
+        with self._courtesy.waiting(len(drafts)):
+            made = await self._promises(drafts, now)
+            away = await self._put_away([one for one in made if isinstance(one, Promise)])
+            verdicts = iter((await self._store.write(keep_promises, away)) if away else ())
         kept = [
             self._verdict(draft, next(verdicts), now) or one if isinstance(one, Promise) else one
             for draft, one in zip(drafts, made, strict=True)
@@ -359,15 +361,18 @@ class Sender:
             raise RateExceeded
         return promise
 
-    async def _put_away(self, promise: Promise) -> Promise:
-        """Put what was sent where bodies are kept, if that is not the store, before anything refers to it."""
-        message = promise.message
-        bodies = [one for one in (promise.body, promise.everybody) if isinstance(one, bytes) and one]
-        put = await elsewhere.put_away(self._store, bodies, message.account, message.accepted_at)
+    async def _put_away(self, promises: Sequence[Promise]) -> Sequence[Promise]:
+        """Put what one account sent where bodies are kept, if that is not the store, before anything refers to it."""
+        if not promises:
+            return promises
+        first = promises[0].message
+        sent = (one for promise in promises for one in (promise.body, promise.everybody))
+        bodies = [one for one in sent if isinstance(one, bytes) and one]
+        put = await elsewhere.put_away(self._store, bodies, first.account, first.accepted_at)
         if put is None:
-            return promise
-        body, *everybody = put
-        return replace(promise, body=body, everybody=everybody[0] if everybody else b"")
+            return promises
+        places = iter(put)
+        return [replace(one, body=next(places), everybody=next(places) if one.everybody else b"") for one in promises]
 
     def _verdict(self, draft: Draft, verdict: Refusal | str | None, now: Millis) -> Refusal | str | None:
         if isinstance(verdict, RateExceeded):

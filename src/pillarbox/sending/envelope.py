@@ -6,6 +6,7 @@ promise and the events need; nothing later parses the message again.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pillarbox.events.types import RenderingFailure
 from pillarbox.kit.addresses import parse_mailbox, parse_mailbox_list
@@ -70,6 +71,17 @@ class Envelope:
         return replace(self, prepared=replace(self.prepared, configuration_set=name))
 
 
+class _MadeOf(NamedTuple):
+    """The template that a message was made of, and why that failed."""
+
+    templated: bool = False
+    template: str = ""
+    failure: RenderingFailure | None = None
+
+
+_GIVEN = _MadeOf()
+
+
 def read_envelope(draft: Draft) -> Envelope:
     """Return the draft's message and envelope, or raise what is wrong with them."""
     draft = in_ascii(draft)
@@ -80,7 +92,7 @@ def read_envelope(draft: Draft) -> Envelope:
     return _read_simple(draft, draft.content)
 
 
-def _read_simple(draft: Draft, content: Simple) -> Envelope:
+def _read_simple(draft: Draft, content: Simple, made_of: _MadeOf = _GIVEN) -> Envelope:
     if not draft.sender:
         raise InvalidMessage("Missing required header 'From'.")
     sender = parse_mailbox(draft.sender)
@@ -105,6 +117,9 @@ def _read_simple(draft: Draft, content: Simple) -> Envelope:
         headers_truncated=truncated,
         written=tuple(recipients.values()),
         key=key,
+        templated=made_of.templated,
+        template=made_of.template,
+        failure=made_of.failure,
     )
 
 
@@ -121,8 +136,8 @@ def _fill_in(draft: Draft, content: Templated) -> Envelope:
         # Kept for people to look at, as it was written: a line break in the subject would be no header.
         subject = " ".join(content.subject.split())
         shown = simple_of(content, Rendered(subject, content.text, content.html))
-        return replace(_read_simple(draft, shown), templated=True, template=content.name, failure=failure)
-    return replace(_read_simple(draft, simple_of(content, rendered)), templated=True, template=content.name)
+        return _read_simple(draft, shown, _MadeOf(True, content.name, failure))
+    return _read_simple(draft, simple_of(content, rendered), _MadeOf(True, content.name))
 
 
 def simple_of(content: Templated, rendered: Rendered) -> Simple:

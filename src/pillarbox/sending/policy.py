@@ -236,10 +236,10 @@ def identities_permit_it(prepared: Prepared, standing: Standing) -> Refusal | No
             return reason
     for _, names in _unclaimed(prepared):
         for name in names:
-            policies = standing.policies.get(name, ())
-            arn = identity_arn(prepared.scope, name)
-            if policies and asking.decide(policies, arn, standing.now) is Decision.DENIED:
-                return asking.denial(arn)
+            if policies := standing.policies.get(name):
+                arn = identity_arn(prepared.scope, name)
+                if asking.decide(policies, arn, standing.now) is Decision.DENIED:
+                    return asking.denial(arn)
     return None
 
 

@@ -80,7 +80,7 @@ def template_data(data_json: str) -> Mapping[str, object]:
     if len(data_json) > LONGEST_DATA:
         raise InvalidTemplateData(f"Template data is longer than {LONGEST_DATA} characters.")
     try:
-        data = json.loads(data_json, parse_int=_number, parse_constant=_refuse)
+        data = _read_json(data_json)
     except RecursionError:
         raise InvalidTemplateData("Template data is nested too deep.") from None
     except ValueError as error:
@@ -108,3 +108,6 @@ def _number(digits: str) -> int | float:
 
 def _refuse(constant: str) -> object:
     raise ValueError(f"{constant} is not JSON")
+
+
+_read_json = json.JSONDecoder(parse_int=_number, parse_constant=_refuse).decode

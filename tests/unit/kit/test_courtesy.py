@@ -34,3 +34,10 @@ async def test_whoever_was_answered_waits_no_longer(monkeypatch: pytest.MonkeyPa
         with pytest.raises(OSError), courtesy.waiting():
             raise OSError
     assert await seconds_given(courtesy, monkeypatch) == 0
+
+
+async def test_a_call_with_many_messages_is_as_many_who_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    courtesy = Courtesy()
+    with courtesy.waiting(50):
+        assert await seconds_given(courtesy, monkeypatch) > 0
+    assert await seconds_given(courtesy, monkeypatch) == 0

@@ -81,6 +81,48 @@ _COMPLAINT = (
     "The address is on the suppression list now. Send only to people who asked for it, make unsubscribing easier than"
     " complaining (a List-Unsubscribe header), and look at what you sent them last.",
 )
+_COMPLAINTS: Mapping[str, tuple[str, str]] = {
+    "abuse": _COMPLAINT,
+    "unknown": _COMPLAINT,
+    "auth-failure": (
+        "A provider reports mail in your name that does not prove that it is yours.",
+        "Look whether it came from you. If so, check that DKIM, SPF and DMARC of your domain pass; if not, somebody"
+        " writes in your name: let your DMARC policy refuse it.",
+    ),
+    "fraud": (
+        "A recipient reports the mail as fraud or phishing.",
+        "Find out who sent it and whether their access is in the wrong hands; stop it until you know.",
+    ),
+    "virus": (
+        "A provider found something harmful in the mail.",
+        "Look at its attachments and links, and at the machine that it came from.",
+    ),
+    "not-spam": ("A recipient says that the mail is no spam, though their provider took it for it.", "Nothing."),
+    "opt-out": (
+        "A recipient wants no more of this mail, and told their provider in place of you.",
+        "Take the address off your lists.",
+    ),
+}
+_DELAYS: Mapping[str, tuple[str, str]] = {
+    "InternalFailure": ("A fault of this server.", "Look into its log."),
+    "General": ("The far side asks to try again later.", "Nothing, unless it lasts."),
+    "MailboxFull": ("The mailbox is full.", "Nothing: it is tried again, and bounces if it stays full."),
+    "SpamDetected": (
+        "A rule of the far side against unwanted mail.",
+        "If one provider stands out, lower the pace to it and look at what you sent.",
+    ),
+    "RecipientServerError": ("The far side has a fault of its own.", "Nothing: it is tried again."),
+    "IPFailure": (
+        "The far side refuses or slows down the address that mail leaves from.",
+        "Look the address up in block lists, and warm it up slowly if it is new.",
+    ),
+    "TransientCommunicationFailure": (
+        "The far side could not be reached, or the conversation broke off.",
+        "Nothing for single ones. If it is every provider, look at your network and DNS.",
+    ),
+    "BYOIPHostNameLookupUnavailable": ("The name of the address could not be looked up.", "Check its PTR record."),
+    "SendingDeferral": ("The far side has put off the mail.", "Nothing, unless it lasts."),
+}
 _NO_REPEAT = ("Not sent: the recipient has complained before.", _LISTED)
 _REJECT = (
     "The message carries something that is never delivered, such as a virus.",
@@ -91,7 +133,6 @@ _RENDERING = (
     "Open the message: it names the value that is missing. Give it, or a default for it in the template.",
 )
 _PLAIN: tuple[tuple[Name, str, tuple[str, str]], ...] = (
-    (Name.COMPLAINED, "Complaint", _COMPLAINT),
     (Name.COMPLAINED_SUPPRESSED, "Complaint: suppressed", _NO_REPEAT),
     (Name.REJECTED, "Reject", _REJECT),
     (Name.RENDERING_FAILED, "Rendering failure", _RENDERING),
@@ -100,21 +141,41 @@ _PLAIN: tuple[tuple[Name, str, tuple[str, str]], ...] = (
 
 def explain(totals: Mapping[str, int]) -> list[Explained]:
     """Return what went wrong with the most frequent first, tests last."""
-    found = []
-    for name, count in totals.items():
-        kept_under, colon, detail = name.partition(":")
-        if not colon or not count:
-            continue
-        is_test = kept_under == Name.BOUNCED_SIMULATOR
-        means, do = _BOUNCES.get(detail, _UNKNOWN)
-        what = f"Bounce: {detail.replace('/', ', ')}"
-        found.append(Explained(what, count, means, _SIMULATED if is_test else do, is_test))
+    found = [_bounced(name, *one) for name, one in _details(totals, "bounced.") if one[1]]
+    found += [_complained(name, *one) for name, one in _details(totals, "complained") if one[1]]
     for plain, what, (means, do) in _PLAIN:
         if count := totals.get(plain, 0):
             found.append(Explained(what, count, means, do))
-    if count := totals.get(Name.COMPLAINED_SIMULATOR, 0):
-        found.append(Explained("Complaint", count, _COMPLAINT[0], _SIMULATED, is_test=True))
     return sorted(found, key=lambda one: (one.is_test, -one.recipients, one.what))
+
+
+def explain_delays(totals: Mapping[str, int]) -> list[Explained]:
+    """Return what held mail up, with the most frequent first."""
+    found = [
+        Explained(f"Delay: {detail}", count, *_DELAYS.get(detail, _UNKNOWN))
+        for _, (detail, count) in _details(totals, Name.DELAYED)
+        if count
+    ]
+    return sorted(found, key=lambda one: (-one.recipients, one.what))
+
+
+def _details(totals: Mapping[str, int], kind: str) -> list[tuple[str, tuple[str, int]]]:
+    """Return what is counted in detail under names that begin so: the name, the detail and the count."""
+    parted = [(*name.partition(":"), count) for name, count in totals.items() if name.startswith(kind)]
+    return [(name, (detail, count)) for name, colon, detail, count in parted if colon]
+
+
+def _bounced(name: str, detail: str, count: int) -> Explained:
+    means, do = _BOUNCES.get(detail, _UNKNOWN)
+    is_test = name == Name.BOUNCED_SIMULATOR
+    return Explained(f"Bounce: {detail.replace('/', ', ')}", count, means, _SIMULATED if is_test else do, is_test)
+
+
+def _complained(name: str, detail: str, count: int) -> Explained:
+    means, do = _COMPLAINTS.get(detail, _UNKNOWN)
+    is_test = name == Name.COMPLAINED_SIMULATOR
+    what = "Complaint" if detail == "unknown" else f"Complaint: {detail}"
+    return Explained(what, count, means, _SIMULATED if is_test else do, is_test)
 
 
 def bounces_of(totals: Mapping[str, int]) -> int:

@@ -94,6 +94,7 @@ class OverviewPages:
             "bounces.html",
             found=found,
             explained=advice.explain(found.totals),
+            delays=advice.explain_delays(found.totals),
             providers=[one for one in providers if advice.bounces_of(one.totals) or one.rates.complaint],
             rates=rates,
             last=last,

@@ -43,6 +43,8 @@ from pillarbox.stats.names import (
     TENANT,
     Name,
     bounce_detail,
+    complaint_detail,
+    delay_detail,
     detailed,
     tag_dimension,
     write_path,
@@ -175,10 +177,14 @@ def _tallies(event: Event, message: About) -> Iterator[Tally]:
     elif isinstance(fact, Complaint):
         suppressed = fact.subtype in _NOT_TRIED
         name = Name.COMPLAINED_SUPPRESSED if suppressed else Name.COMPLAINED
-        yield from _split(fact.recipients, name, Name.COMPLAINED_SIMULATOR)
+        for one in _split(fact.recipients, name, Name.COMPLAINED_SIMULATOR):
+            yield one
+            if not suppressed:
+                yield detailed(one[0], complaint_detail(fact.feedback_type)), one[1], ()
     elif isinstance(fact, DeliveryDelay):
         addresses = recipients_of(fact) or ()
         yield Name.DELAYED, len(addresses), addresses
+        yield detailed(Name.DELAYED, delay_detail(fact.delay_type)), len(addresses), ()
     elif isinstance(fact, Open | Click):
         for seen in _seen(fact):
             yield seen, 1, _who(fact, message)

@@ -26,7 +26,8 @@ class Name(StrEnum):
     """What is counted. Each recipient counts, where an event names some; else the event counts once.
 
     To `opened` and `clicked` belong names with `.unique` at their end: each recipient of a message once. A bounce
-    is also counted under its name, a colon, its type and its subtype.
+    is also counted under its name, a colon, its type and its subtype; a delay and a complaint in the same way by
+    their type.
     """
 
     SENT = "sent"
@@ -81,6 +82,23 @@ SUBTYPES = frozenset(
         "CustomTimeoutExceeded",
     }
 )
+# https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html#event-publishing-retrieving-sns-contents-deliverydelay-object
+DELAY_TYPES = frozenset(
+    {
+        "InternalFailure",
+        "General",
+        "MailboxFull",
+        "SpamDetected",
+        "RecipientServerError",
+        "IPFailure",
+        "TransientCommunicationFailure",
+        "BYOIPHostNameLookupUnavailable",
+        "Undetermined",
+        "SendingDeferral",
+    }
+)
+# https://www.iana.org/assignments/marf-parameters/marf-parameters.xhtml#marf-parameters-2
+COMPLAINT_TYPES = frozenset({"abuse", "auth-failure", "fraud", "not-spam", "opt-out", "virus"})
 
 
 class Path(NamedTuple):
@@ -109,6 +127,16 @@ def bounce_detail(bounce_type: str, subtype: str) -> str:
     """Return `Permanent/General`; what nobody knows is `Other`."""
     known_type = bounce_type if bounce_type in BOUNCED else "Undetermined"
     return f"{known_type}/{subtype if subtype in SUBTYPES else 'Other'}"
+
+
+def delay_detail(delay_type: str) -> str:
+    return delay_type if delay_type in DELAY_TYPES else "Other"
+
+
+def complaint_detail(feedback_type: str | None) -> str:
+    """Return the type in small letters; what nobody knows is `other`, and what was not told `unknown`."""
+    known = (feedback_type or "unknown").lower()
+    return known if known in COMPLAINT_TYPES or not feedback_type else "other"
 
 
 def write_path(*parts: str) -> str:

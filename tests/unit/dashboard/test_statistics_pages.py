@@ -16,7 +16,7 @@ from pillarbox.operate.queue import What
 from pillarbox.resources import credentials
 from pillarbox.stats import tags
 from pillarbox.stats.follow import count
-from pillarbox.stats.names import BOUNCED, SUBTYPES
+from pillarbox.stats.names import BOUNCED, COMPLAINT_TYPES, DELAY_TYPES, SUBTYPES
 from tests.support.filled import NOON
 from tests.support.promises import SCOPE
 from tests.unit.dashboard.conftest import Dashboard
@@ -174,10 +174,20 @@ def test_every_kind_of_bounce_is_explained() -> None:
     assert all(one.means.endswith(".") and one.do.endswith(".") for one in explained)
 
 
+def test_every_kind_of_delay_and_complaint_is_explained() -> None:
+    delays = advice.explain_delays({f"delayed:{one}": 1 for one in (DELAY_TYPES - {"Undetermined"})} | {"delayed": 9})
+    complaints = advice.explain({f"complained:{one}": 1 for one in COMPLAINT_TYPES})
+    for explained, known in ((delays, DELAY_TYPES - {"Undetermined"}), (complaints, COMPLAINT_TYPES)):
+        assert len({one.means for one in explained}) == len(known)
+        assert all(one.means.endswith(".") and one.do.endswith(".") for one in explained)
+
+
 def test_tests_come_last_and_are_called_so() -> None:
-    found = advice.explain({"bounced.simulator:Permanent/General": 9, "complained": 1, "complained.simulator": 2})
+    found = advice.explain(
+        {"bounced.simulator:Permanent/General": 9, "complained:unknown": 1, "complained.simulator:abuse": 2}
+    )
     assert [(one.what, one.recipients, one.is_test) for one in found] == [
         ("Complaint", 1, False),
         ("Bounce: Permanent, General", 9, True),
-        ("Complaint", 2, True),
+        ("Complaint: abuse", 2, True),
     ]

@@ -3,9 +3,9 @@
 Run with `make bench-deliver`. The candidates take turns at the same load, each started anew for each turn and
 handing over to a sink of the same kind:
 
-- deliver: Pillarbox as it is served by default, outside dev mode, with the route `smtp`: requests verified, every
-  acceptance on disk before its answer (synchronous FULL), every message signed with DKIM (RSA-2048), every outcome
-  on disk as an event, every conversation kept.
+- deliver: Pillarbox outside dev mode, with the route `smtp` and a worker for each core, else as it is served by
+  default: requests verified, every acceptance on disk before its answer (synchronous FULL), every message signed with
+  DKIM (RSA-2048), every outcome on disk as an event, every conversation kept.
 - deliver-ed25519: the same, signed with Ed25519.
 - postfix: Debian's Postfix, syncing as by default, taking the same mail by SMTP and relaying it unsigned.
 
@@ -41,6 +41,7 @@ SECONDS = 6.0
 CONNECTIONS = 64
 REQUESTS = 400
 DRAIN_SECONDS = 120.0
+WORKERS = os.cpu_count() or 1
 _OUTCOMES = "pillarbox_delivery_outcomes_total{"
 
 
@@ -78,7 +79,7 @@ def sinking(case: Case, folder: Path) -> Iterator[int]:
 
 
 def deliver(folder: Path, case: Case, algorithm: str = "rsa") -> Turn:
-    with sinking(case, folder) as sink, delivering(folder / "data", sink, algorithm, 0) as served:
+    with sinking(case, folder) as sink, delivering(folder / "data", sink, algorithm, WORKERS) as served:
         file, ids = folder / "requests", folder / "ids"
         endpoint = f"http://127.0.0.1:{served.port}"
         write_file(file, signed_requests(endpoint, served.key_id, served.secret, html_of(case.length), REQUESTS))
@@ -175,7 +176,10 @@ def main() -> None:
         key: Turn(mean(turn.rate for turn in turns), mean(turn.cpu_us for turn in turns))
         for key, turns in measure().items()
     }
-    print(f"\nMeans of {ROUNDS} rounds, {CONNECTIONS} connections, {os.cpu_count()} cores shared with load and sink:")
+    print(
+        f"\nMeans of {ROUNDS} rounds, {CONNECTIONS} connections, {os.cpu_count()} cores shared with load and sink,"
+        f" workers = {WORKERS}; the machine's load at the end: {os.getloadavg()[0]:.0f}"
+    )
     print(f"{'':24}  delivered/s  CPU µs each")
     for (name, case_name), turn in means.items():
         print(f"{name:17} {case_name:>6}  {turn.rate:11,.0f}  {turn.cpu_us:11.0f}")

@@ -30,7 +30,6 @@ from pillarbox.store.plan import Plan
 
 SCOPE = Scope(ACCOUNT, REGION)
 DOMAIN = SENDER.partition("@")[2]
-_CONNECTIONS = 40
 
 
 @contextmanager
@@ -56,7 +55,7 @@ async def run(folder: Path, sink_port: int, algorithm: str, workers: int) -> Non
         return_path_port=0,
         service_domain="service.example.org",
         routes=(RouteSetting("smtp"),),
-        smarthost=SmarthostSetting("127.0.0.1", sink_port, tls="none", max_connections=_CONNECTIONS // max(workers, 1)),
+        smarthost=SmarthostSetting("127.0.0.1", sink_port, tls="none", max_connections=40),
         workers=workers,
     )
     stop = asyncio.Event()

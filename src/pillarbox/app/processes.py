@@ -15,14 +15,16 @@ import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from pillarbox.app.listening import Sockets
 from pillarbox.kit import log, metrics
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import new_token
-from pillarbox.settings import Settings
+from pillarbox.settings import MxSetting, Settings, SmarthostSetting, UpstreamSetting
 from pillarbox.store import leases
 from pillarbox.store.elsewhere import engine_of
 from pillarbox.store.engine import Store
@@ -39,6 +41,9 @@ _log = log.named("workers")
 STARTED = metrics.counter(
     "worker_processes_started_total", doc="Worker processes started; more than there are: some died."
 )
+
+
+HasConnections = TypeVar("HasConnections", MxSetting, SmarthostSetting, UpstreamSetting)
 
 
 class CannotStart(Exception):
@@ -111,7 +116,7 @@ class Workers:
         """Start one, and stop it when the block is left: it finishes what it has in hand."""
         async with self._lease() as lease, self._stream() as stream:
             numbers = [one.fileno() if one else -1 for one in self._sockets]
-            orders = Orders(self._settings, numbers, stream.fileno() if stream else -1, lease)
+            orders = Orders(part_of_one(self._settings), numbers, stream.fileno() if stream else -1, lease)
             worker = await _Worker.started([number for number in (*numbers, orders.stream) if number >= 0])
             if stream:
                 stream.close()
@@ -151,6 +156,20 @@ class Workers:
                 await keeper.all_heard()
             finally:
                 keeper.close()
+
+
+def part_of_one(settings: Settings) -> Settings:
+    """Return the settings of one worker: connections to a next hop are those of all workers together."""
+
+    def limited(one: HasConnections) -> HasConnections:
+        return replace(one, max_connections=max(1, one.max_connections // settings.workers))
+
+    return replace(
+        settings,
+        smarthost=settings.smarthost and limited(settings.smarthost),
+        mx=limited(settings.mx or MxSetting()),
+        upstreams=tuple(map(limited, settings.upstreams)),
+    )
 
 
 async def _all_of(events: Sequence[asyncio.Event]) -> None:

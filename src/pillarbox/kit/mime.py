@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from pillarbox.kit.errors import Invalid
-from pillarbox.kit.headers import LONGEST_LINE, Field, decode_text, read_parameters, split, value_of
+from pillarbox.kit.headers import LONGEST_LINE, Field, Head, decode_text, read_parameters, split, value_of
 
 # https://docs.aws.amazon.com/ses/latest/dg/quotas.html
 MOST_PARTS = 500
@@ -48,8 +48,11 @@ class Part(NamedTuple):
         return self.content_type.startswith("multipart/") or self.content_type == "message/rfc822"
 
 
-def walk(raw: bytes) -> Iterator[Part]:
-    """Yield the message itself and every part in it, in order; raise TooManyParts beyond the limits."""
+def walk(raw: bytes, head: Head | None = None) -> Iterator[Part]:
+    """Yield the message itself and every part in it, in order; raise TooManyParts beyond the limits.
+
+    `head` is that of the message, from those who have found it already.
+    """
     count = 0
     waiting = [(0, len(raw), 0)]
     while waiting:
@@ -59,15 +62,14 @@ def walk(raw: bytes) -> Iterator[Part]:
             raise TooManyParts(f"Message contains more than {MOST_PARTS} MIME parts.")
         if depth > DEEPEST:
             raise TooManyParts(f"Message contains MIME parts nested deeper than {DEEPEST} levels.")
-        part = _read_part(raw, start, end)
+        part = _read_part(raw, end, split(raw, start, end) if head is None or count > 1 else head)
         yield part
         if part.has_parts:
             found = list(_inner(raw, part, MOST_PARTS - count))
             waiting.extend((*place, depth + 1) for place in reversed(found))
 
 
-def _read_part(raw: bytes, start: int, end: int) -> Part:
-    head = split(raw, start, end)
+def _read_part(raw: bytes, end: int, head: Head) -> Part:
     content_type, encoding = "text/plain", "7bit"
     parameters: dict[str, str] = {}
     for field in reversed(head.fields):  # the first one of a name counts

@@ -59,7 +59,7 @@ def read_raw(raw: bytes) -> RawFacts:
     for field, (_, value) in zip(head.fields, headers, strict=True):
         values.setdefault(field.name, []).append(value)
     _check_content_type(values.get("content-type"))
-    part_count, names = _parts(raw)
+    part_count, names = _parts(raw, head)
     return_path = values.get("return-path", [""])[0]
     sender = values.get("sender", [""])[0]
     return RawFacts(
@@ -104,10 +104,10 @@ def _mailboxes(values: Sequence[str]) -> tuple[Mailbox, ...]:
     return tuple(mailbox for value in values for mailbox in parse_mailbox_list(value))
 
 
-def _parts(raw: bytes) -> tuple[int, tuple[str, ...]]:
+def _parts(raw: bytes, head: Head) -> tuple[int, tuple[str, ...]]:
     count = 0
     names = []
-    for part in walk(raw):
+    for part in walk(raw, head):
         count += 1
         if name := file_name(raw, part):
             check_file_name(name)

@@ -6,16 +6,18 @@ Reads and acts through operate/.
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from pillarbox.dashboard.access import Viewer
 from pillarbox.dashboard.forms import Fields
 from pillarbox.dashboard.show import Show, as_json, wants_json
 from pillarbox.dashboard.work import Changes, Pages, acting, done, said, scope_of, whose
-from pillarbox.operate import configuration_sets, dead_letters
+from pillarbox.kit.errors import Invalid
+from pillarbox.operate import configuration_sets, dead_letters, doctor_events
 from pillarbox.operate.configuration_sets import Known
 from pillarbox.operate.dead_letters import DeadLetter
 from pillarbox.operate.desk import Desk
+from pillarbox.resources.event_destinations import EVENT_TYPES, Wanted
 from pillarbox.resources.users import Role
 
 PATH = "/ui/sets"
@@ -32,6 +34,10 @@ class ConfigurationSetPages:
         self.changes: Changes = {
             "/sets": (Role.MEMBER, self.create),
             "/sets/{name}/sending": (Role.MEMBER, self.switch),
+            "/sets/{name}/destinations": (Role.MEMBER, self.add_destination),
+            "/sets/{name}/destinations/{destination}": (Role.MEMBER, self.change_destination),
+            "/sets/{name}/destinations/{destination}/delete": (Role.MEMBER, self.delete_destination),
+            "/sets/{name}/test": (Role.MEMBER, self.test),
             "/dead-letters/replay": (Role.MEMBER, self.replay),
         }
 
@@ -52,6 +58,7 @@ class ConfigurationSetPages:
             return as_json({"set": found, "dead_letters": letters})
         return self._show.page(
             "set.html", found=found, options=found.options, letters=letters, own=_path(found.options.name),
+            topics=await configuration_sets.topics_of(self._desk, scope), kinds=EVENT_TYPES, fates=doctor_events.FATES,
             scope=scope, said=said(request), viewer=viewer,
         )  # fmt: skip
 
@@ -77,12 +84,48 @@ class ConfigurationSetPages:
         what = "sending-on" if enabled else "sending-off"
         return done(request, {"sending_enabled": enabled}, _path(name), what, **scope._asdict())
 
+    async def add_destination(self, request: Request, viewer: Viewer, fields: Fields) -> Response:
+        destination = fields.needed("name", "how the event destination is called")
+        return await self._put_destination(request, viewer, fields, destination, is_new=True)
+
+    async def change_destination(self, request: Request, viewer: Viewer, fields: Fields) -> Response:
+        destination = request.path_params["destination"]
+        return await self._put_destination(request, viewer, fields, destination, is_new=False)
+
+    async def delete_destination(self, request: Request, viewer: Viewer, fields: Fields) -> Response:
+        name, scope = request.path_params["name"], scope_of(fields, viewer)
+        desk = acting(self._desk, request, viewer)
+        await configuration_sets.delete_destination(desk, scope, name, request.path_params["destination"])
+        return done(request, None, _path(name), "removed", **scope._asdict())
+
+    async def test(self, request: Request, viewer: Viewer, fields: Fields) -> Response:
+        """Send a mail to the mailbox simulator whose events are told like all others, and lead to it."""
+        sender, fate = fields.needed("from", "who the mail is from"), fields["fate"] or doctor_events.FATES[0]
+        if fate not in doctor_events.FATES:
+            raise Invalid(f"What can become of it is {', '.join(doctor_events.FATES)}.")
+        name, scope = request.path_params["name"], scope_of(fields, viewer)
+        await configuration_sets.get(self._desk, scope, name)
+        proof = await doctor_events.prove(acting(self._desk, request, viewer), scope, sender, name, fate)
+        if wants_json(request):
+            return as_json(proof)
+        return RedirectResponse(f"/ui/messages/{quote(proof.message_id)}", 303)
+
     async def replay(self, request: Request, viewer: Viewer, fields: Fields) -> Response:
         """Deliver one notification again, or all of a topic."""
         account, topic = viewer.account or fields["account"], fields["topic"]
         desk = acting(self._desk, request, viewer)
         count = await dead_letters.replay(desk, fields["notification_id"], account, topic)
         return done(request, {"replayed": count}, "/ui/dead-letters", "replayed", count=count)
+
+    async def _put_destination(
+        self, request: Request, viewer: Viewer, fields: Fields, destination: str, *, is_new: bool
+    ) -> Response:
+        name, scope = request.path_params["name"], scope_of(fields, viewer)
+        arn = configuration_sets.topic_arn(scope, fields.needed("topic", "which topic is told"))
+        wanted = Wanted(destination, fields["enabled"] == "on", fields.every("event_types"), ["SNS"], arn)
+        desk = acting(self._desk, request, viewer)
+        made = await configuration_sets.put_destination(desk, scope, name, wanted, is_new=is_new)
+        return done(request, made, _path(name), "added" if is_new else "saved", **scope._asdict())
 
     async def _letters_of(self, found: Known) -> list[DeadLetter]:
         topics = sorted({one.topic_arn.rpartition(":")[2] for one in found.destinations})

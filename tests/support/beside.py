@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from pillarbox.kit.courtesy import Courtesy
 from pillarbox.store.keeper import Keeper
 from pillarbox.store.shared import SharedStore
 from pillarbox.store.sqlite import SqliteStore
@@ -17,15 +18,17 @@ class Both(NamedTuple):
     holder: SqliteStore
     keeper: Keeper
     beside: SharedStore
+    courtesy: Courtesy
 
     @classmethod
     @asynccontextmanager
     async def opened(cls, folder: Path) -> "AsyncIterator[Both]":
         holder = await SqliteStore.open(folder)
         ours, theirs = socket.socketpair()
-        keeper = await Keeper.serving(holder, ours)
+        courtesy = Courtesy()
+        keeper = await Keeper.serving(holder, ours, courtesy)
         beside = await SharedStore.open(folder, theirs)
-        yield cls(holder, keeper, beside)
+        yield cls(holder, keeper, beside, courtesy)
         await beside.close()
         await keeper.all_heard()
         await holder.close()

@@ -22,6 +22,7 @@ from msgspec.structs import replace
 
 from pillarbox.app.listening import Sockets
 from pillarbox.kit import log, metrics
+from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import new_token
 from pillarbox.settings import MxSetting, Settings, SmarthostSetting, UpstreamSetting
@@ -63,18 +64,18 @@ class Orders(msgspec.Struct, frozen=True):
 
 
 class Workers:
-    """`count` processes like each other. One that ends is started again, after a pause that grows."""
+    """As many as the settings ask for, like each other. One that ends is started again, after a pause that grows."""
 
-    def __init__(self, settings: Settings, sockets: Sockets, store: Store, count: int) -> None:
+    def __init__(self, settings: Settings, sockets: Sockets, store: Store, courtesy: Courtesy) -> None:
         self._settings = settings
         self._sockets = sockets
         self._store = store
-        self._count = count
+        self._courtesy = courtesy
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Run them until the block is left; entered when every one answers, CannotStart when one never does."""
-        answering = [asyncio.Event() for _ in range(self._count)]
+        answering = [asyncio.Event() for _ in range(self._settings.workers)]
         watching = [asyncio.create_task(self._keep_alive(one)) for one in answering]
         all_answer = asyncio.create_task(_all_of(answering))
         try:
@@ -147,7 +148,7 @@ class Workers:
         ours, theirs = socket.socketpair()
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _STREAM_BUFFER_BYTES)
-        keeper = await Keeper.serving(store, ours)
+        keeper = await Keeper.serving(store, ours, self._courtesy)
         try:
             yield theirs
         finally:

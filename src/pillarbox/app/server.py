@@ -67,7 +67,7 @@ async def serve(
         for work in (*await background(listening, signer, upstreams, clock, running), examining):
             await running.enter_async_context(kept_running(work, stop))
         if settings.workers:
-            await running.enter_async_context(Workers(settings, sockets, store, settings.workers).running())
+            await running.enter_async_context(Workers(settings, sockets, store, listening.courtesy).running())
         else:
             await open_doors(listening, sockets, signer, clock, running)
         await running.enter_async_context(AdminSocket(settings.socket_path, desk).running())

@@ -15,7 +15,7 @@ _LONGEST_SECONDS = 0.25
 
 
 class Courtesy:
-    """Counts those who wait for an answer at the doors of this process."""
+    """Counts those who wait for an answer at the doors, of this process or of those that write through it."""
 
     def __init__(self) -> None:
         self._waiting = 0
@@ -23,11 +23,17 @@ class Courtesy:
     @contextmanager
     def waiting(self, many: int = 1) -> Iterator[None]:
         """Count one who waits, or as many as wait in one call."""
-        self._waiting += many
+        self.came(many)
         try:
             yield
         finally:
-            self._waiting -= many
+            self.went(many)
+
+    def came(self, many: int = 1) -> None:
+        self._waiting += many
+
+    def went(self, many: int = 1) -> None:
+        self._waiting -= many
 
     async def give_way(self) -> None:
         """Rest a quarter of a second when many wait; so much is done in any case between two rests."""

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from pillarbox.kit.courtesy import Courtesy
 from pillarbox.store.channel import Channel
 from pillarbox.store.shared import Listen, Raised, Touched, Write, Written
 from pillarbox.store.sqlite import SqliteStore
@@ -19,11 +20,12 @@ from pillarbox.store.sqlite import SqliteStore
 class Keeper:
     """Runs what the process at the other end of `stream` asks for, until that process is gone.
 
-    What it asked for last is still done; nobody hears the answer.
+    What it asked for last is still done; nobody hears the answer. By `courtesy` this process knows how many wait.
     """
 
-    def __init__(self, store: SqliteStore) -> None:
+    def __init__(self, store: SqliteStore, courtesy: Courtesy) -> None:
         self._store = store
+        self._courtesy = courtesy
         self._gone = asyncio.Event()
         self._channel = Channel(self._heard, self._stuck, lost=self._gone.set)
         self._heard_of: set[str] = set()
@@ -31,8 +33,8 @@ class Keeper:
         self._loop = asyncio.get_running_loop()
 
     @classmethod
-    async def serving(cls, store: SqliteStore, stream: socket.socket) -> "Keeper":
-        keeper = cls(store)
+    async def serving(cls, store: SqliteStore, stream: socket.socket, courtesy: Courtesy) -> "Keeper":
+        keeper = cls(store, courtesy)
         await keeper._loop.create_connection(lambda: keeper._channel, sock=stream)
         return keeper
 
@@ -48,10 +50,12 @@ class Keeper:
             if isinstance(one, Listen):
                 self._listen(one.topic)
             else:
+                self._courtesy.came()
                 doing = self._store.ask(one.planner, one.args, shared=one.together)
                 doing.add_done_callback(partial(self._answer, one.number))
 
     def _answer(self, number: int, done: "asyncio.Future[Any]") -> None:
+        self._courtesy.went()
         error = done.exception()
         self._channel.say(Written(number, done.result()) if error is None else Raised(number, error))
 

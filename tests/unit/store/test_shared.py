@@ -1,6 +1,7 @@
 """The embedded store, seen from a process beside the one that holds it."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -34,6 +35,11 @@ def add_things(names: Sequence[str]) -> Plan[list[int]]:
     )
     yield Touch(TOPIC)
     return [len(names)] * len(names)
+
+
+def wait_for(gate: threading.Event) -> Plan[None]:
+    gate.wait(10)
+    yield Touch(TOPIC)
 
 
 def keep(body: bytes) -> Plan[str]:
@@ -124,3 +130,20 @@ async def test_what_a_lost_process_asked_for_is_done_all_the_same(both: Both) ->
     async with asyncio.timeout(5):
         await done.wait()
     assert await both.holder.read(names_of_things) == ["a"]
+
+
+async def test_what_works_behind_the_doors_gives_way_while_many_wait_beside(both: Both) -> None:
+    async def rests() -> bool:
+        giving_way = asyncio.ensure_future(both.courtesy.give_way())
+        await asyncio.sleep(0)
+        return not giving_way.done()
+
+    gate = threading.Event()
+    writer = asyncio.ensure_future(both.holder.write(wait_for, gate))
+    waiting = [asyncio.ensure_future(both.beside.commit(add_things, f"{number}")) for number in range(8)]
+    async with asyncio.timeout(5):
+        while not await rests():
+            await asyncio.sleep(0.001)
+    gate.set()
+    await asyncio.gather(writer, *waiting)
+    assert not await rests()

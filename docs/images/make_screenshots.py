@@ -33,10 +33,21 @@ PAGES = {
     "dead-letters": "/ui/dead-letters",
     "templates": "/ui/templates",
     "template": "/ui/templates/welcome?account=123456789012&region=us-east-1&data=%7B%22name%22%3A%22Ada%22%7D",
+    "contact-lists": "/ui/contact-lists",
+    "contact-list": "/ui/contact-lists/people?account=123456789012&region=us-east-1",
+    "contact": "/ui/contact-lists/people/contact?address=ada@example.net&account=123456789012&region=us-east-1",
+    "doctor": "/ui/doctor",
     "keys": "/ui/keys",
+    "users": "/ui/users",
     "login": "/ui/login",
 }
-SUBJECTS = ("Your invoice of March", "Welcome to the workshop", "Please confirm your order", "Three new bicycles", "你好")
+SUBJECTS = (
+    "Your invoice of March",
+    "Welcome to the workshop",
+    "Please confirm your order",
+    "Three new bicycles",
+    "你好",
+)
 
 
 @contextmanager
@@ -64,7 +75,11 @@ def fill(endpoint: str, folder: str) -> None:
     ses = client(endpoint, "sesv2")
     topic = client(endpoint, "sns").create_topic(Name="mail-events")["TopicArn"]
     ses.create_configuration_set(ConfigurationSetName="invoices")
-    told = {"Enabled": True, "MatchingEventTypes": ["DELIVERY", "BOUNCE", "COMPLAINT"], "SnsDestination": {"TopicArn": topic}}
+    told = {
+        "Enabled": True,
+        "MatchingEventTypes": ["DELIVERY", "BOUNCE", "COMPLAINT"],
+        "SnsDestination": {"TopicArn": topic},
+    }
     ses.create_configuration_set_event_destination(
         ConfigurationSetName="invoices", EventDestinationName="the-product", EventDestination=told
     )
@@ -72,7 +87,17 @@ def fill(endpoint: str, folder: str) -> None:
         ses.create_email_identity(EmailIdentity=name)
     parts = {"Subject": "Hello {{name}}", "Text": "Hello {{name}}.", "Html": "<h1>Hello {{name}}</h1><p>Welcome.</p>"}
     ses.create_email_template(TemplateName="welcome", TemplateContent=parts)
+    news = {"TopicName": "news", "DisplayName": "What is new", "DefaultSubscriptionStatus": "OPT_IN"}
+    ses.create_contact_list(ContactListName="people", Topics=[news], Description="Everybody who has bought something")
+    for name in ("ada", "bob", "eve"):
+        ses.create_contact(ContactListName="people", EmailAddress=f"{name}@example.net", UnsubscribeAll=name == "eve")
     ses.put_suppressed_destination(EmailAddress="gone@mailbox.example", Reason="BOUNCE")
+    made = [sys.executable, "-m", "pillarbox", "users", "create", "owen", "--role", "customer", "--account", ACCOUNT]
+    subprocess.run(
+        [*made, "--region", "us-east-1", "--tenant", "owen", "--data", folder], check=True, stdout=subprocess.DEVNULL
+    )
+    post(f"{endpoint}/ui/api/doctor", b"{}", "application/json")
+    post(f"{endpoint}/ui/api/suppression/import", b"moved@mailbox.example,BOUNCE\nnobody\n", "text/csv")
     rolled = random.Random(7)
     for number in range(120):
         fate = rolled.random()
@@ -91,6 +116,12 @@ def fill(endpoint: str, folder: str) -> None:
             EmailTags=[{"Name": "customer", "Value": rolled.choice(("owen", "acme", "globex", "initech"))}],
         )  # fmt: skip
     wait_until_counted(endpoint)
+
+
+def post(url: str, body: bytes, kind: str) -> None:
+    """Ask for something as a program does."""
+    with urllib.request.urlopen(urllib.request.Request(url, body, {"Content-Type": kind})) as answer:
+        answer.read()
 
 
 def wait_until_counted(endpoint: str) -> None:

@@ -93,6 +93,21 @@ async def test_a_filtered_page_goes_on_where_it_stopped_looking(listed: Store, m
     assert 5 <= pages <= 8
 
 
+async def test_people_are_found_by_how_their_addresses_begin(listed: Store) -> None:
+    addresses = ["ab%@example.net", "ab-c@example.net", "abc@example.net", "Abc@example.net", "abc@other.example"]
+    records = [ContactRecord(number, address) for number, address in enumerate(addresses)]
+    assert await listed.write(imports.put_contacts, SCOPE, "readers", records, NOON) == []
+
+    async def found(prefix: str) -> set[str]:
+        page = await listed.read(contacts.list_page, SCOPE, "readers", Filter(prefix=prefix), None, None)
+        return {one.address for one in page.contacts}
+
+    assert await found("ab%") == {"ab%@example.net"}
+    assert await found("abc@EXAMPLE") == {"abc@example.net"}
+    assert await found("abc") == {"abc@example.net", "abc@other.example"}
+    assert await found("_b") == set()
+
+
 async def test_an_import_takes_what_it_can_and_the_last_word_on_an_address(listed: Store) -> None:
     records = [
         ContactRecord(1, ADA, unsubscribed=True),

@@ -18,6 +18,7 @@ from pillarbox.kit.secrets import Keyring
 from pillarbox.operate import doctor, doctor_events, doctor_machine, doctor_names
 from pillarbox.operate.desk import Desk, Door, Host, Premises
 from pillarbox.operate.finding import Finding
+from pillarbox.pubsub import topics
 from pillarbox.resources import configuration_sets, event_destinations, identities
 from pillarbox.resources.event_destinations import Wanted
 from pillarbox.store.sqlite import SqliteStore
@@ -171,8 +172,6 @@ async def test_an_identity_without_its_records_is_told_which(desk: Desk) -> None
 
 async def test_a_destination_without_anybody_behind_it_is_found(desk: Desk) -> None:
     assert states(await doctor_events.destinations(desk)) == {"event destinations": "warning"}
-    from pillarbox.pubsub import topics
-
     await desk.store.write(configuration_sets.create, SCOPE, "invoices", NOON)
     await desk.store.write(topics.create, SCOPE, "mail", {}, {}, NOON)
     arn = topics.arn_of(SCOPE, "mail")
@@ -180,8 +179,11 @@ async def test_a_destination_without_anybody_behind_it_is_found(desk: Desk) -> N
     await desk.store.write(event_destinations.create, SCOPE, "invoices", wanted, NOON)
     [found] = await doctor_events.destinations(desk)
     assert (found.state, found.found, found.account) == ("wrong", "mail: nobody subscribes", SCOPE.account)
+    await desk.store.write(identities.verify_domain, SCOPE, "shop.example", NOON, False)
+    await desk.store.write(identities.set_topic, SCOPE, "shop.example", "Bounce", arn, NOON)
     await desk.store.write(topics.delete, SCOPE, "mail")
-    assert "no topic mail" in (await doctor_events.destinations(desk))[0].found
+    found_now = {one.about: one.found for one in await doctor_events.destinations(desk)}
+    assert found_now == dict.fromkeys(("invoices: all", "shop.example: Bounce"), "there is no topic mail")
 
 
 async def test_an_examination_goes_on_part_by_part_and_where_it_was_left(desk: Desk) -> None:

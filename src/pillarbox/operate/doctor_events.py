@@ -19,11 +19,11 @@ from pillarbox.operate.desk import Desk
 from pillarbox.operate.finding import OK, WARNING, WRONG, Finding
 from pillarbox.pubsub import subscribers, subscription_lists, topics
 from pillarbox.pubsub.subscribers import CONFIRMED
-from pillarbox.resources import event_destinations
-from pillarbox.resources.event_destinations import EventDestination
+from pillarbox.resources import event_destinations, identities
+from pillarbox.resources.identities import Filter
 from pillarbox.resources.identity_names import read_arn
 from pillarbox.sending.draft import V2_SIZE_LIMIT, Draft, Simple, Text
-from pillarbox.store import events, messages, notifications
+from pillarbox.store import events, messages, notifications, nouns
 from pillarbox.store.events import EventRow
 from pillarbox.store.plan import Plan
 
@@ -63,35 +63,52 @@ class Progress(msgspec.Struct, frozen=True):
 
 
 async def destinations(desk: Desk) -> list[Finding]:
-    """Does every event destination have a topic with somebody behind it, who was told something?"""
+    """Do the topics of event destinations and identities have somebody behind them, who was told something?"""
     sets = await configuration_sets.list_all(desk)
-    if not any(known.destinations for known in sets):
+    found = await desk.store.read(_of_all, sets, desk.clock.now())
+    if not found:
         why, remedy = "nobody is told what becomes of mail", "give a configuration set an event destination"
         return [Finding("event destinations", WARNING, why, remedy)]
-    return await desk.store.read(_of_sets, sets, desk.clock.now())
-
-
-def _of_sets(sets: list[Known], now: Millis) -> Plan[list[Finding]]:
-    found = []
-    told: dict[Scope, dict[str, Millis]] = {}
-    for known in sets:
-        scope = Scope(known.account, known.region)
-        if scope not in told:
-            told[scope] = yield from notifications.last_told(scope, _NEWEST)
-        for one in known.destinations:
-            about = f"{known.options.name}: {one.name}"
-            state, why, remedy = yield from _of_destination(scope, one, told[scope], now)
-            found.append(Finding(about, state, why, remedy, known.account))
     return found
 
 
-def _of_destination(
-    scope: Scope, one: EventDestination, told: dict[str, Millis], now: Millis
-) -> Plan[tuple[str, str, str]]:
-    parts = read_arn(one.topic_arn)
+def _of_all(sets: list[Known], now: Millis) -> Plan[list[Finding]]:
+    found = []
+    for scope in (yield from nouns.scopes()):
+        told = yield from notifications.last_told(scope, _NEWEST)
+        wanted = [one for one in sets if (one.account, one.region) == scope]
+        for about, enabled, arn in [*_destinations(wanted), *(yield from _identities(scope))]:
+            verdict = (WARNING, "it is switched off", "switch it on, or delete it")
+            if enabled:
+                verdict = yield from _of_topic(scope, arn, told, now)
+            found.append(Finding(about, *verdict, scope.account))
+    return found
+
+
+def _destinations(sets: list[Known]) -> list[tuple[str, bool, str]]:
+    return [
+        (f"{known.options.name}: {one.name}", one.enabled, one.topic_arn)
+        for known in sets
+        for one in known.destinations
+    ]
+
+
+def _identities(scope: Scope) -> Plan[list[tuple[str, bool, str]]]:
+    """Return which topics identities tell of bounces, complaints and deliveries."""
+    found: list[tuple[str, bool, str]] = []
+    token: str | None = None
+    while True:
+        page = yield from identities.list_page(scope, Filter(), token, None)
+        for one in page.identities:
+            found += [(f"{one.name}: {kind}", True, arn) for kind, arn in one.topics.items() if arn]
+        token = page.next_token
+        if token is None:
+            return found
+
+
+def _of_topic(scope: Scope, arn: str, told: dict[str, Millis], now: Millis) -> Plan[tuple[str, str, str]]:
+    parts = read_arn(arn)
     topic = parts.resource if parts else ""
-    if not one.enabled:
-        return WARNING, "it is switched off", "switch it on, or delete it"
     if not (yield from topics.exists(scope, topic)):
         return WRONG, f"there is no topic {topic}", "create the topic, or name another one"
     known = yield from subscription_lists.of_topic(scope, topic, "", _MOST_SUBSCRIPTIONS, now)

@@ -133,7 +133,7 @@ async def _on_the_loop(store: Store, authenticator: SignedOnly, raw: list[bytes]
         watch.mark("compose, read the envelope")
         envelope, standing = await standings.of(_SCOPE, envelope)
         watch.mark("standing")
-        promises.append(accept(taken.draft, envelope, standing, routes, None, now))
+        promises.append(accept(taken.draft, envelope, standing, routes, now))
         watch.mark("checks and promise")
     return watch, promises
 

@@ -1,6 +1,7 @@
 """One template to many destinations: what each entry gets, and what is said of each."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from pillarbox.delivery.route import RouteTable
+from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.errors import Refusal, Unavailable
 from pillarbox.resources.account import Quota
 from pillarbox.resources.configuration_sets import ConfigurationSetMissing
@@ -36,12 +38,18 @@ SHARED = replace(
 
 
 class Breaking(SqliteStore):
-    """A store whose disk is full after so many writes (None: never), and that counts its commits."""
+    """A store whose disk is full after so many writes (None: never), and that counts its commits.
+
+    `meanwhile` is what goes on beside each write.
+    """
 
     writes_left: int | None = None
     writes_made = 0
+    meanwhile: Callable[[], Awaitable[None]] | None = None
 
     async def write(self, planner: Callable[..., Any], *args: Any) -> Any:
+        if self.meanwhile:
+            await self.meanwhile()
         if self.writes_left is not None:
             if self.writes_left == 0:
                 raise Unavailable("disk full")
@@ -59,11 +67,16 @@ async def store(tmp_path: Path) -> AsyncIterator[Breaking]:
 
 
 def sender_on(
-    store: SqliteStore, *, daily_limit: int | None = None, rate: float | None = None, any_sender: bool = True
+    store: SqliteStore,
+    *,
+    daily_limit: int | None = None,
+    rate: float | None = None,
+    any_sender: bool = True,
+    courtesy: Courtesy | None = None,
 ) -> Sender:
     quota = Quota(-1 if daily_limit is None else daily_limit, rate or 0, False)
     standings = Standings(store, StandingClock(NOON), any_sender=any_sender, sandbox=False, quota=quota)
-    return Sender(store, standings, RouteTable())
+    return Sender(store, standings, RouteTable(), courtesy=courtesy)
 
 
 def to(*addresses: str) -> list[Entry]:
@@ -265,3 +278,25 @@ async def test_a_large_template_is_filled_for_each_entry(store: Breaking) -> Non
     kept = await rows(store)
     for number, result in enumerate(results):
         assert f"Hi {number}!xxx".encode() in await store.body(kept[result.message_id or ""].body)
+
+
+@pytest.mark.parametrize(("entries", "rests"), [(50, True), (7, False)])
+async def test_what_works_behind_the_doors_gives_way_to_a_call_with_many_entries(
+    store: Breaking, entries: int, rests: bool
+) -> None:
+    courtesy, rested = Courtesy(), []
+
+    async def deliver() -> None:
+        giving_way = asyncio.create_task(courtesy.give_way())
+        await asyncio.sleep(0)
+        rested.append(not giving_way.done())
+        giving_way.cancel()
+
+    store.meanwhile = deliver
+    await send_bulk(
+        sender_on(store, courtesy=courtesy), SHARED, to(*(f"a{n}@example.net" for n in range(entries))), NOON
+    )
+    store.meanwhile = None
+    await deliver()
+
+    assert rested == [rests, False]

@@ -111,10 +111,13 @@ def _signed_lines(raw: bytes, head: Head) -> tuple[list[str], bytes]:
     names: list[str] = []
     lines: list[bytes] = []
     for name in _NAMES:
-        present = values.get(name, [])
-        lines += [_relaxed(name.encode("ascii"), value) + b"\r\n" for value in reversed(present)]
-        names += [name] * (len(present) + (name in _ALWAYS or bool(present)))
-    return names, b"".join(lines)
+        if present := values.get(name):
+            prefix = name.encode("ascii")
+            lines += [_relaxed(prefix, value) for value in reversed(present)]
+            names += [name] * (len(present) + 1)
+        elif name in _ALWAYS:
+            names.append(name)
+    return names, b"\r\n".join([*lines, b""])
 
 
 def _relaxed(name: bytes, value: bytes) -> bytes:

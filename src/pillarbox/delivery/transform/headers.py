@@ -64,8 +64,8 @@ def with_trace(raw: bytes, facts: TransformFacts) -> bytes:
     The address of the client is not told, as SES does not tell it.
     https://www.rfc-editor.org/rfc/rfc5321#section-4.4
     """
-    hops = sum(field.name == "received" for field in split(raw).fields)
-    if hops > MOST_HOPS:
+    hops = raw[: raw.find(b"\r\n\r\n")].lower().count(b"received")  # at most so many, which is usually few enough
+    if hops > MOST_HOPS and (hops := sum(field.name == "received" for field in split(raw).fields)) > MOST_HOPS:
         # https://www.rfc-editor.org/rfc/rfc3463#section-3.5
         raise Undeliverable(f"554 5.4.6 the message has been through {hops} servers: it is going round in circles")
     line = f"Received: by {facts.host} (Pillarbox)\r\n id {facts.message_id};\r\n {date_of(facts.accepted_at)}\r\n"
@@ -114,7 +114,12 @@ def _stream(service_domain: str, from_domain: str, region: str) -> str:
 
 def date_of(at: Millis) -> str:
     """Return the time as RFC 5322 writes it, in UTC."""
-    moment = time.gmtime(at // SECOND)
+    return _date_of(at // SECOND)
+
+
+@lru_cache(maxsize=256)
+def _date_of(seconds: int) -> str:
+    moment = time.gmtime(seconds)
     return (
         f"{_DAYS[moment.tm_wday]}, {moment.tm_mday:02d} {_MONTHS[moment.tm_mon - 1]} {moment.tm_year}"
         f" {moment.tm_hour:02d}:{moment.tm_min:02d}:{moment.tm_sec:02d} +0000"

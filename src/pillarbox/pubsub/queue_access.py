@@ -7,9 +7,9 @@ that allows.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-using-identity-based-policies.html
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
 
 from pillarbox.kit import policy
 from pillarbox.kit.ids import Scope
@@ -26,25 +26,28 @@ _SNS = "sns.amazonaws.com"
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """Who asks for what. `is_trusted` allows what no policy decides; `denial` is what they are told otherwise."""
+    """Who asks for what. `is_trusted` allows what no policy decides; `denial` is what they are told otherwise.
+
+    `context` is worked out only for policies: most queues have none.
+    """
 
     principal: Principal
     action: str
     denial: str
-    context: Context = field(default_factory=dict)
+    context: Callable[[], Context] = dict
     is_trusted: bool = False
 
 
 def of_topic(topic_arn: str, account: str, *, needs_policy: bool) -> Asking:
     """Return how SNS asks to send the messages of a topic; without a need for a policy one may only deny it."""
-    keys: Mapping[str, tuple[str, ...]] = {
+    keys = {
         "aws:sourcearn": (topic_arn,),
         "aws:sourceaccount": (account,),
         "aws:principalisawsservice": ("true",),
         "aws:principalservicename": (_SNS,),
     }
     denial = f"the queue's policy does not allow {_SNS} to send messages of {topic_arn}"
-    return Asking(Principal(service=_SNS), "SendMessage", denial, keys, is_trusted=not needs_policy)
+    return Asking(Principal(service=_SNS), "SendMessage", denial, partial(dict, keys), is_trusted=not needs_policy)
 
 
 def enter(scope: Scope, name: str, asking: Asking) -> Plan[Queue]:
@@ -64,7 +67,7 @@ def check(queue: Queue, scope: Scope, name: str, asking: Asking) -> None:
     document = queue.attributes.get("Policy")
     decision = Decision.UNDECIDED
     if document:
-        asked = Asked(asking.principal, f"sqs:{asking.action}", arn_of(scope, name), asking.context)
+        asked = Asked(asking.principal, f"sqs:{asking.action}", arn_of(scope, name), asking.context())
         decision = policy.decide([_read(document)], asked)
     if decision is Decision.DENIED or (decision is Decision.UNDECIDED and _is_stranger(asking, scope)):
         raise AccessDenied(asking.denial)

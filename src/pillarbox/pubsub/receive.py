@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from pillarbox.kit.clock import SECOND, Millis
+from pillarbox.kit.errors import Refusal
 from pillarbox.kit.ids import Scope
 from pillarbox.pubsub import queues
-from pillarbox.pubsub.claiming import MOST_IN_FLIGHT, Claim, ReceivedMessage, Wish, claim
+from pillarbox.pubsub.claiming import MOST_IN_FLIGHT, Claim, Look, ReceivedMessage, Wish, claim_together
 from pillarbox.pubsub.queue_attributes import LONGEST_VISIBILITY_SECONDS, LONGEST_WAIT_SECONDS
 from pillarbox.pubsub.queue_errors import InvalidParameter, TooManyInFlight
 from pillarbox.store.engine import Store
@@ -61,7 +62,9 @@ async def _claim(store: Store, room: "_Room", wish: Wish, now: Millis) -> Claim:
     """Claim once; count first what is in flight when the limit could be near."""
     place = (wish.scope, wish.queue_name)
     count = room.allowance[place] < wish.most
-    found = await store.write(claim, wish, now, count)
+    found = await store.commit(claim_together, Look(wish, now, count))
+    if isinstance(found, Refusal):
+        raise found
     if found.in_flight is not None:
         room.allowance[place] = MOST_IN_FLIGHT - found.in_flight
     room.allowance[place] -= len(found.messages)

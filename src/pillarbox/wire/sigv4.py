@@ -112,8 +112,7 @@ def check_signature(claim: Claim, request: Request, secret: str, body_sha256: st
         raise auth_fault("mismatch")
     digest = hashlib.sha256(canonical.encode("latin-1")).hexdigest()
     to_sign = f"{ALGORITHM}\n{claim.stamp}\n{claim.scope}\n{digest}"
-    key = _signing_key(secret, claim.date, claim.region, claim.service)
-    expected = hmac.digest(key, to_sign.encode("latin-1"), "sha256").hex()
+    expected = _keyed(secret, claim.date, claim.region, claim.service).hex(to_sign.encode("latin-1"))
     if not hmac.compare_digest(expected.encode(), claim.signature.encode()):
         raise auth_fault("mismatch")
 
@@ -175,12 +174,31 @@ def _encoded(text: str) -> str:
     return quote(unquote_to_bytes(text.replace("+", " ").encode("latin-1")), safe="-_.~")
 
 
+class _Keyed:
+    """HMAC-SHA256 with one key, of which the part that is the same for all messages is done once.
+
+    hmac.digest takes four times as long, and lets other threads pass by at each call.
+    https://www.rfc-editor.org/rfc/rfc2104#section-4
+    """
+
+    def __init__(self, key: bytes) -> None:
+        padded = key.ljust(64, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
+
+    def hex(self, message: bytes) -> str:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.hexdigest()
+
+
 @lru_cache(maxsize=4_096)
-def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+def _keyed(secret: str, date: str, region: str, service: str) -> _Keyed:
     key = b"AWS4" + secret.encode()
     for part in (date, region, service, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")
-    return key
+    return _Keyed(key)  # 32 bytes, as it has to be
 
 
 def _from_header(authorization: str, headers: Mapping[str, str]) -> Claim:

@@ -22,15 +22,15 @@ SOON = 5.0  # far less than a receiver waits, far more than it takes to be woken
 
 
 class Counting:
-    """The store, with a count of the writes that were asked for."""
+    """The store, with a count of the looks that were asked for."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.writes = 0
+        self.looks = 0
 
-    async def write(self, *args: Any) -> Any:
-        self.writes += 1
-        return await self._store.write(*args)
+    async def commit(self, *args: Any) -> Any:
+        self.looks += 1
+        return await self._store.commit(*args)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
@@ -52,7 +52,7 @@ async def waiting(store: Any, **wish: Any) -> "asyncio.Task[list[str]]":
     """Start a receiver and return when it waits: it has looked twice and found nothing."""
     counting = Counting(store)
     task = asyncio.create_task(take(counting, wait_seconds=20, **wish))
-    while counting.writes < 2:
+    while counting.looks < 2:
         await asyncio.sleep(0)
     await store.write(queues.find, HERE, wish.get("name", "q"))  # behind the second look
     return task
@@ -126,7 +126,7 @@ async def test_while_nothing_happens_a_waiting_receiver_looks_a_first_a_second_a
     counting = Counting(store)
 
     assert await asyncio.wait_for(take(counting, wait_seconds=1), SOON) == []
-    assert counting.writes == 3
+    assert counting.looks == 3
 
 
 async def test_the_queue_says_how_long_to_wait_when_the_receiver_does_not(store: Store) -> None:
@@ -192,7 +192,7 @@ async def test_of_many_waiting_receivers_one_message_wakes_one_and_the_next(stor
     await create(store)
     counting = Counting(store)
     receivers = [asyncio.create_task(take(counting, wait_seconds=20)) for _ in range(10)]
-    while counting.writes < 20:
+    while counting.looks < 20:
         await asyncio.sleep(0)
     await store.write(queues.find, HERE, "q")  # behind the second look of each
 
@@ -200,7 +200,21 @@ async def test_of_many_waiting_receivers_one_message_wakes_one_and_the_next(stor
 
     done, waiting_on = await asyncio.wait(receivers, timeout=SOON, return_when=asyncio.FIRST_COMPLETED)
     assert [task.result() for task in done] == [["x"]]
-    assert counting.writes <= 22
+    assert counting.looks <= 22
     for task in waiting_on:
         task.cancel()
     await asyncio.wait(waiting_on)
+
+
+async def test_receivers_who_look_together_get_what_they_would_get_one_after_the_other(store: Store) -> None:
+    await create(store)
+    assert await take(store) == []  # from now on nothing has to be counted
+    for number in range(7):
+        await send(store, str(number))
+
+    asked = [take(store, most=most) for most in (1, 3, 2, 2)]
+    absent = take(store, "absent")
+    *got, refusal = await asyncio.gather(*asked, absent, return_exceptions=True)
+
+    assert got == [["0"], ["1", "2", "3"], ["4", "5"], ["6"]]
+    assert isinstance(refusal, QueueMissing)

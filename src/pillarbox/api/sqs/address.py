@@ -5,11 +5,12 @@ and name; the region is that of the request.
 """
 
 import re
+from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from pillarbox.api.call import Call
-from pillarbox.kit.clock import iso
+from pillarbox.kit.clock import Millis, iso
 from pillarbox.kit.errors import Invalid, Refusal
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.policy import Principal
@@ -58,7 +59,7 @@ def place_named_by(call: Call, url: str, action: str) -> Place:
 
 def asking(call: Call, url: str, action: str) -> Asking:
     principal = Principal(call.scope.account, call.user_name)
-    return Asking(principal, action, f"Access to the resource {url} is denied.", _context(call, principal))
+    return Asking(principal, action, f"Access to the resource {url} is denied.", _Circumstances.of(call))
 
 
 def _parts(url: str) -> tuple[str, str]:
@@ -71,20 +72,34 @@ def _parts(url: str) -> tuple[str, str]:
     return found[1], found[2]
 
 
-def _context(call: Call, principal: Principal) -> Context:
-    """Return the keys that conditions may ask for.
+@dataclass(frozen=True, slots=True)
+class _Circumstances:
+    """What conditions of a policy may ask of a call.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
     """
-    return {
-        "aws:sourceip": (call.source_ip,),
-        "aws:currenttime": (iso(call.now),),
-        "aws:epochtime": (str(call.now // 1000),),
-        "aws:requestedregion": (call.scope.region,),
-        "aws:securetransport": ("true" if call.endpoint.startswith("https:") else "false",),
-        "aws:username": (principal.user_name,),
-        "aws:principalarn": (principal.arn,),
-        "aws:principalaccount": (principal.account,),
-        "aws:principaltype": ("User",),
-        "aws:principalisawsservice": ("false",),
-    }
+
+    scope: Scope
+    user_name: str
+    source_ip: str
+    is_secure: bool
+    at: Millis
+
+    @classmethod
+    def of(cls, call: Call) -> "_Circumstances":
+        return cls(call.scope, call.user_name, call.source_ip, call.endpoint.startswith("https:"), call.now)
+
+    def __call__(self) -> Context:
+        principal = Principal(self.scope.account, self.user_name)
+        return {
+            "aws:sourceip": (self.source_ip,),
+            "aws:currenttime": (iso(self.at),),
+            "aws:epochtime": (str(self.at // 1000),),
+            "aws:requestedregion": (self.scope.region,),
+            "aws:securetransport": ("true" if self.is_secure else "false",),
+            "aws:username": (principal.user_name,),
+            "aws:principalarn": (principal.arn,),
+            "aws:principalaccount": (principal.account,),
+            "aws:principaltype": ("User",),
+            "aws:principalisawsservice": ("false",),
+        }

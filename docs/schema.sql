@@ -385,8 +385,6 @@ CREATE TABLE recipients (
     PRIMARY KEY (message_id, number)
 ) WITHOUT ROWID;
 
-CREATE INDEX recipients_by_address ON recipients (account, region, address, accepted_at);
-
 CREATE INDEX recipients_by_state ON recipients (account, region, state, accepted_at, message_id)
     WHERE state <> 'delivered';
 

@@ -17,7 +17,9 @@ _COLUMNS = "event_id, account, region, shard, message_id, kind, happened_at, rec
 # https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
 _SETTLED = "/*pg: AND tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint */"
 
-
+# The log has many parts: to plan each look at the next few events would cost several times the look.
+# https://www.postgresql.org/docs/current/runtime-config-query.html#GUC-PLAN-CACHE-MODE
+_AS_PLANNED_BEFORE = "SELECT 1 /*pg: , set_config('plan_cache_mode', 'force_generic_plan', true) */"
 _KEYS_AT_ONCE = 100
 
 
@@ -83,6 +85,7 @@ def of_message(message_id: str) -> Plan[list[EventRow]]:
 
 def after(position: Position, limit: int) -> Plan[list[tuple[Position, EventRow]]]:
     """Return the next facts behind `position`, of every shard, in their order."""
+    yield Rows(_AS_PLANNED_BEFORE)
     rows = yield Rows(
         f"SELECT tx, seq, {_COLUMNS} FROM events WHERE (tx, seq) > (?, ?) {_SETTLED} ORDER BY tx, seq LIMIT ?",
         (*position, limit),
@@ -98,6 +101,7 @@ def newest(limit: int) -> Plan[list[EventRow]]:
 
 def oldest_after(position: Position) -> Plan[Millis | None]:
     """Return when the first fact behind `position` was recorded, whether or not it may be followed yet."""
+    yield Rows(_AS_PLANNED_BEFORE)
     rows = yield Rows(
         "SELECT recorded_at FROM events WHERE (tx, seq) > (?, ?) ORDER BY tx, seq LIMIT 1",
         position,

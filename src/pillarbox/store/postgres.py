@@ -61,7 +61,12 @@ class PostgresStore:
         """
         try:
             pool = await asyncpg.create_pool(
-                url, min_size=2, max_size=16, timeout=_CONNECT_SECONDS, command_timeout=_ANSWER_SECONDS
+                url,
+                min_size=2,
+                max_size=16,
+                timeout=_CONNECT_SECONDS,
+                command_timeout=_ANSWER_SECONDS,
+                server_settings={"jit": "off"},  # what is asked is small: compiling it takes longer than answering
             )
         except (OSError, asyncpg.PostgresError) as error:
             raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error

@@ -80,7 +80,7 @@ async def test_every_other_page_leads_to_their_own_and_no_answer_speaks_of_other
     for route in _routes(dashboard.application):
         if "GET" not in (route.methods or ()) or route.path == "/login":
             continue
-        for value in (sent["other"], "globex"):
+        for value in (sent["other"], "globex") if "{" in route.path else ("-",):
             target = "/ui" + re.sub(r"{[^}]*}", value, route.path)
             for headers in (browser, {**browser, **JSON}):
                 answer = await dashboard.get(f"{target}?by=tenant&only=globex&account=210987654321", headers)
@@ -91,7 +91,7 @@ async def test_every_other_page_leads_to_their_own_and_no_answer_speaks_of_other
                 elif not narrowed and route.path != "/api/statistics":
                     assert answer.status == 403, target
                 looked_at += 1
-    assert looked_at > 100
+    assert looked_at > 80
 
 
 async def test_a_customer_changes_nothing(dashboard: Dashboard) -> None:

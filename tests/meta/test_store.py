@@ -19,14 +19,16 @@ def test_the_documented_schema_is_what_the_migrations_make() -> None:
 
 def test_both_dialects_have_the_same_steps() -> None:
     assert [number for number, _ in steps(SQLITE)] == [number for number, _ in steps(POSTGRES)]
-    assert all("$" not in statement for _, statements in steps(POSTGRES) for statement in statements)
+    # Two of them only quote a block.
+    assert all("$" not in statement.replace("$$", "") for _, statements in steps(POSTGRES) for statement in statements)
 
 
 def _columns() -> Plan[dict[str, list[str]]]:
     """Read what PostgreSQL has, in a statement that SQLite understands another way."""
     rows = yield Rows(
         "/*pg: SELECT table_name, column_name FROM information_schema.columns"
-        " WHERE table_schema = current_schema() --*/"
+        " WHERE table_schema = current_schema() AND table_name NOT IN"
+        " (SELECT relname FROM pg_class WHERE relispartition) --*/"
         " SELECT t.name, c.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c WHERE t.type = 'table'"
     )
     found: dict[str, list[str]] = {}

@@ -174,7 +174,7 @@ async def test_kills_leave_no_promise_without_its_body_and_no_body_without_a_pro
     (tmp_path / "mail").mkdir()
     chance, promised = random.Random(8025), list[str]()
     for kill in range(KILLS):
-        with Child(tmp_path, bodies=f"folder:{tmp_path / 'mail'}") as child:
+        with Child(tmp_path, bodies=f"folder:{tmp_path / 'mail'}", workers=kill) as child:
             if not kill:
                 ses = client("ses", child.endpoint)
                 ses.verify_email_identity(EmailAddress="a@example.com")

@@ -19,15 +19,15 @@ class Group:
 
     def __init__(self, write: Callable[[tuple[list[Any]]], Awaitable[Sequence[Any]]]) -> None:
         self._write_together = write
-        self._waiting: list[tuple[Any, asyncio.Future[Any]]] = []
+        self._waiting: dict[asyncio.Future[Any], Any] = {}
         self._turns = asyncio.Semaphore(_GROUPS_AT_ONCE)
 
     async def add(self, item: Any) -> Any:
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, answer))
+        self._waiting[answer] = item
         async with self._turns:
-            if not answer.done():
-                taken, self._waiting = self._waiting[:_MOST_IN_A_GROUP], self._waiting[_MOST_IN_A_GROUP:]
+            if answer in self._waiting:  # else another is writing it, and has told or will tell
+                taken = [(self._waiting.pop(one), one) for one in list(self._waiting)[:_MOST_IN_A_GROUP]]
                 await self._write(taken)
         return await answer
 
@@ -35,10 +35,11 @@ class Group:
         try:
             results = await self._write_together(([item for item, _ in taken],))
         except Unavailable as error:  # none is at fault, and what was written may even be there
-            for _, answer in taken:
-                if not answer.done():
-                    answer.set_exception(error)
+            _tell_all(taken, error)
             return
+        except asyncio.CancelledError:  # whoever wrote for all is gone: the others must not wait for it
+            _tell_all(taken, Unavailable("what was being written together was broken off"))
+            raise
         except Exception:  # one of them may be at fault: each on its own, so that neighbours are kept
             await asyncio.gather(*(self._write_alone(item, answer) for item, answer in taken))
             return
@@ -55,3 +56,10 @@ class Group:
         else:
             if not answer.done():
                 answer.set_result(result)
+
+
+def _tell_all(taken: Sequence[tuple[Any, "asyncio.Future[Any]"]], error: Exception) -> None:
+    for _, answer in taken:
+        if not answer.done():
+            answer.set_exception(error)
+            answer.exception()  # whoever is gone does not ask

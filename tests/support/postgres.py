@@ -46,6 +46,10 @@ class Postgres:
         """Stop and start: `fast` breaks off what is under way, `immediate` is a crash, after which it recovers."""
         self._run("pg_ctl", "-D", str(self._folder / "data"), "-m", mode, "-w", "-t", "60", "restart")
 
+    @property
+    def pid(self) -> int:
+        return int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
+
     def socket(self) -> Path:
         return self._folder / ".s.PGSQL.5432"
 

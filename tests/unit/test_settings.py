@@ -9,6 +9,7 @@ from pillarbox.delivery.warm_up import WarmUp
 from pillarbox.edge.smtp_tls import make_certificate
 from pillarbox.settings import Settings, SettingsError, load
 
+S3 = '[s3]\nendpoint = "https://s3.example.com"\naccess_key_id = "k"\nsecret_access_key = "s"\n'
 SMARTHOST = '[smarthost]\nhost = "smtp.example.org"\n'
 TO_SMTP = '[[routes]]\ntransport = "smtp"\n'
 
@@ -77,6 +78,13 @@ def test_direct_delivery_needs_no_table_and_may_have_one_from_the_environment(tm
         ('[mx]\nfamilies = "ipv5"\n', r"mx\.families"),
         ('[mx]\nca_file = "/nowhere/ca.pem"\n', "mx: ca_file /nowhere/ca.pem: No such file"),
         ("dev_really_send = true\n", "together with `dev`"),
+        ('bodies = "attic"\n', "bodies"),
+        ('bodies = "folder:"\n', "bodies"),
+        ('bodies = "s3://mail/here"\n', r"add a table \[s3\]"),
+        (
+            'bodies = "s3://lists/here"\n' + S3 + '[s3.buckets]\nlists = "123456789012"\n',
+            "may import from the bucket lists",
+        ),
     ],
 )
 def test_what_cannot_work_is_an_error_that_names_it(tmp_path: Path, text: str, why: str) -> None:

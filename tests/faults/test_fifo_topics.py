@@ -1,4 +1,4 @@
-"""`kill -9` while a FIFO topic is told and tells: what was answered is in the queue, once, and in its order."""
+"""`kill -9` while a FIFO topic is told, tells, and tells again: what was answered is in queues, once and in order."""
 
 import json
 import random
@@ -30,11 +30,19 @@ def client(service: str, endpoint: str) -> Any:
 
 def set_up(endpoint: str) -> tuple[str, str]:
     sns, sqs = client("sns", endpoint), client("sqs", endpoint)
-    topic: str = sns.create_topic(Name="t.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
-    sqs.create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true"})
-    queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:q.fifo"
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
-    return topic, queue
+    attributes = {"FifoTopic": "true", "ArchivePolicy": '{"MessageRetentionPeriod":"1"}'}
+    topic: str = sns.create_topic(Name="t.fifo", Attributes=attributes)["TopicArn"]
+    for name in ("q.fifo", "late.fifo"):
+        sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})
+    subscribe(sns, topic, "q.fifo")
+    return topic, sns.get_topic_attributes(TopicArn=topic)["Attributes"]["BeginningArchiveTime"]
+
+
+def subscribe(sns: Any, topic: str, name: str, **attributes: str) -> None:
+    queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}"
+    sns.subscribe(
+        TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true", **attributes}
+    )
 
 
 class Publisher:
@@ -65,10 +73,10 @@ class Publisher:
         return self.answered
 
 
-def everything(endpoint: str, wanted: int) -> dict[str, list[int]]:
-    """Take out of the queue until that many came and no more do."""
+def everything(endpoint: str, name: str, wanted: int) -> dict[str, list[int]]:
+    """Take out of a queue until that many came and no more do."""
     sqs = client("sqs", endpoint)
-    url = sqs.get_queue_url(QueueName="q.fifo")["QueueUrl"]
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
     found: dict[str, list[int]] = {group: [] for group in GROUPS}
     silent = 0.0
     while silent < 3:
@@ -89,12 +97,15 @@ def test_kills_lose_nothing_and_change_no_order(tmp_path: Path) -> None:
     answered: dict[str, list[int]] = {group: [] for group in GROUPS}
     following = dict.fromkeys(GROUPS, 0)
     with Child(tmp_path) as child:
-        topic, _ = set_up(child.endpoint)
-    for _ in range(KILLS):
+        topic, begins = set_up(child.endpoint)
+    for kill in range(KILLS):
         with Child(tmp_path) as child:
             publishers = {group: Publisher(child.endpoint, topic, group, following[group]) for group in GROUPS}
             for publisher in publishers.values():
                 assert publisher.was_answered.wait(30)
+            if kill == KILLS - 1:
+                past = json.dumps({"PointType": "Timestamp", "StartingPoint": begins})
+                subscribe(client("sns", child.endpoint), topic, "late.fifo", ReplayPolicy=past)
             threading.Event().wait(chance.uniform(0.0, 0.2))  # when the kill comes, not what it waits for
             child.kill()
             for group, publisher in publishers.items():
@@ -103,7 +114,9 @@ def test_kills_lose_nothing_and_change_no_order(tmp_path: Path) -> None:
     assert all(answered.values())
 
     with Child(tmp_path) as child:
-        found = everything(child.endpoint, sum(map(len, answered.values())))
+        found = everything(child.endpoint, "q.fifo", sum(map(len, answered.values())))
+        again = everything(child.endpoint, "late.fifo", sum(map(len, found.values())))
+    assert again == found, "who comes late is told the same"
     for group in GROUPS:
         assert found[group] == sorted(set(found[group])), "in order, each once"
         assert set(answered[group]) <= set(found[group])

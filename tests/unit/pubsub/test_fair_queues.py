@@ -1,5 +1,6 @@
 """In a fair queue tenants take turns, whoever has how much waiting; and no message is forgotten."""
 
+import asyncio
 import itertools
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ from pillarbox.pubsub.claiming import ReceivedMessage, Wish, claim
 from pillarbox.pubsub.fair_claiming import shares_of
 from pillarbox.pubsub.holding import Change, Deletion
 from pillarbox.pubsub.queue_sending import QueuedMessage, Shipment
+from pillarbox.pubsub.receive import receive as store_receive
 from pillarbox.store import queue_messages
+from pillarbox.store.engine import Store
 from pillarbox.store.fair_messages import Turn
 from tests.support.examples import examples
 from tests.support.in_memory import InMemory
@@ -102,6 +105,21 @@ def test_what_is_in_flight_is_counted_with_its_tenants(memory: InMemory) -> None
     send(memory, "a", "b", None, None)
     receive(memory, 3, NOON)
     assert memory.run(queue_messages.in_flight(memory.run(queues.find(HERE, "q")).key, NOON)) == 3
+
+
+async def test_receivers_side_by_side_get_different_messages_of_all_tenants(store: Store) -> None:
+    """On both engines, of which one lets transactions run side by side."""
+    await store.write(queues.create, HERE, "q", {}, {}, NOON)
+    some = [QueuedMessage(HERE, "q", "x", {}, "me", group_id=tenant) for tenant in ["noisy"] * 40 + ["quiet"]]
+    await asyncio.gather(*(store.commit(queue_sending.enqueue, Shipment([one], NOON)) for one in some))
+
+    first, *others = await asyncio.gather(*(store_receive(store, Wish(HERE, "q", 2), NOON + 1) for _ in range(8)))
+    got = [one.row.number for some in (first, *others) for one in some]
+    assert len(set(got)) == len(got) > 0
+    while more := await store_receive(store, Wish(HERE, "q", 10), NOON + 2):
+        got += [one.row.number for one in more]
+    assert len(set(got)) == len(got) == 41
+    assert await store.read(queue_messages.in_flight, (await store.read(queues.find, HERE, "q")).key, NOON + 3) == 41
 
 
 class Fair(RuleBasedStateMachine):

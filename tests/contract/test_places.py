@@ -1,6 +1,7 @@
 """What every place for bodies promises: a folder, and a bucket of an S3-compatible service."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +67,22 @@ def test_what_is_removed_is_gone_and_the_rest_stays(place: Place) -> None:
 
     assert place.folders("") == ["2026-11-23"]
     assert place.get("2026-11-23/1/09-b", 0, 1) == b"x"
+
+
+def test_a_piece_and_every_name_on_the_way_to_it_are_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced, sync = list[Path](), os.fsync
+
+    def watched(handle: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{handle}").readlink())
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    place, account = FolderPlace(tmp_path), tmp_path / "2026-11-23" / "1"
+    place.put("2026-11-23/1/09-a", b"x")
+    place.put("2026-11-23/1/09-b", b"x")
+
+    assert synced[:4] == [tmp_path, account.parent, account / ".09-a", account]
+    assert synced[4:] == [account / ".09-b", account]
 
 
 def test_a_folder_that_is_away_is_not_made_anew_and_serves_again_when_it_is_back(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ message that it leads to. Where that are too many, the search stops and says
 how far it came. Called by operate/messages.py.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from pillarbox.store.message_terms import WEEK, week_of
 from pillarbox.store.messages import DELIVERED, MessageRow, Place, RecipientRow, Search
 from pillarbox.store.plan import Plan
 
-_AT_ONCE = 200
+_AT_ONCE = 100
 _SAMPLE = 50
 # Words of which so many begin alike in a week lead nowhere in particular.
 _MOST_ALIKE = 16
@@ -82,11 +82,11 @@ def search(scope: Scope, sought: Sought, before: Place, limit: int, most_looked_
     matches = []
     looked_at = 0
     for end, since in (yield from _stretches(scope, sought, before)):
-        streams = yield from _leading(scope, sought, end, since)
+        streams, others, rest = yield from _leading(scope, sought, end, since)
         place = end
         while places := (yield from _merged(streams, place, _AT_ONCE)):
-            for match in (yield from _read(places)):
-                if sought.fits(*match):
+            for match in (yield from _read((yield from _holding_all(scope, others, places)))):
+                if rest.fits(*match):
                     matches.append(match)
                     if len(matches) == limit:
                         return Found(matches, match.place)
@@ -117,22 +117,55 @@ def _stretches(scope: Scope, sought: Sought, before: Place) -> Plan[list[tuple[P
     return [(min(before, (week_at + WEEK, "")), max(week_at, sought.since)) for week_at in weeks]
 
 
-def _leading(scope: Scope, sought: Sought, before: Place, since: Millis) -> Plan[list[_Stream]]:
-    """Return the streams that together lead to all that fits, the ones that are likely to lead to least else."""
-    choices: list[list[_Stream]] = []
+class _Way(NamedTuple):
+    """What leads to all that fits: places, the lists of terms to have one of each of besides, and what is left to see.
+
+    What the index says need not be seen again in the message.
+    """
+
+    streams: list[_Stream]
+    others: list[list[str]]
+    rest: Sought
+
+
+def _leading(scope: Scope, sought: Sought, before: Place, since: Millis) -> Plan[_Way]:
+    """Return the way that is likely to lead to least that does not fit."""
+    choices: list[tuple[list[_Stream], list[str]]] = []
+    known = set[Needle]()
     for needle in (*sought.needles, *sought.to):
         terms = yield from _terms(scope, week_of(since), needle)
         if terms is not None:
-            choices.append([partial(message_terms.places, scope, term, since) for term in terms])
+            known.add(needle)
+            choices.append(([partial(message_terms.places, scope, term, since) for term in terms], terms))
     if sought.state not in ("", DELIVERED):
-        choices.append([partial(messages.places_in_state, scope, sought.state, since)])
-    if len(choices) < 2:
-        return choices[0] if choices else [partial(messages.places, scope, since)]
+        choices.append(([partial(messages.places_in_state, scope, sought.state, since)], []))
+    rest = _rest(sought, known)
+    if not choices:
+        return _Way([partial(messages.places, scope, since)], [], rest)
     ranks = []
-    for streams in choices:  # of the same number of places, the rarest reach furthest back
+    for streams, _ in choices:  # of the same number of places, the rarest reach furthest back
         places = yield from _merged(streams, before, _SAMPLE)
         ranks.append((places[-1] if len(places) >= _SAMPLE else _NOWHERE, len(places)))
-    return choices[ranks.index(min(ranks))]
+    first = ranks.index(min(ranks))
+    others = [terms for place, (_, terms) in enumerate(choices) if place != first and terms]
+    return _Way(choices[first][0], others, rest)
+
+
+def _rest(sought: Sought, known: Set[Needle]) -> Sought:
+    is_of_one = bool(sought.state) or len(sought.to) > 1  # then the same recipient must be it all
+    to = () if set(sought.to) <= known and not is_of_one else sought.to
+    return replace(sought, needles=[one for one in sought.needles if one not in known], to=to)
+
+
+def _holding_all(scope: Scope, others: Sequence[Sequence[str]], places: list[Place]) -> Plan[list[Place]]:
+    """Return the places of messages that have a term of each list."""
+    for terms in others:
+        holding: set[Place] = set()
+        for term in terms:
+            if places:
+                holding |= yield from message_terms.holding(scope, term, places)
+        places = [place for place in places if place in holding]
+    return places
 
 
 def _terms(scope: Scope, week_at: Millis, needle: Needle) -> Plan[list[str] | None]:

@@ -23,8 +23,10 @@ from pillarbox.store.plan import Plan
 STATES: tuple[str, ...] = tuple(dict.fromkeys(state for state, _ in STATE_AFTER.values()))
 MOST_ON_A_PAGE = 200
 # So many cost some hundredths of a second.
-_MOST_LOOKED_AT = 3_000
+_MOST_LOOKED_AT = 1_500
 _LEAST_LOOKED_AT = 200
+# Counting goes no further.
+MOST_COUNTED = 10_000
 _END: Place = (2**62, "")
 
 _read_list = msgspec.json.Decoder(list[str]).decode
@@ -99,6 +101,11 @@ async def page(store: Store, wanted: Wanted) -> Page:
     return await store.read(_page, wanted, sought, before, min(max(wanted.limit, 1), MOST_ON_A_PAGE))
 
 
+async def count_by_state(store: Store, wanted: Wanted) -> dict[str, int]:
+    """Return how many recipients are in each state but delivered, to MOST_COUNTED; of filters, time alone narrows."""
+    return await store.read(_count_by_state, wanted)
+
+
 def summary_of(row: MessageRow, recipients: Iterable[RecipientRow], captured: frozenset[str]) -> Summary:
     return Summary(
         message_id=row.message_id,
@@ -126,12 +133,25 @@ def _sought(wanted: Wanted) -> Sought:
     return Sought(needles, terms.to_needles(wanted.recipient), wanted.status, wanted.since)
 
 
-def _page(wanted: Wanted, sought: Sought, before: Place, limit: int) -> Plan[Page]:
-    scopes = [
+def _scopes(wanted: Wanted) -> Plan[list[Scope]]:
+    return [
         scope
         for scope in (yield from messages.scopes())
         if wanted.account in ("", scope.account) and wanted.region in ("", scope.region)
     ]
+
+
+def _count_by_state(wanted: Wanted) -> Plan[dict[str, int]]:
+    counted = dict.fromkeys((state for state in STATES if state != messages.DELIVERED), 0)
+    for scope in (yield from _scopes(wanted)):
+        for state, known in counted.items():
+            asked = (scope, state, wanted.since, wanted.until or _END[0], MOST_COUNTED - known)
+            counted[state] += yield from messages.count_in_state(*asked)
+    return counted
+
+
+def _page(wanted: Wanted, sought: Sought, before: Place, limit: int) -> Plan[Page]:
+    scopes = yield from _scopes(wanted)
     if wanted.message_id:
         found = [(yield from _with_id(scopes, sought, wanted.message_id, before))]
     else:

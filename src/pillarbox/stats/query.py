@@ -165,7 +165,7 @@ def check_dimension(dimension: str) -> str:
 def _provider_points(whose: Whose, span: Span, provider: str) -> Plan[dict[Millis, Counter[str]]]:
     points: dict[Millis, Counter[str]] = {}
     for scope in (yield from scopes_of(whose)):
-        here = yield from counters.by_member(scope, DOMAIN, span.step, span.since, span.until)
+        here = yield from counters.members(scope, DOMAIN, span.since, span.until)
         known = yield from providers_of(here)
         for domain in (domain for domain in here if known[domain] == provider):
             for row in (yield from counters.series(scope, DOMAIN, domain, span.step, span.since, span.until)):

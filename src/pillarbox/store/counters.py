@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pillarbox.kit.clock import DAY, MINUTE, Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.store.plan import Many, Plan, Row, Rows
+from pillarbox.store.scopes import scopes_in
 
 _COLUMNS = "account, region, dimension, step, member, bucket_at, name, total"
 _OF_ONE = (
@@ -73,6 +74,12 @@ def series(
     return [CounterRow(*row) for row in rows]
 
 
+def members(scope: Scope, dimension: str, since: Millis, until: Millis) -> Plan[list[str]]:
+    """Return the members that have counters of their own on any day of a time."""
+    rows = yield Rows(_NAMED, (*scope, dimension, since - since % DAY, until))
+    return [row[0] for row in rows]
+
+
 def by_member(
     scope: Scope, dimension: str, step: Millis, since: Millis, until: Millis
 ) -> Plan[dict[str, dict[str, int]]]:
@@ -100,18 +107,8 @@ def by_time_and_member(
 
 
 def scopes() -> Plan[list[Scope]]:
-    """Return every account and region that has counters, by stepping from one to the next."""
-    found: list[Scope] = []
-    last = ("", "")
-    while rows := (
-        yield Rows(
-            "SELECT account, region FROM counters WHERE (account, region) > (?, ?) ORDER BY account, region LIMIT 1",
-            last,
-        )
-    ):
-        last = Scope(*rows[0])
-        found.append(last)
-    return found
+    """Return every account and region that has counters."""
+    return (yield from scopes_in("counters"))
 
 
 def dimensions(scope: Scope) -> Plan[list[str]]:

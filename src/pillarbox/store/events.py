@@ -20,6 +20,11 @@ _SETTLED = "/*pg: AND tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
 # The log has many parts: to plan each look at the next few events would cost several times the look.
 # https://www.postgresql.org/docs/current/runtime-config-query.html#GUC-PLAN-CACHE-MODE
 _AS_PLANNED_BEFORE = "SELECT 1 /*pg: , set_config('plan_cache_mode', 'force_generic_plan', true) */"
+# The same place in the log for both engines. SQLite takes the first column alone from `(tx, seq) > (?, ?)`, as `seq` is
+# its row number, and would go through the whole log; there `tx` is always the same.
+# https://www.sqlite.org/rowvalue.html
+_BEHIND = "/*pg: (tx, seq) > ( --*/ tx =\n ? /*pg: , --*/ AND seq >\n ? /*pg: ) */"
+
 _KEYS_AT_ONCE = 100
 
 
@@ -87,7 +92,7 @@ def after(position: Position, limit: int) -> Plan[list[tuple[Position, EventRow]
     """Return the next facts behind `position`, of every shard, in their order."""
     yield Rows(_AS_PLANNED_BEFORE)
     rows = yield Rows(
-        f"SELECT tx, seq, {_COLUMNS} FROM events WHERE (tx, seq) > (?, ?) {_SETTLED} ORDER BY tx, seq LIMIT ?",
+        f"SELECT tx, seq, {_COLUMNS} FROM events WHERE {_BEHIND} {_SETTLED} ORDER BY tx, seq LIMIT ?",
         (*position, limit),
     )
     return [(Position(*row[:2]), EventRow(*row[2:])) for row in rows]
@@ -103,7 +108,7 @@ def oldest_after(position: Position) -> Plan[Millis | None]:
     """Return when the first fact behind `position` was recorded, whether or not it may be followed yet."""
     yield Rows(_AS_PLANNED_BEFORE)
     rows = yield Rows(
-        "SELECT recorded_at FROM events WHERE (tx, seq) > (?, ?) ORDER BY tx, seq LIMIT 1",
+        f"SELECT recorded_at FROM events WHERE {_BEHIND} ORDER BY tx, seq LIMIT 1",
         position,
     )
     return rows[0][0] if rows else None
@@ -162,7 +167,7 @@ def rewind(follower: str) -> Plan[None]:
 def left_for(follower: str) -> Plan[int]:
     """Return how many facts a follower still has to see."""
     first = yield Rows("SELECT min(tx), min(seq) FROM cursors WHERE follower = ?", (follower,))
-    rows = yield Rows("SELECT count(*) FROM events WHERE (tx, seq) > (?, ?)", (first[0][0] or 0, first[0][1] or 0))
+    rows = yield Rows(f"SELECT count(*) FROM events WHERE {_BEHIND}", (first[0][0] or 0, first[0][1] or 0))
     return int(rows[0][0])
 
 

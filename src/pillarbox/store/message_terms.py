@@ -68,6 +68,16 @@ def places(scope: Scope, term: str, since: Millis, before: Place, limit: int) ->
     return [(row[0], row[1]) for row in rows]
 
 
+def holding(scope: Scope, term: str, among: Sequence[Place]) -> Plan[set[Place]]:
+    """Return those of some places of one week whose messages have a term."""
+    rows = yield Rows(
+        f"SELECT accepted_at, message_id FROM message_terms WHERE {_OF_WEEK} AND term = ?"
+        f" AND (accepted_at, message_id) IN (VALUES {', '.join(['(CAST(? AS BIGINT), ?)'] * len(among))})",
+        (week_of(among[0][0]), *scope, term, *(part for place in among for part in place)),
+    )
+    return {(row[0], row[1]) for row in rows}
+
+
 def drop(before: Millis, most: int) -> Plan[int]:
     """Drop terms of weeks that ended before a time; on PostgreSQL those that lie in no part (store/partitions.py)."""
     rows = yield Rows(

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.store.plan import Many, Plan, Row, Rows, first
+from pillarbox.store.scopes import scopes_in
 
 _MESSAGE = (
     "message_id, account, region, send_id, accepted_at, operation, configuration_set, sender, subject, size,"
@@ -216,18 +217,8 @@ def first_and_last(scope: Scope) -> Plan[tuple[Millis, Millis] | None]:
 
 
 def scopes() -> Plan[list[Scope]]:
-    """Return every account and region that has messages, by stepping from one to the next."""
-    found: list[Scope] = []
-    last = ("", "")
-    while rows := (
-        yield Rows(
-            "SELECT account, region FROM messages WHERE (account, region) > (?, ?) ORDER BY account, region LIMIT 1",
-            last,
-        )
-    ):
-        last = Scope(*rows[0])
-        found.append(last)
-    return found
+    """Return every account and region that has messages."""
+    return (yield from scopes_in("messages"))
 
 
 def use_quota(uses: Sequence[tuple[str, str, Millis, int]]) -> Plan[None]:

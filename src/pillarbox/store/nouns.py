@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.store.plan import Plan, Rows, Touch, first
+from pillarbox.store.scopes import scopes_in
 
 _COLUMNS = "name, parent, created_at, updated_at, document"
 _HERE = "account = ? AND region = ? AND kind = ?"
@@ -150,14 +151,5 @@ def regions_of(account: str) -> Plan[list[str]]:
 
 
 def scopes() -> Plan[list[Scope]]:
-    """Return every account and region that owns anything, by stepping from one to the next."""
-    found: list[Scope] = []
-    last = ("", "")
-    while rows := (
-        yield Rows(
-            "SELECT account, region FROM nouns WHERE (account, region) > (?, ?) ORDER BY account, region LIMIT 1", last
-        )
-    ):
-        last = Scope(*rows[0])
-        found.append(last)
-    return found
+    """Return every account and region that owns anything."""
+    return (yield from scopes_in("nouns"))

@@ -20,21 +20,6 @@ from pillarbox.store.plan import Drop, Many, Plan, Rows
 _NEXT_ACCOUNT = "SELECT account FROM notifications WHERE account > ? ORDER BY account LIMIT 1"
 
 
-def scopes() -> Plan[list[Scope]]:
-    """Return every account and region that has messages, by stepping from one to the next."""
-    found: list[Scope] = []
-    after = ("", "")
-    while True:
-        rows = yield Rows(
-            "SELECT account, region FROM messages WHERE (account, region) > (?, ?) ORDER BY account, region LIMIT 1",
-            after,
-        )
-        if not rows:
-            return found
-        after = rows[0]
-        found.append(Scope(*after))
-
-
 def drop_bodies(account: str, before: Millis, most: int) -> Plan[int]:
     """Drop bodies kept before a time, of an account that keeps its own apart or ("") of all others.
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import HOUR, Clock, Millis
 from pillarbox.kit.ids import Scope, new_token
-from pillarbox.store import account_times, body_references, elsewhere, nouns, retention
+from pillarbox.store import account_times, body_references, elsewhere, messages, nouns, retention
 from pillarbox.store.account_times import Before, Days
 from pillarbox.store.engine import Store
 from pillarbox.store.places import Place
@@ -104,7 +104,7 @@ class BodiesElsewhere:
 
     async def _referred_to(self, account: str, hour: Millis) -> set[str]:
         pieces: set[str] = set()
-        for scope in await self._store.read(retention.scopes):
+        for scope in await self._store.read(messages.scopes):
             after: tuple[Millis, str] = (hour, "")
             while scope.account == account and (
                 page := await self._store.read(body_references.page, scope, after, hour + HOUR, _PAGE)

@@ -10,7 +10,7 @@ from typing import Any
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import DAY, HOUR, Clock, Millis
 from pillarbox.kit.ids import Scope
-from pillarbox.store import account_times, message_terms, nouns, retention
+from pillarbox.store import account_times, message_terms, messages, nouns, retention
 from pillarbox.store.account_times import Days
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan
@@ -64,7 +64,7 @@ class Retention:
 
     async def _kinds(self, now: Millis) -> list[tuple[Any, ...]]:
         """Return how each kind is dropped: its name, the plan and what the plan is given before the number."""
-        scopes = await self._store.read(retention.scopes)
+        scopes = await self._store.read(messages.scopes)
         kinds: list[tuple[Any, ...]] = [
             ("quota use", retention.drop_quota_use, one, now - _QUOTA_WINDOW) for one in scopes
         ]

@@ -48,6 +48,7 @@ docs: $(VENV)/.dev
 # Long kills, fuzz and fills.
 campaign: setup
 	PILLARBOX_CAMPAIGN=1 $(BIN)/python -m pytest -q tests/faults tests/fuzz tests/unit/pubsub
+	PILLARBOX_CAMPAIGN=1 $(BIN)/python -m bench.scale
 
 bench-%: setup
 	$(BIN)/python -m bench.$*

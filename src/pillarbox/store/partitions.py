@@ -131,8 +131,10 @@ def make_room(table: str, keys: Iterable[str | int]) -> Plan[None]:
 
 
 def wait_briefly() -> Plan[None]:
-    """Give up after a second where a table is in use, rather than let all that comes behind us wait."""
-    yield Rows("SELECT set_config('lock_timeout', '1s', true)")
+    """Give up soon where a table is in use, rather than let all that comes behind us wait."""
+    # Longer than PostgreSQL takes to call off a vacuum that is in somebody's way.
+    # https://www.postgresql.org/docs/current/runtime-config-locks.html#GUC-DEADLOCK-TIMEOUT
+    yield Rows("SELECT set_config('lock_timeout', '2s', true)")
 
 
 def _following(table: str, code: str, after: Millis, now: Millis, length: Millis) -> list[Partition]:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -17,6 +18,7 @@ from pillarbox.store.messages import MessageRow, RecipientRow, Search
 from pillarbox.store.partitions import Partition
 from pillarbox.store.plan import Plan, Rows
 from pillarbox.store.postgres import PostgresStore
+from pillarbox.store.sqlite import SqliteStore
 
 NOON: Millis = 1_800_014_400_000  # 2027-01-15 12:00:00 UTC, a Friday
 WEEK = 7 * DAY
@@ -51,9 +53,10 @@ def where(table: str) -> Plan[dict[str, int]]:
     return dict(rows)
 
 
-async def test_the_embedded_store_has_no_parts(store: Store) -> None:
-    if not isinstance(store, PostgresStore):
-        assert await store.read(partitions.listed) == []
+async def test_the_embedded_store_has_no_parts(tmp_path: Path) -> None:
+    embedded = await SqliteStore.open(tmp_path)
+    assert await embedded.read(partitions.listed) == []
+    await embedded.close()
 
 
 async def test_parts_are_made_for_now_and_a_week_ahead_for_the_regions_that_mail_is_in(parted: Store) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from pillarbox.kit.ids import Scope
-from pillarbox.operate import doctor, doctor_events
 from pillarbox.operate.desk import Desk
 
 
@@ -38,6 +37,8 @@ DoctorRequest = Examine | ProveEvents | FollowEvents
 
 async def answer(desk: Desk, request: DoctorRequest) -> Any:
     """Do what is asked and return a value that JSON can carry, or raise a Refusal."""
+    from pillarbox.operate import doctor, doctor_events  # certificates and sending: commands start without them
+
     match request:
         case Examine(part):
             return await doctor.examine(desk, part)

@@ -20,7 +20,3 @@ class Finding(msgspec.Struct, frozen=True):
     found: str
     remedy: str = ""
     account: str = ""
-
-
-def worst(findings: list[Finding]) -> str:
-    return max((one.state for one in findings), key=STATES.index, default=OK)

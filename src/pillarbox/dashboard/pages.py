@@ -13,19 +13,23 @@ from starlette.responses import HTMLResponse, Response
 
 from pillarbox.dashboard.access import Viewer
 from pillarbox.dashboard.content import Content, read_content
+from pillarbox.dashboard.export import as_csv
 from pillarbox.dashboard.show import Show, as_json, is_refresh, refresh, url, wants_json
 from pillarbox.dashboard.work import Page
-from pillarbox.kit.clock import Clock
-from pillarbox.kit.errors import Unavailable
+from pillarbox.kit.clock import Clock, Millis, parse_iso
+from pillarbox.kit.errors import Invalid, Unavailable
 from pillarbox.kit.ids import Scope
 from pillarbox.operate import history, messages
 from pillarbox.operate.history import History
 from pillarbox.operate.messages import STATES, Wanted
 from pillarbox.operate.snippet import NOT_LOOKED_AT, NOT_SHOWN_AGAIN, boto3_snippet
 from pillarbox.resources.users import Role
+from pillarbox.stats.spans import SPAN_WORDS, span_of
 from pillarbox.store.engine import Store
 
 _ON_A_PAGE = 50
+_BY_CONTENT = ("to", "from", "subject", "tag", "id")
+_FILTERS = (*_BY_CONTENT, "status", "last", "since", "until", "account")
 # A mail's HTML may look as it likes and do nothing: no script, no form, no request, no way out of its frame.
 # https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Content-Security-Policy/sandbox
 MAIL_POLICY = (
@@ -47,17 +51,19 @@ class Pages:
         self.pages: Mapping[str, Page] = {
             "/messages": self.messages,
             "/messages.json": self.messages,
+            "/messages.csv": self.export,
             "/messages/{message_id}.json": self.message,
             "/messages/{message_id}": self.message,
             "/messages/{message_id}/html": self.html,
             "/messages/{message_id}/source": self.source,
             "/api/messages": self.messages,
+            "/api/messages.csv": self.export,
             "/api/messages/{message_id}": self.message,
         }
 
     async def messages(self, request: Request, viewer: Viewer) -> Response:
         """The list, newest first; its first page keeps itself up to date."""
-        wanted = _wanted(request, viewer)
+        wanted = _wanted(request, viewer, self._clock.now())
         page = await messages.page(self._store, wanted)
         if wants_json(request):
             return as_json(page)
@@ -67,6 +73,9 @@ class Pages:
             url("/ui/messages", filters) if not wanted.after else None,
             page=page,
             filters=filters,
+            states=STATES,
+            counts={} if viewer.tenant or _is_narrowed(filters) else await messages.count_by_state(self._store, wanted),
+            most_counted=messages.MOST_COUNTED,
             older=url("/ui/messages", {**filters, "after": page.next}) if page.next else None,
             newest=url("/ui/messages", filters) if wanted.after else None,
             viewer=viewer,
@@ -74,7 +83,11 @@ class Pages:
         )
         if is_refresh(request):
             return refresh(request, shown, push_url=url("/ui/messages", filters))
-        return self._show.page("messages.html", live=shown, filters=filters, states=STATES, viewer=viewer)
+        return self._show.page("messages.html", live=shown, filters=filters, spans=SPAN_WORDS, viewer=viewer)
+
+    async def export(self, request: Request, viewer: Viewer) -> Response:
+        """Every message that fits, as a file."""
+        return await as_csv(self._store, _wanted(request, viewer, self._clock.now()))
 
     async def message(self, request: Request, viewer: Viewer) -> Response:
         """One message: what became of it, and what it says."""
@@ -129,8 +142,9 @@ def _body_of(found: History) -> str:
     return found.captured[0].body if found.captured else found.body
 
 
-def _wanted(request: Request, viewer: Viewer) -> Wanted:
+def _wanted(request: Request, viewer: Viewer, now: Millis) -> Wanted:
     asked = request.query_params
+    last, since = asked.get("last", ""), asked.get("since", "")
     return Wanted(
         account=viewer.account or asked.get("account", ""),
         region=viewer.region,
@@ -138,11 +152,27 @@ def _wanted(request: Request, viewer: Viewer) -> Wanted:
         recipient=asked.get("to", ""),
         sender=asked.get("from", ""),
         subject=asked.get("subject", ""),
+        tag=asked.get("tag", ""),
+        message_id=asked.get("id", ""),
         status=asked.get("status", ""),
+        since=_time("since", since) if since or not last else span_of(last, now).since,
+        until=_time("until", asked.get("until", "")),
         after=asked.get("after", ""),
         limit=_ON_A_PAGE,
     )
 
 
+def _time(name: str, text: str) -> Millis:
+    try:
+        return parse_iso(text) if text else 0
+    except ValueError as error:
+        raise Invalid(f"`{name}`: {error}") from None
+
+
 def _filters(request: Request) -> dict[str, str]:
-    return {name: request.query_params.get(name, "") for name in ("to", "from", "subject", "status", "account")}
+    return {name: request.query_params.get(name, "") for name in _FILTERS}
+
+
+def _is_narrowed(filters: Mapping[str, str]) -> bool:
+    """Say whether anything is asked for besides a time and a state, by which messages are counted."""
+    return any(filters[name] for name in _BY_CONTENT)

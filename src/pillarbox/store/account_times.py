@@ -33,6 +33,10 @@ class Before(NamedTuple):
     def of(self, account: str) -> Millis:
         return self.own.get(account, self.common)
 
+    def shortest(self) -> Millis:
+        """Return before when there is an account that keeps nothing."""
+        return max((self.common, *self.own.values()))
+
     def longest(self) -> Millis:
         """Return before when no account keeps anything."""
         return min((self.common, *self.own.values()))

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from pillarbox.kit.clock import DAY, Millis
 from pillarbox.kit.ids import Scope
+from pillarbox.store.account_times import Before
 from pillarbox.store.messages import Place
-from pillarbox.store.plan import Many, Plan, Rows
+from pillarbox.store.plan import Many, Plan, Row, Rows
 
 WEEK: Millis = 7 * DAY
 _COLUMNS = "week_at, account, region, term, accepted_at, message_id"
@@ -84,9 +85,36 @@ def drop(before: Millis, most: int) -> Plan[int]:
         f"SELECT {_COLUMNS} FROM message_terms/*pg:_rest*/ WHERE week_at <= ? ORDER BY {_COLUMNS} LIMIT ?",
         (before - WEEK, most),
     )
+    yield from _delete(rows)
+    return len(rows)
+
+
+def drop_where_others_keep_theirs(before: Before, most: int) -> Plan[int]:
+    """Drop terms of weeks that ended before their own account's time, where that of another account is longer."""
+    found: list[Row] = []
+    week: Millis | None = (yield Rows("SELECT min(week_at) FROM message_terms"))[0][0]
+    while week is not None and len(found) < most and week <= before.shortest() - WEEK:
+        account = ""
+        while rows := (
+            yield Rows(
+                "SELECT account FROM message_terms WHERE week_at = ? AND account > ? ORDER BY account LIMIT 1",
+                (week, account),
+            )
+        ):
+            (account,) = rows[0]
+            if week <= before.of(account) - WEEK:
+                found += yield Rows(
+                    f"SELECT {_COLUMNS} FROM message_terms WHERE week_at = ? AND account = ? LIMIT ?",
+                    (week, account, max(0, most - len(found))),
+                )
+        week += WEEK
+    yield from _delete(found)
+    return len(found)
+
+
+def _delete(rows: Sequence[Row]) -> Plan[None]:
     yield Many(
         "DELETE FROM message_terms WHERE week_at = ? AND account = ? AND region = ? AND term = ? AND accepted_at = ?"
         " AND message_id = ?",
         rows,
     )
-    return len(rows)

@@ -75,7 +75,7 @@ class BodiesElsewhere:
         """Remove the pieces of days that ended before their account keeps anything of them."""
         common = Days(self._kept.bodies_days, self._kept.history_days)
         before, _ = await self._store.read(account_times.befores, common, now)
-        shortest = max((before.common, *before.own.values()))
+        shortest = before.shortest()
         for day in await asyncio.to_thread(self._place.folders, ""):
             if day < _day(shortest):
                 for account in await asyncio.to_thread(self._place.folders, f"{day}/"):

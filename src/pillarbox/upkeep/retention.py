@@ -82,10 +82,12 @@ class Retention:
             kinds.append(("messages", retention.drop_messages, one, before, before != oldest))
         kinds += [
             ("events", retention.drop_events, oldest),
-            ("fact keys", retention.drop_seen, oldest),
+            ("fact keys", retention.drop_seen, history.common),
             ("search terms", message_terms.drop, oldest),
-            ("quarantine", retention.drop_quarantine, oldest),
+            ("quarantine", retention.drop_quarantine, history.common),
         ]
+        if history.shortest() != oldest:
+            kinds.append(("search terms", message_terms.drop_where_others_keep_theirs, history))
         return kinds
 
 

@@ -1,6 +1,6 @@
 """What is old enough goes, and nothing that is still owed."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -13,6 +13,7 @@ from pillarbox.sending.accept import Promise, keep_promises
 from pillarbox.store import (
     account_times,
     events,
+    message_terms,
     messages,
     notifications,
     outgoing,
@@ -22,10 +23,10 @@ from pillarbox.store import (
 )
 from pillarbox.store.account_times import Days
 from pillarbox.store.engine import Store
+from pillarbox.store.message_terms import TermRow
 from pillarbox.store.notifications import DeliveryRow, NotificationRow
 from pillarbox.store.outgoing import Closing
 from pillarbox.store.plan import Plan, Rows
-from pillarbox.store.postgres import PostgresStore
 from pillarbox.store.quarantine import QuarantineRow
 from pillarbox.store.upstream_ids import UpstreamId
 from pillarbox.upkeep.partitions import Partitions
@@ -204,6 +205,26 @@ async def test_accounts_keep_history_for_days_of_their_own(store: Store) -> None
     assert await still_told() == [(False, False), (False, False), (True, True)]
 
 
+async def test_what_messages_are_found_by_goes_with_the_history_of_their_account(store: Store) -> None:
+    for scope, days in ((THEIRS, 2), (LONGER, 0)):
+        await store.write(account_times.put, scope.account, Days(history=days), NOON)
+    week = message_terms.week_of(NOON)
+    rows = [TermRow(week, *scope, term, NOON, term) for scope in (SCOPE, THEIRS, LONGER) for term in ("a", "b")]
+    await store.write(message_terms.add, rows)
+
+    async def found() -> list[bool]:
+        return [
+            bool(await store.read(message_terms.beginning_with, one, week, "", 9)) for one in (SCOPE, THEIRS, LONGER)
+        ]
+
+    await round_at(store, NOON + 1 * DAY)
+    assert await found() == [True, True, True]
+    await round_at(store, NOON + 10 * DAY)
+    assert await found() == [True, False, True]
+    await round_at(store, NOON + 190 * DAY)
+    assert await found() == [False, False, True]
+
+
 async def test_notifications_go_unless_one_is_still_to_be_delivered(store: Store) -> None:
     for name, state in (("done", "done"), ("dead", "dead"), ("due", "due")):
         told = NotificationRow(name, *SCOPE, "topic", "Notification", None, "{}", "{}", None, NOON)
@@ -238,13 +259,6 @@ async def test_what_nobody_could_read_is_kept_as_long_as_history(store: Store) -
     assert [row.post_id for row in await store.read(quarantine.oldest, "", 10)] == ["young"]
 
 
-@pytest.fixture
-async def parted(postgres_url: str) -> AsyncIterator[PostgresStore]:
-    opened = await PostgresStore.open(postgres_url)
-    yield opened
-    await opened.close()
-
-
 async def make_parts(store: Store, now: Millis) -> None:
     duty = Partitions(store, 7, StandingClock(now))
     assert await duty.due_at() == now
@@ -256,55 +270,57 @@ def parts() -> Plan[set[tuple[str, Millis]]]:
     return {(one.table, one.begins_at) for one in (yield from partitions.listed())}
 
 
-async def test_what_lies_in_parts_goes_with_them_when_all_of_a_part_is_old(parted: Store) -> None:
-    gone = await delivered(parted, NOON)
-    await make_parts(parted, NOON)
-    first = {(table, begins_at) for table, begins_at in await parted.read(parts) if begins_at <= NOON}
-    stays = await delivered(parted, NOON + 7 * DAY)
-    await parted.write(upstream_ids.link, [UpstreamId("eu", "theirs", gone.message.message_id, NOON)])
-    await everything_followed(parted)
-    end = max(one.ends_at for one in await parted.read(partitions.listed) if one.begins_at <= NOON)
+async def test_what_lies_in_parts_goes_with_them_when_all_of_a_part_is_old(postgres_store: Store) -> None:
+    gone = await delivered(postgres_store, NOON)
+    await make_parts(postgres_store, NOON)
+    first = {(table, begins_at) for table, begins_at in await postgres_store.read(parts) if begins_at <= NOON}
+    stays = await delivered(postgres_store, NOON + 7 * DAY)
+    await postgres_store.write(upstream_ids.link, [UpstreamId("eu", "theirs", gone.message.message_id, NOON)])
+    await everything_followed(postgres_store)
+    end = max(one.ends_at for one in await postgres_store.read(partitions.listed) if one.begins_at <= NOON)
 
-    await round_at(parted, end + 180 * DAY - 1)
-    assert await parted.read(messages.get, gone.message.message_id), "a part goes as a whole"
-    await round_at(parted, end + 180 * DAY + HOUR)
+    await round_at(postgres_store, end + 180 * DAY - 1)
+    assert await postgres_store.read(messages.get, gone.message.message_id), "a part goes as a whole"
+    await round_at(postgres_store, end + 180 * DAY + HOUR)
 
     assert {table for table, _ in first} == set(partitions.KEYS)
     # Of the last message of a week only its week is known there.
-    assert {table for table, _ in first & await parted.read(parts)} == {"message_terms"}
-    assert await parted.read(messages.get, gone.message.message_id) is None
-    assert await parted.read(messages.recipients_of, gone.message.message_id) == []
-    assert await parted.read(events.of_message, gone.message.message_id) == []
-    assert await parted.read(upstream_ids.theirs, gone.message.message_id) == []
-    assert await parted.read(messages.recipients_of, stays.message.message_id)
-    assert await parted.read(events.of_message, stays.message.message_id)
-    await round_at(parted, end + 187 * DAY + HOUR)
-    assert not first & await parted.read(parts)
+    assert {table for table, _ in first & await postgres_store.read(parts)} == {"message_terms"}
+    assert await postgres_store.read(messages.get, gone.message.message_id) is None
+    assert await postgres_store.read(messages.recipients_of, gone.message.message_id) == []
+    assert await postgres_store.read(events.of_message, gone.message.message_id) == []
+    assert await postgres_store.read(upstream_ids.theirs, gone.message.message_id) == []
+    assert await postgres_store.read(messages.recipients_of, stays.message.message_id)
+    assert await postgres_store.read(events.of_message, stays.message.message_id)
+    await round_at(postgres_store, end + 187 * DAY + HOUR)
+    assert not first & await postgres_store.read(parts)
 
 
-async def test_a_part_stays_while_something_in_it_is_owed(parted: Store) -> None:
-    waiting = await accepted(parted, NOON)
-    await make_parts(parted, NOON)
-    first = {(table, at) for table, at in await parted.read(parts) if at <= NOON and table != "message_terms"}
+async def test_a_part_stays_while_something_in_it_is_owed(postgres_store: Store) -> None:
+    waiting = await accepted(postgres_store, NOON)
+    await make_parts(postgres_store, NOON)
+    first = {(table, at) for table, at in await postgres_store.read(parts) if at <= NOON and table != "message_terms"}
 
-    await round_at(parted, NOON + 400 * DAY)
-    assert await parted.read(parts) == first, "the message waits, and nobody followed its event"
+    await round_at(postgres_store, NOON + 400 * DAY)
+    assert await postgres_store.read(parts) == first, "the message waits, and nobody followed its event"
 
-    await everything_followed(parted)
-    await round_at(parted, NOON + 401 * DAY)
-    assert {table for table, _ in await parted.read(parts)} == set(partitions.KEYED_BY_MESSAGE)
-    assert await parted.read(messages.recipients_of, waiting.message.message_id)
+    await everything_followed(postgres_store)
+    await round_at(postgres_store, NOON + 401 * DAY)
+    assert {table for table, _ in await postgres_store.read(parts)} == set(partitions.KEYED_BY_MESSAGE)
+    assert await postgres_store.read(messages.recipients_of, waiting.message.message_id)
 
 
-async def test_an_account_that_keeps_for_longer_keeps_the_part_and_others_lose_their_rows(parted: Store) -> None:
-    await parted.write(account_times.put, LONGER.account, Days(history=0), NOON)
-    gone, stays = await delivered(parted, NOON), await delivered(parted, NOON, LONGER)
-    await make_parts(parted, NOON)
-    await everything_followed(parted)
+async def test_who_keeps_for_longer_keeps_the_part_and_others_lose_their_rows(
+    postgres_store: Store,
+) -> None:
+    await postgres_store.write(account_times.put, LONGER.account, Days(history=0), NOON)
+    gone, stays = await delivered(postgres_store, NOON), await delivered(postgres_store, NOON, LONGER)
+    await make_parts(postgres_store, NOON)
+    await everything_followed(postgres_store)
 
-    await round_at(parted, NOON + 181 * DAY)
+    await round_at(postgres_store, NOON + 181 * DAY)
 
-    assert await parted.read(messages.get, gone.message.message_id) is None
-    assert await parted.read(events.of_message, gone.message.message_id) == []
-    assert await parted.read(messages.get, stays.message.message_id)
-    assert await parted.read(events.of_message, stays.message.message_id)
+    assert await postgres_store.read(messages.get, gone.message.message_id) is None
+    assert await postgres_store.read(events.of_message, gone.message.message_id) == []
+    assert await postgres_store.read(messages.get, stays.message.message_id)
+    assert await postgres_store.read(events.of_message, stays.message.message_id)

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
+from pillarbox.__main__ import main
 from pillarbox.app.opening import open_as_set
 from pillarbox.delivery.route import RouteTable
 from pillarbox.kit.clock import HOUR, Millis, SystemClock
 from pillarbox.kit.errors import Unavailable
-from pillarbox.operate import backup, moving
+from pillarbox.operate import moving
 from pillarbox.sending.accept import Sender
 from pillarbox.sending.standing import Standings
 from pillarbox.settings import S3Setting, Settings
@@ -160,14 +161,22 @@ async def test_bodies_travel_with_a_store_that_is_carried_elsewhere(tmp_path: Pa
     await inside.close()
 
 
-async def test_a_backup_is_whole_without_the_bodies_that_are_elsewhere(tmp_path: Path) -> None:
+async def test_a_backup_is_whole_without_the_bodies_that_are_elsewhere_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a").mkdir()
     store = await stored(tmp_path / "a")
     await accepted(store, NOON)
-    backup.take("sqlite:", tmp_path / "a", tmp_path / "copy", NOON)
     await store.close()
+    monkeypatch.setenv("PILLARBOX_BODIES", f"folder:{tmp_path / 'a' / 'mail'}")
 
-    assert backup.put_back(tmp_path / "copy", "sqlite:", tmp_path / "b").messages == 1
+    assert main(["backup", str(tmp_path / "copy"), "--data", str(tmp_path / "a")]) == 0
+    assert main(["restore", str(tmp_path / "copy"), "--data", str(tmp_path / "b")]) == 0
+
+    told = capsys.readouterr().out
+    assert "1 messages" in told
+    assert "mail are not in it; copy that now" in told
+    assert "mail before you serve" in told
 
 
 async def test_kills_leave_no_promise_without_its_body_and_no_body_without_a_promise(tmp_path: Path) -> None:
@@ -201,7 +210,7 @@ async def test_kills_leave_no_promise_without_its_body_and_no_body_without_a_pro
 
 def test_mail_goes_out_from_a_bucket_and_waits_while_that_is_away(tmp_path: Path) -> None:
     with Bucket.made("mail") as bucket:
-        given = S3Setting(bucket.endpoint, *KEY.values())
+        given = S3Setting(bucket.endpoint, **KEY)
         with RunningServer.started(tmp_path, dev=True, bodies="s3://mail/bodies", s3=given) as running:
             server = running.for_new_account()
             server.client("ses").verify_email_identity(EmailAddress="a@example.com")

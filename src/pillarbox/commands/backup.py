@@ -23,6 +23,8 @@ def backup(folder: Path, *, place: Place = HERE) -> None:
     taken = backups.take(settings.database, settings.folder, folder, SystemClock().now())
     counted = f": {taken.messages} messages, {taken.events} events, {taken.body_bytes} bytes of bodies"
     say(f"Backed up into {folder}{counted if taken.engine == 'sqlite' else ''}.")
+    if settings.bodies != "store":
+        say(f"Bodies in {settings.bodies} are not in it; copy that now, by its own means.")
     say(f"The keyring is not in it; keep {settings.keyring_path} somewhere else.")
 
 
@@ -37,5 +39,7 @@ def restore(folder: Path, *, place: Place = HERE) -> None:
     settings = place.settings()
     restored = backups.put_back(folder, settings.database, settings.folder)
     say(f"Restored the backup of {backups.taken(restored)}; everything that it refers to is there.")
+    if settings.bodies != "store":
+        say(f"Put the bodies back to {settings.bodies} before you serve, if they are not there.")
     if not settings.keyring_path.exists():
         say(f"Put the keyring back to {settings.keyring_path} before you serve: secrets cannot be read without it.")

@@ -405,6 +405,13 @@ MUTANTS = [
         'asked.get("account", "") or viewer.account',
         "tests/unit/dashboard/test_statistics_pages.py::test_a_key_shows_the_statistics_of_its_account_alone",
     ),
+    Mutant(
+        "a customer sees the mail of their own tenant alone",
+        "operate/history.py",
+        "(history.message.region, history.tenant) != (scope.region, tenant)",
+        "history.message.region != scope.region",
+        "tests/unit/dashboard/test_customers_view.py::test_the_messages_of_the_tenant_and_no_others",
+    ),
 ]
 
 

@@ -7,9 +7,10 @@ is one line that says what to do, and exit code 1.
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, Parameter
 
 from pillarbox.commands.reach import EXPECTED
 from pillarbox.settings import SettingsError
@@ -47,7 +48,7 @@ _FAMILIES = {
     "contacts": ("The people on contact lists.", {"import": "import_"}),
     "stats": (
         "How sending goes: totals, rates, and customers side by side.",
-        {"show": "show", "rebuild": "rebuild", "tag": "tag"},
+        {"overview": "overview", "show": "show", "rebuild": "rebuild", "tag": "tag"},
     ),
     "quarantine": ("What upstreams told and nobody could read.", {"list": "list_", "retry": "retry"}),
     "dead_letters": ("Notifications that could not be delivered.", {"list": "list_", "replay": "replay"}),
@@ -62,6 +63,8 @@ _BELOW = {
     }
 }
 _ALSO = {"identities": ("identity",)}
+# What a family does when none of its commands is given.
+_USUAL = {"stats": "overview"}
 _COMMANDS = {
     "serve": ("serve:serve", "Run the server until it is interrupted."),
     "messages": ("messages:messages", "List messages, newest first."),
@@ -92,6 +95,8 @@ def build() -> App:
         family = _family((module.replace("_", "-"), *_ALSO.get(module, ())), module, text, commands)
         for name, below in _BELOW.get(module, {}).items():
             family.command(_family((name,), *below))
+        if module in _USUAL:
+            family.default(_usual(app, module, _USUAL[module]))
         app.command(family)
     return app
 
@@ -103,6 +108,15 @@ def _family(names: tuple[str, ...], module: str, text: str, commands: Mapping[st
         place = function if ":" in function else f"{module}:{function}"
         family.command(f"pillarbox.commands.{place}", name=name)
     return family
+
+
+def _usual(app: App, name: str, command: str) -> Callable[..., None]:
+    """Return what a family does that is given none of its commands; its module is read only then."""
+
+    def usual(*options: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]) -> None:
+        app([name, command, *options], exit_on_error=False, print_error=False, result_action="return_value")
+
+    return usual
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

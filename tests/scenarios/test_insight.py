@@ -125,6 +125,25 @@ def test_the_terminal_the_pages_and_the_api_say_the_same(shop: Server) -> None:
     assert sum(point["Bounces"] for point in points) == 1
 
 
+def test_without_a_command_a_day_a_month_and_the_customers_are_shown(shop: Server) -> None:
+    shop.client("sesv2").create_tenant(TenantName="acme")
+    arn = f"arn:aws:ses:us-east-1:{shop.account}:identity/example.com"
+    shop.client("sesv2").create_tenant_resource_association(TenantName="acme", ResourceArn=arn)
+    content = {"Simple": {"Subject": {"Data": "Hi"}, "Body": {"Text": {"Data": "Hello."}}}}
+    to = {"ToAddresses": ["ada@gmail.com"]}
+    shop.client("sesv2").send_email(
+        FromEmailAddress="jo@example.com", Destination=to, Content=content, TenantName="acme"
+    )
+    shop.settle()
+
+    shown = _pillarbox(shop, "stats", "--account", shop.account)
+    by_hand = json.loads(_pillarbox(shop, "stats", "--json", "--account", shop.account))
+
+    assert shown.index("last 24 hours") < shown.index("last 30 days") < shown.index("TENANT") < shown.index("acme")
+    assert "█" in shown
+    assert by_hand["day"]["whole"]["totals"]["sent"] == by_hand["month"]["members"][0]["totals"]["sent"] == 1
+
+
 def test_counted_again_while_the_server_runs_the_numbers_are_the_same(shop: Server) -> None:
     _send(shop, "ada@gmail.com", "acme")
     _send(shop, "complaint@simulator.amazonses.com", "globex")

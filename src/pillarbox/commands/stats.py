@@ -3,6 +3,7 @@
 import time
 from typing import Annotated
 
+import msgspec
 from cyclopts import Parameter
 
 from pillarbox.commands.printing import cut, moment, say, say_json, style, table
@@ -10,7 +11,7 @@ from pillarbox.commands.reach import HERE, CommandError, Place, ask
 from pillarbox.kit.clock import Millis
 from pillarbox.operate.requests import CountAgain, CountByTag, ShowStatistics, StillToCount, StopCountingByTag
 from pillarbox.operate.statistics import Asked, Report
-from pillarbox.stats.names import ACCOUNT, Name
+from pillarbox.stats.names import ACCOUNT, TENANT, Name
 from pillarbox.stats.query import Line, Statistics
 from pillarbox.stats.rates import BOUNCE_REVIEW, COMPLAINT_REVIEW, reaches
 from pillarbox.stats.spans import SPAN_WORDS
@@ -18,6 +19,7 @@ from pillarbox.stats.spans import SPAN_WORDS
 _Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 _BARS = " ▁▂▃▄▅▆▇█"
 _WIDEST = 60
+_MOST_CUSTOMERS = 10
 _LOOK_AGAIN_SECONDS = 0.2
 _PATIENCE_SECONDS = 30.0
 _SHOWN: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -34,6 +36,36 @@ _SHOWN: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("clicked", (Name.CLICKED,)),
     ("unsubscribed", (Name.UNSUBSCRIBED,)),
 )
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """The last day, and the last month with the customers that most was sent for."""
+
+    day: Report
+    month: Report
+
+
+def overview(*, account: str = "", region: str = "", json: _Json = False, place: Place = HERE) -> None:
+    """Show how sending goes at a glance: a day, a month, and the largest customers.
+
+    Parameters
+    ----------
+    account
+        Only of this account.
+    region
+        Only of this region.
+    """
+    day = ask(place, ShowStatistics(Asked("24h", account, region)), Report)
+    month = ask(place, ShowStatistics(Asked("30d", account, region, TENANT, most=_MOST_CUSTOMERS)), Report)
+    if json:
+        say_json(Overview(day, month))
+        return
+    _say_whole(day.whole, f"All mail, {SPAN_WORDS['24h']}")
+    say()
+    _say_whole(month.whole, f"All mail, {SPAN_WORDS['30d']}")
+    if month.members:
+        say()
+        _say_members(TENANT, month.members)
 
 
 def show(
@@ -70,17 +102,10 @@ def show(
     if json:
         say_json(found)
         return
-    whole = found.whole
-    say(style(f"{only or 'All mail'}, {SPAN_WORDS[last]}", "bold"))
-    say(table(("", "TOTAL", ""), _totals(whole)) if whole.totals else "nothing was sent")
-    say(_rates(whole))
+    _say_whole(found.whole, f"{only or 'All mail'}, {SPAN_WORDS[last]}")
     if by != ACCOUNT and not only:
         say()
-        say(
-            table(
-                (by.upper(), "SENT", "DELIVERED", "BOUNCES", "COMPLAINTS", "OPENS", "CLICKS"), map(_line, found.members)
-            )
-        )
+        _say_members(by, found.members)
 
 
 def rebuild(*, place: Place = HERE) -> None:
@@ -136,6 +161,17 @@ def sparkline(values: dict[Millis, int], since: Millis, until: Millis, step: Mil
         sums[(at - since) // step // width] += value
     most = max(sums, default=0) or 1
     return "".join(_BARS[-(-value * (len(_BARS) - 1) // most)] for value in sums)
+
+
+def _say_whole(whole: Statistics, heading: str) -> None:
+    say(style(heading, "bold"))
+    say(table(("", "TOTAL", ""), _totals(whole)) if whole.totals else "nothing was sent")
+    say(_rates(whole))
+
+
+def _say_members(by: str, members: list[Line]) -> None:
+    headings = (by.upper(), "SENT", "DELIVERED", "BOUNCES", "COMPLAINTS", "OPENS", "CLICKS")
+    say(table(headings, map(_line, members)))
 
 
 def _totals(whole: Statistics) -> list[tuple[str, str, str]]:

@@ -1,6 +1,8 @@
 """Fixtures that every kind of test shares."""
 
+import asyncio
 from collections.abc import AsyncIterator, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +10,7 @@ import pytest
 
 from pillarbox.kit import log
 from pillarbox.store.engine import Store
+from pillarbox.store.postgres import PostgresStore
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.postgres import Postgres
 
@@ -57,6 +60,27 @@ def postgres_url(postgres: Postgres) -> str:
     return postgres.new_database()
 
 
+@pytest.fixture(scope="session")
+def with_schema(postgres: Postgres) -> str:
+    """The name of a database with the newest schema and nothing in it: a copy of it is there at once."""
+    url = postgres.new_database()
+
+    async def migrate() -> None:
+        await (await PostgresStore.open(url)).close()
+
+    with ThreadPoolExecutor(1) as thread:  # this one may have a loop that runs
+        thread.submit(asyncio.run, migrate()).result()
+    return url.split("/")[3].partition("?")[0]
+
+
+@pytest.fixture
+async def postgres_store(postgres: Postgres, with_schema: str) -> AsyncIterator[PostgresStore]:
+    """An empty store on PostgreSQL."""
+    opened = await PostgresStore.open(postgres.new_database(with_schema))
+    yield opened
+    await opened.close()
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """An empty store, once on each engine."""
@@ -64,9 +88,8 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     if request.param == "sqlite":
         opened = await SqliteStore.open(tmp_path)
     else:
-        from pillarbox.store.postgres import PostgresStore
-
-        opened = await PostgresStore.open(request.getfixturevalue("postgres_url"))
+        postgres: Postgres = request.getfixturevalue("postgres")
+        opened = await PostgresStore.open(postgres.new_database(request.getfixturevalue("with_schema")))
     yield opened
     await opened.close()
 

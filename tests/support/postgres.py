@@ -37,9 +37,10 @@ class Postgres:
             server._run("pg_ctl", "-D", str(data), "-m", "immediate", "-w", "stop")
             shutil.rmtree(folder, ignore_errors=True)
 
-    def new_database(self) -> str:
+    def new_database(self, copy_of: str = "template1") -> str:
+        """Make a database like another, in which nobody is, and return its URL."""
         name = f"test_{next(self._numbers)}"
-        self._run("createdb", "-h", str(self._folder), "-U", "postgres", name)
+        self._run("createdb", "-h", str(self._folder), "-U", "postgres", "-T", copy_of, name)
         return f"postgresql://postgres@/{name}?host={self._folder}"
 
     def restart(self, mode: str) -> None:

@@ -1,7 +1,6 @@
 """On PostgreSQL what grows is parted by time: rows find their part, and a look at one message goes to one part."""
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +18,12 @@ from pillarbox.store.partitions import Partition
 from pillarbox.store.plan import Plan, Rows
 from pillarbox.store.postgres import PostgresStore
 from pillarbox.store.sqlite import SqliteStore
+from tests.support.postgres import Postgres
 
 NOON: Millis = 1_800_014_400_000  # 2027-01-15 12:00:00 UTC, a Friday
 WEEK = 7 * DAY
 THIS_WEEK: Millis = 1_799_884_800_000  # weeks begin where the epoch began, on Thursdays
 HERE, THERE = Scope("123456789012", "us-east-1"), Scope("123456789012", "eu-west-1")
-
-
-@pytest.fixture
-async def parted(postgres_url: str) -> AsyncIterator[PostgresStore]:
-    opened = await PostgresStore.open(postgres_url)
-    yield opened
-    await opened.close()
 
 
 async def add(store: Store, at: Millis, scope: Scope = HERE, message_id: str = "") -> str:
@@ -59,16 +52,16 @@ async def test_the_embedded_store_has_no_parts(tmp_path: Path) -> None:
     await embedded.close()
 
 
-async def test_parts_are_made_for_now_and_a_week_ahead_for_the_regions_that_mail_is_in(parted: Store) -> None:
-    assert [(one.table, one.begins_at) for one in await parted.read(partitions.wanted, NOON, 7)] == [
+async def test_parts_are_made_for_now_and_a_week_ahead_for_the_regions_that_mail_is_in(postgres_store: Store) -> None:
+    assert [(one.table, one.begins_at) for one in await postgres_store.read(partitions.wanted, NOON, 7)] == [
         (table, at) for table in ("events", "message_terms") for at in (THIS_WEEK, THIS_WEEK + WEEK)
     ]
-    await add(parted, NOON)
-    await add(parted, NOON, THERE)
+    await add(postgres_store, NOON)
+    await add(postgres_store, NOON, THERE)
 
-    made = await make_all(parted, NOON)
+    made = await make_all(postgres_store, NOON)
 
-    assert sorted(made) == sorted(await parted.read(partitions.listed))
+    assert sorted(made) == sorted(await postgres_store.read(partitions.listed))
     assert {one.table for one in made} == set(partitions.KEYS)
     assert {one.name for one in made if one.table == "messages"} == {
         "messages_0100_20270114",
@@ -76,72 +69,76 @@ async def test_parts_are_made_for_now_and_a_week_ahead_for_the_regions_that_mail
         "messages_0102_20270114",
         "messages_0102_20270121",
     }
-    assert await make_all(parted, NOON) == [], "there is nothing more to do"
+    assert await make_all(postgres_store, NOON) == [], "there is nothing more to do"
 
 
-async def test_rows_lie_in_the_part_of_their_time_and_region_those_that_came_before_it_too(parted: Store) -> None:
-    await add(parted, NOON)
-    await make_all(parted, NOON)
-    await add(parted, NOON + 1)
-    await add(parted, NOON + WEEK)
-    await add(parted, NOON - WEEK)
-    await add(parted, NOON, message_id="not-an-id-of-ours")
+async def test_rows_lie_in_the_part_of_their_time_and_region_those_of_before_too(
+    postgres_store: Store,
+) -> None:
+    await add(postgres_store, NOON)
+    await make_all(postgres_store, NOON)
+    await add(postgres_store, NOON + 1)
+    await add(postgres_store, NOON + WEEK)
+    await add(postgres_store, NOON - WEEK)
+    await add(postgres_store, NOON, message_id="not-an-id-of-ours")
 
     for table in ("messages", "recipients"):
-        assert await parted.read(where, table) == {
+        assert await postgres_store.read(where, table) == {
             f"{table}_0100_20270114": 2,
             f"{table}_0100_20270121": 1,
             f"{table}_rest": 2,
         }
-    assert await parted.read(where, "events") == {"events_20270114": 3, "events_20270121": 1, "events_rest": 1}
+    assert await postgres_store.read(where, "events") == {"events_20270114": 3, "events_20270121": 1, "events_rest": 1}
 
 
-async def test_another_length_counts_from_the_last_part_on(parted: Store) -> None:
-    await add(parted, NOON)
-    await make_all(parted, NOON)
+async def test_another_length_counts_from_the_last_part_on(postgres_store: Store) -> None:
+    await add(postgres_store, NOON)
+    await make_all(postgres_store, NOON)
 
-    later = [one for one in await make_all(parted, NOON + DAY, days=30) if one.table == "messages"]
+    later = [one for one in await make_all(postgres_store, NOON + DAY, days=30) if one.table == "messages"]
     assert later == [], "the last one still reaches far enough"
-    [month] = [one for one in await make_all(parted, NOON + WEEK, days=30) if one.table == "messages"]
+    [month] = [one for one in await make_all(postgres_store, NOON + WEEK, days=30) if one.table == "messages"]
     assert month.begins_at == THIS_WEEK + 2 * WEEK
     assert month.ends_at % (30 * DAY) == 0
 
 
-async def test_after_a_long_absence_parts_begin_with_the_present(parted: Store) -> None:
-    await add(parted, NOON)
-    await make_all(parted, NOON)
+async def test_after_a_long_absence_parts_begin_with_the_present(postgres_store: Store) -> None:
+    await add(postgres_store, NOON)
+    await make_all(postgres_store, NOON)
 
-    made = [one for one in await make_all(parted, NOON + 10 * WEEK) if one.table == "messages"]
+    made = [one for one in await make_all(postgres_store, NOON + 10 * WEEK) if one.table == "messages"]
 
     assert [one.begins_at for one in made] == [THIS_WEEK + 10 * WEEK, THIS_WEEK + 11 * WEEK]
 
 
 async def test_rows_that_are_too_many_to_move_stay_and_only_later_parts_are_made(
-    parted: Store, monkeypatch: pytest.MonkeyPatch
+    postgres_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(partitions, "_MOST_MOVED", 1)
-    await add(parted, NOON)
-    await add(parted, NOON)
+    await add(postgres_store, NOON)
+    await add(postgres_store, NOON)
 
-    made = await make_all(parted, NOON)
+    made = await make_all(postgres_store, NOON)
 
     assert {one.name for one in made if one.table == "messages"} == {"messages_0100_20270121"}
-    assert await parted.read(where, "messages") == {"messages_rest": 2}
-    assert await make_all(parted, NOON) == []
+    assert await postgres_store.read(where, "messages") == {"messages_rest": 2}
+    assert await make_all(postgres_store, NOON) == []
 
 
-async def test_who_uses_a_table_is_waited_for_only_briefly(parted: Store, postgres_url: str) -> None:
-    await add(parted, NOON)
-    reader = await asyncpg.connect(postgres_url)
+async def test_who_uses_a_table_is_waited_for_only_briefly(postgres: Postgres, with_schema: str) -> None:
+    url = postgres.new_database(with_schema)
+    store, reader = await PostgresStore.open(url), await asyncpg.connect(url)
+    await add(store, NOON)
     try:
         async with reader.transaction():
             await reader.execute("SELECT 1 FROM messages_rest")
-            [part, *_] = [one for one in await parted.read(partitions.wanted, NOON, 7) if one.table == "messages"]
+            [part, *_] = [one for one in await store.read(partitions.wanted, NOON, 7) if one.table == "messages"]
             with pytest.raises(Unavailable, match="lock timeout"):
-                await parted.write(partitions.make, part)
-        assert await parted.write(partitions.make, part)
+                await store.write(partitions.make, part)
+        assert await store.write(partitions.make, part)
     finally:
         await reader.close()
+        await store.close()
 
 
 PLANNERS = {
@@ -153,31 +150,31 @@ PLANNERS = {
 }
 
 
-async def test_a_look_at_one_message_goes_to_one_part_and_the_log_from_its_time_on(parted: Store) -> None:
-    await add(parted, NOON)
-    await make_all(parted, NOON)
-    own = await add(parted, NOON + WEEK)
-    await make_all(parted, NOON + WEEK)
+async def test_a_look_at_one_message_goes_to_one_part_and_the_log_from_its_time_on(postgres_store: Store) -> None:
+    await add(postgres_store, NOON)
+    await make_all(postgres_store, NOON)
+    own = await add(postgres_store, NOON + WEEK)
+    await make_all(postgres_store, NOON + WEEK)
 
     def scanned(planner: Any) -> Plan[set[str]]:
         statement = next(planner(own))
         rows = yield Rows(f"EXPLAIN {statement.sql}", statement.args)
         return set(re.findall(r" on (\w+_(?:rest|\d{8}))", "\n".join(row[0] for row in rows)))
 
-    looked = {table: await parted.read(scanned, planner) for table, planner in PLANNERS.items()}
+    looked = {table: await postgres_store.read(scanned, planner) for table, planner in PLANNERS.items()}
 
     log = looked.pop("events")
     assert looked == {table: {f"{table}_0100_20270121"} for table in looked}
     assert log == {"events_20270121", "events_20270128", "events_rest"}
 
 
-async def test_the_store_reads_over_all_parts_in_order(parted: Store) -> None:
-    added = [await add(parted, NOON)]
-    await make_all(parted, NOON)
-    added += [await add(parted, NOON + days * DAY) for days in (3, 8, 30)]
+async def test_the_store_reads_over_all_parts_in_order(postgres_store: Store) -> None:
+    added = [await add(postgres_store, NOON)]
+    await make_all(postgres_store, NOON)
+    added += [await add(postgres_store, NOON + days * DAY) for days in (3, 8, 30)]
 
-    found = await parted.read(messages.newest, Search(account=HERE.account, region=HERE.region), 10)
-    told = await parted.read(events.after, events.Position(0, 0), 10)
+    found = await postgres_store.read(messages.newest, Search(account=HERE.account, region=HERE.region), 10)
+    told = await postgres_store.read(events.after, events.Position(0, 0), 10)
 
     assert [one.message_id for one in found] == added[::-1]
     assert [one.message_id for _, one in told] == added

@@ -4,8 +4,10 @@ import random
 import smtplib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
@@ -14,7 +16,10 @@ from pillarbox.app.opening import open_as_set
 from pillarbox.delivery.route import RouteTable
 from pillarbox.kit.clock import HOUR, Millis, SystemClock
 from pillarbox.kit.errors import Unavailable
-from pillarbox.operate import moving
+from pillarbox.kit.secrets import Keyring
+from pillarbox.operate import doctor_machine, moving
+from pillarbox.operate.desk import Desk
+from pillarbox.operate.finding import OK, WRONG
 from pillarbox.sending.accept import Sender
 from pillarbox.sending.standing import Standings
 from pillarbox.settings import S3Setting, Settings
@@ -139,6 +144,20 @@ async def test_mail_whose_body_is_away_waits_and_is_delivered_when_it_is_back(tm
         await store.close()
 
 
+async def test_the_doctor_says_whether_the_place_is_there(tmp_path: Path) -> None:
+    store = await stored(tmp_path)
+    try:
+        desk = Desk(store, Keyring({"1": bytes(32)}), StandingClock(NOON))
+        assert [one.state for one in await doctor_machine.bodies(desk)] == [OK]
+        (tmp_path / "mail").rename(tmp_path / "away")
+        (found,) = await doctor_machine.bodies(desk)
+        assert found.state == WRONG
+        assert "No such file" in found.found
+        assert await doctor_machine.bodies(replace(desk, store=store.store)) == []
+    finally:
+        await store.close()
+
+
 async def test_bodies_travel_with_a_store_that_is_carried_elsewhere(tmp_path: Path) -> None:
     places = [tmp_path / name for name in ("a", "b", "c")]
     for place in places:
@@ -210,7 +229,7 @@ async def test_kills_leave_no_promise_without_its_body_and_no_body_without_a_pro
 
 def test_mail_goes_out_from_a_bucket_and_waits_while_that_is_away(tmp_path: Path) -> None:
     with Bucket.made("mail") as bucket:
-        given = S3Setting(bucket.endpoint, **KEY)
+        given = msgspec.convert({"endpoint": bucket.endpoint, **KEY}, S3Setting)
         with RunningServer.started(tmp_path, dev=True, bodies="s3://mail/bodies", s3=given) as running:
             server = running.for_new_account()
             server.client("ses").verify_email_identity(EmailAddress="a@example.com")

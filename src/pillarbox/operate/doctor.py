@@ -24,6 +24,7 @@ Look = Callable[[Desk], Awaitable[list[Finding]]]
 PARTS: Mapping[str, Look] = {
     "clock": doctor_machine.clock,
     "disk": doctor_machine.disk,
+    "bodies": doctor_machine.bodies,
     "ports": doctor_machine.ports,
     "certificate": doctor_machine.certificate,
     "service domain": doctor_names.service_domain,

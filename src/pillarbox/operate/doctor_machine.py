@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 from cryptography import x509
 
 from pillarbox.kit.clock import DAY, SECOND, Millis
+from pillarbox.kit.errors import Unavailable
 from pillarbox.operate.desk import Desk, Door
 from pillarbox.operate.finding import OK, UNKNOWN, WARNING, WRONG, Finding
-from pillarbox.store import events
+from pillarbox.store import elsewhere, events
 from pillarbox.store.plan import Plan
 
 _PATIENCE_SECONDS = 5.0
@@ -79,6 +80,20 @@ async def disk(desk: Desk) -> list[Finding]:
     if room.f_files and room.f_favail < _FEW_FILES:
         return [Finding("disk", WARNING, f"only {room.f_favail} more files can be made on the disk", make_room)]
     return [Finding("disk", OK, said)]
+
+
+async def bodies(desk: Desk) -> list[Finding]:
+    """Is the place there where bodies are kept outside the store?"""
+    found = []
+    for place in elsewhere.places(desk.store):
+        try:
+            await asyncio.wait_for(asyncio.to_thread(place.folders, ""), _PATIENCE_SECONDS)
+        except (Unavailable, TimeoutError) as error:
+            why = f"where they are kept is away: {str(error) or 'no answer'}"
+            found.append(Finding("bodies", WRONG, why, "bring it back: until then mail is refused, and mail waits"))
+        else:
+            found.append(Finding("bodies", OK, "where they are kept answers"))
+    return found
 
 
 async def ports(desk: Desk) -> list[Finding]:

@@ -37,7 +37,7 @@ from pillarbox.sending.compose import compose
 from pillarbox.sending.draft import Simple, Text
 
 ROUNDS = 2
-SECONDS = 6.0
+SECONDS = 4.0
 CONNECTIONS = 64
 REQUESTS = 400
 DRAIN_SECONDS = 120.0

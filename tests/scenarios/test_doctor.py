@@ -103,6 +103,22 @@ async def test_who_answers_on_a_port_is_asked(desk: Desk, service: str, says: by
     assert shut.state == "wrong" and "pillarbox serve" in shut.remedy
 
 
+@pytest.mark.parametrize(("dev", "state"), [(True, "ok"), (False, "warning")])
+async def test_where_the_world_is_told_to_come_is_looked_at(desk: Desk, dev: bool, state: str) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" if asked.startswith(b"GET /healthz ") else b"HTTP/1.1 404 No\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    here = premises_of(replace(desk, endpoint=url, dev=dev), sends_itself=False)
+    assert states(await doctor_machine.ports(here)) == {"public_url": state}
+    server.close()
+    await server.wait_closed()
+    assert states(await doctor_machine.ports(here)) == {"public_url": "wrong"}
+
+
 @pytest.mark.parametrize(
     ("days", "url", "state"),
     [

@@ -17,6 +17,7 @@ from cryptography import x509
 
 from pillarbox.kit.clock import DAY, SECOND, Millis
 from pillarbox.kit.errors import Unavailable
+from pillarbox.operate.chain.link import is_reachable_from_outside
 from pillarbox.operate.desk import Desk, Door
 from pillarbox.operate.finding import OK, UNKNOWN, WARNING, WRONG, Finding
 from pillarbox.store import elsewhere, events
@@ -143,6 +144,9 @@ async def _public(desk: Desk) -> Finding:
         return Finding(about, WRONG, f"{desk.endpoint}/healthz is not this server", "see what your proxy leads to")
     if peer and (left := ssl.cert_time_to_seconds(str(peer["notAfter"])) * SECOND - desk.clock.now()) < _RENEW_BEFORE:
         return Finding(about, WARNING, f"the certificate of {desk.endpoint} ends in {left // DAY} days", "renew it")
+    if not desk.dev and not is_reachable_from_outside(desk.endpoint):
+        remedy = "set `public_url` to where SDKs, people who click links, and other servers reach this one"
+        return Finding(about, WARNING, f"{desk.endpoint} answers, and only here", remedy)
     return Finding(about, OK, f"{desk.endpoint} answers")
 
 

@@ -36,6 +36,7 @@ from tests.support.postgres import Postgres
 
 PROCESSES = (1, 2, 4)
 ROUNDS = 2
+WARM_UP_SECONDS = 1.5
 SECONDS = 4.0
 CONNECTIONS = 64
 REQUESTS = 400
@@ -82,7 +83,7 @@ class Place:
         self._turns += 1
         with ExitStack() as running:
             servers = [running.enter_context(self._server(url, number)) for number in range(processes)]
-            self._load(servers, 0.5)
+            self._load(servers, WARM_UP_SECONDS)
             _wait_until(lambda: not _ask(url, _WAITING), DRAIN_SECONDS)
             idle = max(_megabytes(one.pid, "VmRSS") for one in servers)
             return self._measured(url, servers, idle, seconds)

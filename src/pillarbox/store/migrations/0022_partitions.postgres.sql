@@ -1,7 +1,7 @@
 -- What grows with every message is parted by time: tables keyed by MessageId by what the id begins with (region and
 -- time), the log by when an event was recorded. Rows that have no part of their own lie in the part `…_rest`. Later
--- parts are made by store/partitions.py; the rows that are there move into parts of a week, which takes some minutes
--- for ten million messages, while everybody waits.
+-- parts are made by store/partitions.py; the rows that are there move into parts of a week, at perhaps a million
+-- messages a minute, while everybody waits.
 DO $$
 DECLARE
     week CONSTANT BIGINT := 604800000;

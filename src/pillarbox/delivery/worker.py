@@ -15,14 +15,15 @@ from typing import NamedTuple
 
 import msgspec
 
+from pillarbox.delivery.claimed import give_back, keep_aside, look_up
 from pillarbox.delivery.close import Closed, close, close_attempts, reject
-from pillarbox.delivery.lanes import Lane, Turns, lane_of, read_lane, set_aside
+from pillarbox.delivery.lanes import Lane, Turns, lane_of, read_lane
 from pillarbox.delivery.outcome import Accepted, Deferred, Delivered, Outcome, Postponed, Refused, Suppressed
 from pillarbox.delivery.pacer import Pacer
 from pillarbox.delivery.prepare import Preparer
 from pillarbox.delivery.provider_book import ProviderBook
 from pillarbox.delivery.scan import Scanner
-from pillarbox.delivery.suppression import HeldBack, Key, held_back
+from pillarbox.delivery.suppression import HeldBack
 from pillarbox.delivery.terms import Terms, TermsBook
 from pillarbox.delivery.transform.headers import Undeliverable
 from pillarbox.delivery.transport.base import Attempt, Transport
@@ -34,13 +35,11 @@ from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import new_token
 from pillarbox.kit.secrets import NotOpened
-from pillarbox.store import holds, messages, outgoing
+from pillarbox.store import outgoing
 from pillarbox.store.conversations import ConversationRow
 from pillarbox.store.engine import Store
-from pillarbox.store.holds import Hold
 from pillarbox.store.messages import MessageRow
 from pillarbox.store.outgoing import OutgoingRow
-from pillarbox.store.plan import Plan
 
 LEASE: Millis = 60 * SECOND
 _AT_ONCE = 256  # places for attempts; a single lane gets less than half of them (lanes.py)
@@ -188,7 +187,7 @@ class Worker:
         return self._lanes
 
     async def _looked_up(self, rows: Sequence[OutgoingRow]) -> list[_Claimed]:
-        known, held = await self._store.read(_look_up, rows)
+        known, held = await self._store.read(look_up, rows)
         mine = [(row, known[row.message_id]) for row in rows if (row.message_id, row.part) not in self._in_flight]
         if self._pacer.holds_messages:
             mine = await self._without_held(mine)
@@ -208,7 +207,7 @@ class Worker:
             if hold is None:
                 free.append((row, message))
             else:
-                await self._store.write(_set_aside, row, hold, self._clock.now())
+                await self._store.write(keep_aside, row, hold, self._clock.now())
         return free
 
     def _is_open(self, lane: Lane, now: Millis) -> bool:
@@ -267,7 +266,7 @@ class Worker:
             elif await self._pacer.turn(lane, len(_read_list(row.recipients)) - len(claimed.held)):
                 await self._attempt(*claimed)
             else:  # as old as it is, it comes first when there is room again, also for one that needs much
-                await self._store.commit(_give_back, row._replace(due_at=row.accepted_at))
+                await self._store.commit(give_back, row._replace(due_at=row.accepted_at))
         except Unavailable as error:
             self._log.error("attempt not made", message=row.message_id, why=str(error))
             await self._hand_back([row])
@@ -277,7 +276,7 @@ class Worker:
         while True:
             due_at = self._clock.now() + round(_AFTER_FAULT_SECONDS * SECOND)
             try:
-                await asyncio.gather(*(self._store.commit(_give_back, row._replace(due_at=due_at)) for row in rows))
+                await asyncio.gather(*(self._store.commit(give_back, row._replace(due_at=due_at)) for row in rows))
             except Unavailable:
                 await asyncio.sleep(_AFTER_FAULT_SECONDS)
             else:
@@ -286,7 +285,7 @@ class Worker:
     async def _sort(self, row: OutgoingRow, book: ProviderBook) -> None:
         domain = _read_list(row.recipients)[0].rpartition("@")[2].lower()
         lane = lane_of(row.scope, row.transport, await book.find(domain))
-        await self._store.commit(_give_back, row._replace(lane=lane, due_at=self._clock.now()))
+        await self._store.commit(give_back, row._replace(lane=lane, due_at=self._clock.now()))
 
     async def _attempt(self, row: OutgoingRow, message: MessageRow, given: bytes | None, held: HeldBack) -> None:
         try:
@@ -423,24 +422,6 @@ def _kept(row: OutgoingRow, began_at: Millis, said: Conversations) -> tuple[Conv
         ConversationRow(*key, place, row.account, began_at, one.peer, _write_list(one.recipients), one.lines)
         for place, one in enumerate(said.held)
     )
-
-
-def _give_back(rows: Sequence[OutgoingRow]) -> Plan[list[None]]:
-    """Give back rows that were not attempted, each to the lane and at the time that it names."""
-    yield from outgoing.give_back([(row.lane, row.due_at, row.message_id, row.part, row.lease) for row in rows])
-    return [None] * len(rows)
-
-
-def _set_aside(row: OutgoingRow, hold: Hold, now: Millis) -> Plan[None]:
-    """Keep a row from being claimed until its hold is lifted, which may just have happened."""
-    lane = set_aside(row.lane) if (yield from holds.still_there(hold)) else row.lane
-    yield from outgoing.give_back([(lane, now, row.message_id, row.part, row.lease)])
-
-
-def _look_up(rows: Sequence[OutgoingRow]) -> Plan[tuple[dict[str, MessageRow], Mapping[Key, HeldBack]]]:
-    """Return the messages of claimed rows, and whom the rows must not reach: one query for each, however many."""
-    known = yield from messages.get_many(sorted({row.message_id for row in rows}))
-    return known, (yield from held_back(rows, known))
 
 
 _NAMES = {

@@ -249,7 +249,7 @@ async def test_an_attempt_that_found_the_store_away_is_made_again_at_once_and_wa
     kept: Store, transport: ToldTransport, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     message_id = await promised(kept, "a@example.net")
-    worker, read, away = worker_of(kept, transport, clock), kept.read, ["_look_up", "_set_up"]
+    worker, read, away = worker_of(kept, transport, clock), kept.read, ["look_up", "_set_up"]
 
     async def failing(planner: Any, *args: Any) -> Any:
         if planner.__name__ in away:

@@ -1,6 +1,6 @@
-"""Serves Pillarbox for a benchmark: whole, with its doors in a worker, or only as far as the parsed request.
+"""Serves Pillarbox for a benchmark: whole, over a long past, with its doors in a worker, or only to the parsed request.
 
-Run as a process of its own: `python -m bench.support.serve full|worker|parsed FOLDER`. Everything is set as it is by
+Run as a process of its own: `python -m bench.support.serve full|past|worker|parsed FOLDER`. Everything is set as it is by
 default, outside dev mode, but that subscribers may be on this machine. Prints one line of JSON when it answers:
 ports, key and secret.
 """
@@ -68,6 +68,7 @@ async def run(kind: str, folder: Path) -> None:
         return_path_port=0,
         sns_private_addresses=True,
         workers=1 if kind == "worker" else 0,
+        bodies_days=0 if kind == "past" else Settings.bodies_days,  # what all days share is as old as the first
     )
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)

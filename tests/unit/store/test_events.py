@@ -1,8 +1,16 @@
 """The event log is read in its order; a cursor belongs to whoever leases it."""
 
+import contextlib
+from typing import Any
+
+import apsw
+import pytest
+
 from pillarbox.store import events
 from pillarbox.store.engine import Store
 from pillarbox.store.events import EventRow, Position
+from pillarbox.store.migrate import migrate_sqlite
+from pillarbox.store.plan import Plan, Rows
 
 START = Position(0, 0)
 HERE = ("111111111111", "us-east-1")
@@ -124,3 +132,21 @@ async def test_followers_have_cursors_of_their_own(store: Store) -> None:
 
     assert set(await store.write(events.lease_cursors, "g", (0, 1), "b", 0, 10)) == {0, 1}
     assert await store.write(events.move_cursors, "f", "b", {0: Position(0, 3)}) == 0
+
+
+@pytest.mark.parametrize(
+    "plan", [events.after(Position(0, 5), 9), events.oldest_after(Position(0, 5))], ids=["after", "oldest"]
+)
+def test_the_embedded_store_goes_to_a_place_in_the_log_without_a_look_at_what_is_before_it(plan: Plan[Any]) -> None:
+    database = apsw.Connection(":memory:")
+    migrate_sqlite(database)
+    asked, statement = [], next(plan)
+    with contextlib.suppress(StopIteration):
+        while True:
+            assert isinstance(statement, Rows)
+            asked.append(statement)
+            statement = plan.send([])
+
+    [look] = [one for one in asked if "FROM events" in one.sql]
+    [(*_, how)] = database.execute(f"EXPLAIN QUERY PLAN {look.sql}", tuple(look.args)).fetchall()
+    assert "tx=? AND seq>?" in str(how)

@@ -38,6 +38,13 @@ async def test_places_come_newest_first_within_their_week_and_once(store: Store)
     assert await store.read(message_terms.places, HERE, "s:a", MONDAY + 2, (MONDAY + 3, "m-3"), 9) == every[1:2]
 
 
+async def test_of_some_places_those_are_told_that_have_a_term(store: Store) -> None:
+    await store.write(message_terms.add, [row("s:a", 1), row("s:a", 2), row("s:b", 3), row("s:a", 4, scope=THERE)])
+    among = [(MONDAY + number, f"m-{number}") for number in (4, 3, 2)]
+
+    assert await store.read(message_terms.holding, HERE, "s:a", among) == {(MONDAY + 2, "m-2")}
+
+
 async def test_terms_go_when_their_whole_week_is_over(store: Store) -> None:
     await store.write(message_terms.add, [row("s:a", 1), row("s:b", 2), row("s:a", 3, at=MONDAY + WEEK)])
 

@@ -140,6 +140,14 @@ async def test_places_are_of_one_account_newest_first(store: Store) -> None:
     assert await store.read(messages.first_and_last, Scope("3", "eu-west-1")) is None
 
 
+async def test_accounts_and_regions_with_messages_are_listed_once(store: Store) -> None:
+    elsewhere = Scope(HERE.account, "eu-west-1")
+    for number, scope in enumerate((THERE, HERE, HERE, elsewhere)):
+        await _add(store, message(number, scope=scope), "a@x.example")
+
+    assert await store.read(messages.scopes) == sorted((elsewhere, HERE, THERE))
+
+
 async def test_used_quota_adds_up_and_is_forgotten(store: Store) -> None:
     now = 100 * FIVE_MINUTES
     uses = [(*HERE, now - FIVE_MINUTES, 5), (*HERE, now, 2), (*HERE, now + 1, 3), (*THERE, now, 100)]

@@ -19,6 +19,8 @@ SORTED_BY_PROVIDER = frozenset({"mx"})
 # Egress to another SES: it counts recipients, not messages, says itself how many it takes, and signs mail.
 # https://docs.aws.amazon.com/ses/latest/dg/manage-sending-quotas.html
 OTHER_SES = "ses"
+# What does not leave this server: nobody will ever verify it.
+KEPT_HERE = frozenset({"capture", "simulator"})
 # A lane may hold this many times what its account has left, and an account as much as all have left.
 _LANE_SHARE = 3
 _NO_LIMIT = 1 << 30

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from pillarbox.delivery import tracking, tracking_keys
-from pillarbox.delivery.lanes import OTHER_SES, Hop
+from pillarbox.delivery.lanes import KEPT_HERE, OTHER_SES, Hop
 from pillarbox.delivery.tracking import Tracker, Tracking
 from pillarbox.delivery.transform.dkim import SigningKey
 from pillarbox.delivery.transform.headers import TransformFacts
@@ -54,6 +54,10 @@ class Site:
 
 class KeyNotOpened(NotOpened):
     """A message cannot be signed as it should be, and does not leave unsigned."""
+
+
+# Another SES signs itself, and its Message-ID and Date would break what we sign.
+_UNSIGNED = KEPT_HERE | {OTHER_SES}
 
 
 class Prepared(NamedTuple):
@@ -132,8 +136,7 @@ class Preparer:
             host=self.site.reporting_mta,
             accepted_at=message.accepted_at,
             tags=mail.tags,
-            # Another SES signs itself, and its Message-ID and Date would break what we sign.
-            keys=() if hop.egress == OTHER_SES else await self._keys(message.scope, stored),
+            keys=() if hop.egress in _UNSIGNED else await self._keys(message.scope, stored),
             only_to=mail.only_to,
             unsubscribe_url=self._unsubscribe_url(message.message_id, mail),
             tracking=None if hop in self.site.tracked_there else await self._tracking(message, mail, recipients),

@@ -1,12 +1,17 @@
 """What leaves is signed by whom it is from, and its bounces come back to us."""
 
+from collections.abc import Mapping
+
 import pytest
 from msgspec.structs import replace
 
+from pillarbox.delivery.lanes import Hop
+from pillarbox.delivery.outcome import Delivered, Outcome
 from pillarbox.delivery.prepare import KeyNotOpened, Prepared, Preparer, Site
+from pillarbox.delivery.route import RouteTable, Rule
 from pillarbox.delivery.scan import EicarScanner
 from pillarbox.delivery.transform.dkim import SigningKey
-from pillarbox.delivery.transport.capture import CaptureTransport
+from pillarbox.delivery.transport.base import Attempt
 from pillarbox.delivery.verp import EVERYONE, Returned
 from pillarbox.delivery.worker import Worker
 from pillarbox.kit.clock import SECOND
@@ -26,6 +31,19 @@ from tests.support.promises import SCOPE, draft, promise
 
 PROMISE = promise(draft("a@example.net", "b@example.net"), NOON)
 SERVICE_KEY = key_of(service_key.SCOPE, "mail.example.org", "pillarbox")
+
+
+class Sink:
+    """Takes all mail."""
+
+    name = "smtp"
+
+    def __init__(self) -> None:
+        self.taken: list[Attempt] = []
+
+    async def deliver(self, attempt: Attempt) -> Mapping[str, Outcome]:
+        self.taken.append(attempt)
+        return dict.fromkeys(attempt.recipients, Delivered("250 ok"))
 
 
 async def has_service_key(store: Store) -> None:
@@ -168,17 +186,28 @@ async def test_a_server_without_a_domain_of_its_own_has_no_key(store: Store) -> 
 
 async def test_mail_whose_key_cannot_be_opened_waits_says_why_and_leaves_signed(store: Store) -> None:
     await signing(store, SCOPE, "example.com", "s1")
-    made, clock = promise(draft("a@example.net"), NOON), StandingClock()
-    message_id = made.message.message_id
+    made, clock = promise(draft("a@example.net"), NOON, routes=RouteTable([Rule("smtp")])), StandingClock()
+    message_id, sink = made.message.message_id, Sink()
     assert await store.commit(keep_promises, made) is None
     locked = Preparer(store, Keyring({"1": b"x" * 32}), clock, SITE, RETURN_PATHS)
     for preparer in (locked, preparer_of(store, clock)):
-        await Worker(store, {"capture": CaptureTransport(store)}, EicarScanner(), preparer, clock).step()
+        await Worker(store, {"smtp": sink}, EicarScanner(), preparer, clock).step()
         if preparer is locked:
             (row,) = await store.read(outgoing.of_message, message_id)
             assert row.why == "InternalFailure: the DKIM key s1._domainkey.example.com cannot be opened"
             clock.at = row.due_at
 
-    (captured,) = await store.read(outgoing.captures_of, message_id)
-    assert signers(await store.body(captured.body)) == ["example.com"]
-    assert RETURN_PATHS.read(captured.sender.partition("@")[0]) == Returned(message_id, 0)
+    (taken,) = sink.taken
+    assert signers(taken.data) == ["example.com"]
+    assert RETURN_PATHS.read(taken.sender.partition("@")[0]) == Returned(message_id, 0)
+
+
+async def test_what_stays_here_is_not_signed(store: Store) -> None:
+    await signing(store, SCOPE, "example.com", "s1")
+    preparer = preparer_of(store, StandingClock())
+    recipients = ("a@example.net", "b@example.net")
+
+    kept = await preparer.prepare(PROMISE.message, PROMISE.body, recipients, Hop("capture", ""))
+
+    assert signers(kept.data) == []
+    assert signers((await preparer.prepare(PROMISE.message, PROMISE.body, recipients, Hop("smtp", ""))).data)

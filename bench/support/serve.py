@@ -1,7 +1,7 @@
 """Serves Pillarbox for a benchmark: whole, over a long past, with its doors in a worker, or only to the parsed request.
 
-Run as a process of its own: `python -m bench.support.serve full|past|worker|parsed FOLDER`. Everything is set as it is by
-default, outside dev mode, but that subscribers may be on this machine. Prints one line of JSON when it answers:
+Run as a process of its own: `python -m bench.support.serve full|past|worker|parsed FOLDER`. Everything is set as it is
+by default, outside dev mode, but that subscribers may be on this machine. Prints one line of JSON when it answers:
 ports, key and secret.
 """
 

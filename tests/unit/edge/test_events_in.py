@@ -31,7 +31,7 @@ def answer(store: Store, sns: FarSns) -> Answer:
     verifier = Verifier()
     verifier.remember(URL, sns.certificate)
     source = Source("far", Scope("111111111111", "us-east-1"))
-    door = EventsIn([Expected(source, frozenset({TOPIC}), verifier, Outside())], store, StandingClock(0))
+    door = EventsIn([Expected(source, frozenset({TOPIC}), verifier, Outside())], store, StandingClock())
 
     async def ask(post: Any, path: str = "/in/sns/far", method: str = "POST", **headers: str) -> int:
         body = post if isinstance(post, bytes) else json.dumps(post).encode()
@@ -79,7 +79,7 @@ async def test_only_posts_of_a_sensible_length_to_a_name_that_is_known_are_read(
 
 async def test_a_body_for_which_there_is_no_room_is_asked_for_again(store: Store) -> None:
     source = Source("far", Scope("111111111111", "us-east-1"))
-    door = EventsIn([Expected(source, frozenset({TOPIC}), Verifier(), Outside())], store, StandingClock(0))
+    door = EventsIn([Expected(source, frozenset({TOPIC}), Verifier(), Outside())], store, StandingClock())
 
     async def read() -> bytes:
         raise Fault("ServiceUnavailable", "Too many requests are being read; try again.", 503, sender=False)

@@ -1,6 +1,6 @@
 """The five AWS service models, with readers, writers and checks compiled from them.
 
-Touches only the model files inside botocore. `load` is called once by app.py
+Touches only the model files inside botocore. `load` is called by the first request
 and by tests; everything behind it is cached for the life of the process.
 """
 

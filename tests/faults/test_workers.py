@@ -74,6 +74,14 @@ async def until(condition: object) -> None:
         await asyncio.sleep(0.001)
 
 
+async def note_how_late(clock: Clock, late: list[Millis]) -> None:
+    """Note by how much each of many short pauses took too long."""
+    while True:
+        before = clock.now()
+        await asyncio.sleep(0.001)
+        late.append(clock.now() - before)
+
+
 async def die(stepping: "asyncio.Task[bool]") -> None:
     """End a worker's step and its attempts where they are, as a kill does."""
     attempts = [task for task in asyncio.all_tasks() if "Worker._go_on_with" in repr(task.get_coro())]
@@ -187,7 +195,9 @@ async def test_workers_of_two_processes_keep_one_pace(postgres_url: str, tmp_pat
     await limit(stores[0], clock, rate=rate)
     ids = await promised(stores[0], clock, count)
     running = [asyncio.create_task(worker_of(store, far).run()) for store, far in zip(stores, fars, strict=True)]
-    await asyncio.wait_for(until(lambda: sum(len(far.taken) for far in fars) == count), 20)
+    late: list[Millis] = []
+    running.append(asyncio.create_task(note_how_late(clock, late)))
+    await asyncio.wait_for(until(lambda: sum(len(far.taken) for far in fars) == count), 60)
     for task in running:
         task.cancel()
     await asyncio.gather(*running, return_exceptions=True)
@@ -196,10 +206,10 @@ async def test_workers_of_two_processes_keep_one_pace(postgres_url: str, tmp_pat
 
     assert sorted(fars[0].taken + fars[1].taken) == sorted(ids)
     begun = sorted(fars[0].begun + fars[1].begun)
-    # What is noted here happens up to some milliseconds after the turn that was kept.
+    # What is noted here happens some milliseconds after the turn that was kept; more of them on a busy machine.
     for first, start in enumerate(begun):
         for last in range(first, count):
-            assert last - first + 1 <= rate * (begun[last] - start + 60) / SECOND + 1
+            assert last - first + 1 <= rate * (begun[last] - start + 60 + 2 * max(late)) / SECOND + 1
 
 
 async def test_workers_of_two_processes_share_the_connections(store: Store) -> None:
@@ -208,17 +218,19 @@ async def test_workers_of_two_processes_share_the_connections(store: Store) -> N
     await limit(store, clock, connections=3)
     far = Far(clock)
     far.stalls = asyncio.Event()
-    workers = [worker_of(store, far), worker_of(store, far)]
-    steps: list[asyncio.Task[bool]] = []
-    for _ in range(4):
-        steps += [asyncio.create_task(worker.step()) for worker in workers]
-        await asyncio.sleep(0.05)
+    running = [asyncio.create_task(worker_of(store, far).run()) for _ in range(2)]
+    for _ in range(10):  # looks of each for more, where there is no room for it
+        await asyncio.sleep(0.02)
         clock.at += SECOND
+    await asyncio.wait_for(until(lambda: far.begun), 60)
     assert 1 <= len(far.begun) <= 3
 
     far.stalls.set()
-    await asyncio.gather(*steps)
-    while len(far.taken) < 20:
-        clock.at += SECOND
-        await asyncio.gather(*(worker.step() for worker in workers))
+    async with asyncio.timeout(60):
+        while len(far.taken) < 20:
+            clock.at += SECOND
+            await asyncio.sleep(0.01)
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
     assert len(set(far.taken)) == 20

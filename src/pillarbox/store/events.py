@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pillarbox.kit.clock import DAY, Millis
-from pillarbox.kit.ids import read_message_id
 from pillarbox.store.plan import Many, Plan, Rows, Touch
 
 _COLUMNS = "event_id, account, region, shard, message_id, kind, happened_at, recorded_at, fact"
@@ -79,11 +78,12 @@ def first_seen_among(keys: Sequence[tuple[str, str]], now: Millis) -> Plan[set[t
 
 
 def of_message(message_id: str) -> Plan[list[EventRow]]:
-    # Nothing is told of a message before there is one: older parts of the log need no look. Clocks may differ somewhat.
-    parts = read_message_id(message_id)
+    # Nothing is told of a message before it was sent: older parts of the log need no look. Clocks may differ somewhat.
+    # The time in the id would not do, since ids of mail that others sent may hold anything.
+    sent = yield Rows("SELECT accepted_at FROM messages WHERE message_id = ?", (message_id,))
     rows = yield Rows(
         f"SELECT {_COLUMNS} FROM events WHERE message_id = ? AND recorded_at >= ? ORDER BY happened_at, seq",
-        (message_id, parts.at - DAY if parts else 0),
+        (message_id, sent[0][0] - DAY if sent else 0),
     )
     return [EventRow(*row) for row in rows]
 

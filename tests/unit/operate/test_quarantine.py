@@ -18,7 +18,7 @@ READABLE = QuarantineRow("aws", "post-2/0", *HERE, 20, "open.timestamp is no tim
 
 
 def _desk(store: Store) -> Desk:
-    return Desk(store, Keyring({"1": bytes(32)}), StandingClock(1_000))
+    return Desk(store, Keyring({"1": bytes(32)}), StandingClock())
 
 
 async def test_it_is_listed_oldest_first_with_what_came(store: Store) -> None:

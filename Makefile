@@ -47,7 +47,7 @@ docs: $(VENV)/.dev
 
 # Long kills, fuzz and fills.
 campaign: setup
-	PILLARBOX_CAMPAIGN=1 $(BIN)/python -m pytest -q tests/faults tests/fuzz tests/unit/pubsub
+	PILLARBOX_CAMPAIGN=1 $(BIN)/python -m pytest -q tests/faults tests/fuzz tests/unit/pubsub tests/meta/test_mutants.py
 	PILLARBOX_CAMPAIGN=1 $(BIN)/python -m bench.scale
 
 bench-%: setup

@@ -73,7 +73,7 @@ class SqliteStore:
             if not moving and self._database.table_exists("main", IMPORTING):
                 raise Unavailable(HALF_FILLED)
         except BaseException:
-            os.close(self._lock_handle)
+            _let_go(self._lock_handle)
             raise
         self._writer.start()
 
@@ -121,7 +121,7 @@ class SqliteStore:
         self._reading.close()
         self._segments.close()
         self._database.close()
-        os.close(self._lock_handle)
+        _let_go(self._lock_handle)
 
     def ask(self, planner: Callable[..., Plan[Any]], args: tuple[Any, ...], *, shared: bool) -> "asyncio.Future[Any]":
         """Queue a plan for the writer and return at once; `shared` makes its one argument an item among others."""
@@ -298,3 +298,9 @@ def _lock(folder: Path) -> int:
         os.close(handle)
         raise Unavailable(f"another pillarbox process works on {folder}") from None
     return handle
+
+
+def _let_go(handle: int) -> None:
+    # Closing is not enough: a child process that has not reached its program yet may have the handle as well.
+    fcntl.flock(handle, fcntl.LOCK_UN)
+    os.close(handle)

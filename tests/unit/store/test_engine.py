@@ -1,6 +1,7 @@
 """What every engine of the store promises; each test runs on both."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -205,3 +206,15 @@ async def test_a_damaged_body_is_noticed(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match="damaged"):
         await store.body(reference)
     await store.close()
+
+
+async def test_a_folder_is_free_once_its_store_is_closed_whoever_still_has_its_handle(tmp_path: Path) -> None:
+    first = await SqliteStore.open(tmp_path)
+    with pytest.raises(Unavailable, match="another pillarbox process"):
+        await SqliteStore.open(tmp_path)
+    inherited = os.dup(first._lock_handle)  # as a child process has it until it starts its program
+    await first.close()
+    try:
+        await (await SqliteStore.open(tmp_path)).close()
+    finally:
+        os.close(inherited)

@@ -143,9 +143,11 @@ def take_away(numbers: Sequence[int]) -> Plan[None]:
 def remove_some(queue: str, limit: int) -> Plan[int]:
     """Remove up to `limit` messages of a queue and return how many."""
     rows = yield Rows(
-        "DELETE FROM queue_messages WHERE number IN"
-        " (SELECT number FROM queue_messages WHERE queue = ? LIMIT ?) RETURNING number",
-        (queue, limit),
+        "DELETE FROM queue_messages WHERE number IN (SELECT number FROM"
+        " (SELECT number FROM queue_messages WHERE queue = ? AND message_group IS NULL UNION ALL"
+        " SELECT number FROM queue_messages WHERE queue = ? AND message_group IS NOT NULL) AS here LIMIT ?)"
+        " RETURNING number",
+        (queue, queue, limit),
     )
     return len(rows)
 

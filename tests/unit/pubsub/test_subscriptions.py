@@ -73,7 +73,7 @@ async def unsubscribe(store: Store, made: Subscribed, now: Millis = NOON, *, is_
 
 
 async def counts(store: Store, now: Millis = NOON) -> list[str]:
-    found = await store.read(subscriptions.attributes_of_topic, HERE, "events", now)
+    found = await store.read(subscribed_topics.attributes_of, HERE, "events", now)
     return [found[f"Subscriptions{which}"] for which in ("Confirmed", "Pending", "Deleted")]
 
 

@@ -89,12 +89,6 @@ WRONG = [
         "ArchivePolicy can only be set for FIFO topics",
     ),
     ("ArchivePolicy", "", "ArchivePolicy: failed to parse JSON."),
-    (
-        "ArchivePolicy",
-        '{"MessageRetentionPeriod":"366"}',
-        "ArchivePolicy Reason: MessageRetentionPeriod must be from 1 to 365 days",
-    ),
-    ("ArchivePolicy", '{"Days":1}', "ArchivePolicy Reason: MessageRetentionPeriod is all that it has"),
     ("MaximumMessageSize", "1023", "MaximumMessageSize Reason: it must be from 1024 to 1048576 bytes"),
     ("MaximumMessageSize", "1048577", "MaximumMessageSize Reason: it must be from 1024 to 1048576 bytes"),
     ("ContentBasedDeduplication", "true", "ContentBasedDeduplication can only be set for FIFO topics"),
@@ -121,6 +115,20 @@ async def test_an_attribute_that_is_wrong_is_refused(store: Store) -> None:
             await store.write(topics.set_attribute, HERE, "events", name, value, NOON)
         assert refused.value.reason == reason
         assert await refusal(store, "others", None, **{name: value}) == f"Attributes Reason: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ('{"MessageRetentionPeriod":"366"}', "ArchivePolicy Reason: MessageRetentionPeriod must be from 1 to 365 days"),
+        ('{"Days":1}', "ArchivePolicy Reason: MessageRetentionPeriod is all that it has"),
+    ],
+)
+async def test_an_archive_keeps_from_one_day_to_a_year(store: Store, value: str, reason: str) -> None:
+    await create(store, "events.fifo", FifoTopic="true")
+    with pytest.raises(InvalidParameter) as refused:
+        await store.write(topics.set_attribute, HERE, "events.fifo", "ArchivePolicy", value, NOON)
+    assert refused.value.reason == reason
 
 
 async def test_an_attribute_is_set_and_brought_back_to_its_default(store: Store) -> None:

@@ -59,8 +59,7 @@ class Runner:
                     await self._give_back()
                     await self._wait()
         finally:
-            with contextlib.suppress(Unavailable):
-                await self._give_back()
+            await self._give_back()
 
     async def step(self) -> bool:
         """Do one piece of the duty, if it is due and our turn; say whether it was done."""
@@ -84,9 +83,11 @@ class Runner:
         return False
 
     async def _give_back(self) -> None:
+        """Let others have the turn. While the store is away they have it when its lease ends, if not before."""
         if self._has_turn:
-            await self._store.write(turns.end, self._duty.name, self._holder, self._clock.now())
-            self._has_turn = False
+            with contextlib.suppress(Unavailable):
+                await self._store.write(turns.end, self._duty.name, self._holder, self._clock.now())
+                self._has_turn = False
 
     async def _wait(self) -> None:
         """Sleep until something is due, is said to be, or some seconds have passed."""

@@ -1,11 +1,15 @@
 """A duty is done when it is due, and a failure does not end it."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any, cast
 
 import pytest
 
 from pillarbox.kit.clock import Millis
+from pillarbox.kit.errors import Unavailable
 from pillarbox.store.engine import Store
+from pillarbox.store.plan import Plan
 from pillarbox.upkeep import turns
 from pillarbox.upkeep.runner import Runner
 from tests.support.clock import NOON, StandingClock
@@ -57,6 +61,33 @@ async def test_a_runner_that_stops_gives_its_turn_back(store: Store) -> None:
     with pytest.raises(asyncio.CancelledError):
         await runner
     assert await store.write(turns.take, "chore", "another process", NOON, NOON + 1)
+
+
+class GoesAway:
+    """A store that is away from the first time that somebody wants to give a turn back."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.away = asyncio.Event()
+
+    def listen(self, topic: str, wake: Callable[[], None]) -> None:
+        self._store.listen(topic, wake)
+
+    async def write(self, planner: Callable[..., Plan[Any]], *args: Any) -> Any:
+        if planner is turns.end:
+            self.away.set()
+            raise Unavailable("away")
+        return await self._store.write(planner, *args)
+
+
+async def test_a_store_that_is_away_when_a_turn_is_given_back_does_not_end_the_runner(store: Store) -> None:
+    going = GoesAway(store)
+    runner = asyncio.create_task(Runner(cast(Store, going), Chore(NOON), StandingClock()).run())
+    await asyncio.wait_for(going.away.wait(), 10)
+    assert await asyncio.wait([runner], timeout=0.05) == (set(), {runner})
+    runner.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await runner
 
 
 async def test_a_failure_is_tried_again(store: Store) -> None:

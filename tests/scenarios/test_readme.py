@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from pillarbox.store import events
+from pillarbox.store import events, messages
 from tests.support.server import Server
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -14,10 +14,12 @@ def test_the_first_mail_is_sent_and_has_a_history(server: Server) -> None:
     names: dict[str, object] = {}
 
     exec(snippet.replace("http://localhost:8025", server.endpoint), names)
-    server.settle()
-
     sent = names["sent"]
     assert isinstance(sent, dict)
+    message = server.read(messages.get, sent["MessageId"])
+    assert message
+    server.running.settle(message.account)
+
     told = server.read(events.of_message, sent["MessageId"])
     assert sorted(event.kind for event in told) == ["Bounce", "Delivery", "Send"]
 

@@ -30,9 +30,17 @@ class Way:
         self._loop.call_soon_threadsafe(self._whole.set)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await self._whole.wait()
-        their_reader, their_writer = await asyncio.open_unix_connection(self._beyond)
-        await asyncio.gather(self._pass(reader, their_writer), self._pass(their_reader, writer))
+        try:
+            await self._whole.wait()
+            their_reader, their_writer = await asyncio.open_unix_connection(self._beyond)
+            try:
+                await asyncio.gather(self._pass(reader, their_writer), self._pass(their_reader, writer))
+            finally:
+                their_writer.transport.abort()
+        except (OSError, asyncio.CancelledError):
+            return  # it is broken off, or nobody is there
+        finally:
+            writer.transport.abort()
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -48,6 +56,8 @@ class Way:
         for task in mine:
             task.cancel()
         await asyncio.gather(*mine, return_exceptions=True)
+        for _ in range(2):  # until the loop has let the connections go
+            await asyncio.sleep(0)
 
     async def serve(self) -> asyncio.Server:
         return await asyncio.start_unix_server(self._connected, self.folder / self._beyond.name)

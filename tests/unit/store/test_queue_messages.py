@@ -112,7 +112,27 @@ async def test_expired_messages_are_removed_from_the_front_of_a_queue(store: Sto
     assert await claim(store, "q", 9, NOON, NOON) == ["d"]
 
 
+async def test_a_queue_is_emptied_of_what_has_a_tenant_and_of_what_has_none(store: Store) -> None:
+    await store.write(stored.add, [row("q", "a"), row("q", "b")._replace(message_group="t"), row("p", "c")])
+
+    assert await store.write(stored.remove_some, "q", 9) == 2
+    assert await claim(store, "p", 9, NOON, NOON) == ["c"]
+
+
+async def test_only_what_is_expired_of_one_tenant_is_removed(store: Store) -> None:
+    tenants = {"a": "t", "b": "t", "c": "other", "d": None}
+    rows = [row("q", name, sent_at=at)._replace(message_group=one) for at, (name, one) in enumerate(tenants.items())]
+    await store.write(stored.add, rows)
+
+    assert await store.write(stored.remove_expired, "q", "t", 0, NOON, 9) == 1
+    assert [one.message_id for one in await store.write(stored.claim, "q", 9, NOON, NOON, (), "t")] == ["b"]
+    assert await store.read(stored.counts, "q", -1, NOON) == Counts(visible=3, in_flight=0, delayed=0)
+
+
 PLANS = {
+    "claim of a tenant": stored.claim("q", 10, NOON, NOON, (), "t"),
+    "visible of a tenant": stored.visible("q", 10, NOON, "t"),
+    "remove_expired of a tenant": stored.remove_expired("q", "t", NOON, NOON, 10),
     "claim": stored.claim("q", 10, NOON, NOON, (1, 2)),
     "next_visible_at": stored.next_visible_at("q", NOON),
     "show_at": stored.show_at("q", 1, NOON, NOON),

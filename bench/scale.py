@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from bench.support import load, postfix
-from bench.support.filling import fill, make_parts
+from bench.support.filling import fill
 from bench.support.process import cpu_seconds
 from bench.support.requests import html_of, signed_requests, write_file
 from bench.support.scaling import sharing
@@ -112,7 +112,6 @@ class Place:
 
     def fill(self, url: str, count: int) -> None:
         """Add so many messages to a store that has delivered some."""
-        asyncio.run(make_parts(url))
         self._set(url, _QUICK)
         asyncio.run(fill(url, REGION, count))
         self._set(url, _SAFE)

@@ -7,6 +7,7 @@ before it has indexes, and then put in its place.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -46,17 +47,12 @@ class Span(NamedTuple):
     messages: int
 
 
-async def make_parts(url: str) -> None:
-    """Do what upkeep may not have done yet: `fill` looks for the message in them."""
-    store = await PostgresStore.open(url)
-    for part in await store.read(partitions.wanted, SystemClock().now(), partitions.DEFAULT_DAYS):
-        await store.write(partitions.make, part)
-    await store.close()
-
-
 async def fill(url: str, region: str, count: int) -> None:
     """Add so many messages with what hangs on them, and let the planner and the disk know."""
     now, code = SystemClock().now(), f"{region_code(region):04x}"
+    store = await PostgresStore.open(url)
+    there = await store.read(partitions.listed)
+    await store.close()
     pool = await asyncpg.create_pool(url, min_size=_SIDE_BY_SIDE, max_size=_SIDE_BY_SIDE, command_timeout=3600)
     number = await _keep_samples(pool)
     waiting = []
@@ -65,7 +61,7 @@ async def fill(url: str, region: str, count: int) -> None:
         start = span.since - span.since % WEEK
         for table, key in partitions.KEYS.items():
             part = Partition(table, code if key == "message_id" else "", start, start + WEEK)
-            waiting.append((part, f"ids_{week}", number))
+            waiting.append((part, f"ids_{week}", number, [one for one in there if _is_within(one, part)]))
 
     async def work() -> None:
         while waiting:
@@ -96,8 +92,13 @@ async def _keep_samples(pool: Any) -> str:
     return address.partition("@")[0].rpartition("-")[2]
 
 
-async def _add(pool: Any, part: Partition, ids: str, number: str) -> None:
-    """Replace a part by one with more rows."""
+def _is_within(one: Partition, other: Partition) -> bool:
+    is_alike = (one.table, one.code) == (other.table, other.code)
+    return is_alike and other.begins_at <= one.begins_at < other.ends_at
+
+
+async def _add(pool: Any, part: Partition, ids: str, number: str, smaller: Sequence[Partition]) -> None:
+    """Replace what there is of a part's time by a part with more rows; nobody may use the store meanwhile."""
     low, high = part.bounds
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(f"CREATE TABLE filled_{part.name} (LIKE {part.table} INCLUDING DEFAULTS)")
@@ -111,9 +112,11 @@ async def _add(pool: Any, part: Partition, ids: str, number: str) -> None:
             f"INSERT INTO filled_{part.name} ({', '.join(columns)}) SELECT {', '.join(told).format(number=number)}"
             f" FROM {ids} AS ids CROSS JOIN sample_{part.table} s"
         )
-        if await connection.fetchval("SELECT to_regclass($1)", part.name) is not None:
-            await connection.execute(f"INSERT INTO filled_{part.name} SELECT * FROM {part.name}")
-            await connection.execute(f"DROP TABLE {part.name}")
+        within = f"{part.key} >= '{low}' AND {part.key} < '{high}'"
+        await connection.execute(f"INSERT INTO filled_{part.name} SELECT * FROM {part.table} WHERE {within}")
+        await connection.execute(f"DELETE FROM {part.table}_rest WHERE {within}")
+        for one in smaller:
+            await connection.execute(f"DROP TABLE {one.name}")
         await connection.execute(f"ALTER TABLE filled_{part.name} RENAME TO {part.name}")
         bounds = f"FROM ('{low}') TO ('{high}')"
         await connection.execute(f"ALTER TABLE {part.table} ATTACH PARTITION {part.name} FOR VALUES {bounds}")

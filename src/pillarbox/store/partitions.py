@@ -5,7 +5,10 @@ upkeep/partitions.py (ahead of time), store/retention.py (which drops them
 whole) and store/tables.py (when a store is filled). Tables keyed by MessageId
 are parted by what the id begins with, its region and its time; the log by when
 an event was recorded, and what messages are found by, by their week. What fits
-no part lies in the part `…_rest`, so that no insertion ever fails.
+no part lies in the part `…_rest`, so that no insertion ever fails. Rows never
+move from one part into another: who reads with a snapshot of before would look
+for them in the new part, which is empty for him, and a follower of the log
+would pass over events that nobody is told of again.
 """
 
 import re
@@ -13,7 +16,7 @@ import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pillarbox.kit.clock import DAY, Millis
+from pillarbox.kit.clock import DAY, MINUTE, Millis
 from pillarbox.kit.ids import read_message_id
 from pillarbox.store.message_terms import WEEK
 from pillarbox.store.plan import Plan, Rows
@@ -28,8 +31,8 @@ REST = "/*pg:_rest*/"
 DEFAULT_DAYS = 7
 
 _AHEAD: Millis = WEEK
-# A part cannot be made beside rows of its time: so many are moved into it, in some seconds for which writers wait.
-_MOST_MOVED = 100_000
+# A part begins after whatever is being written while it is made, by any machine's clock.
+_SOON: Millis = MINUTE
 _MOST_REGIONS = 1_000
 _CODE, _TIME = 4, 12  # hexadecimal digits of a MessageId
 _BOUNDS = re.compile(r"FROM \('([0-9a-f]{16})'\) TO \('([0-9a-f]{16})'\)|FROM \('(\d+)'\) TO \('(\d+)'\)")
@@ -81,7 +84,7 @@ def listed() -> Plan[list[Partition]]:
 
 
 def wanted(now: Millis, days: int) -> Plan[list[Partition]]:
-    """Return the parts that are not there yet for now and a week ahead, of so many days each."""
+    """Return the parts that are not there yet, of so many days each, from in a minute to a week ahead."""
     there = yield from listed()
     codes = yield from _codes_in_the_rest()
     codes |= {one.code for one in there if one.code}
@@ -94,24 +97,16 @@ def wanted(now: Millis, days: int) -> Plan[list[Partition]]:
 
 
 def make(part: Partition) -> Plan[bool]:
-    """Make a part and move the rows into it that lie in the rest; False when it is there, or they are too many."""
-    rest, new = f"{part.table}_rest", part.name
-    low, high = part.bounds
-    within, bounds = f"{part.key} >= ? AND {part.key} < ?", (low, high)
+    """Make a part; False when it is there, or something of its time lies in the rest and has to stay there."""
+    rest, (low, high) = f"{part.table}_rest", part.bounds
     yield from wait_briefly()
     yield Rows(f"LOCK TABLE {rest} IN ACCESS EXCLUSIVE MODE")
     if part in (yield from listed()):
         return False
-    rows = yield Rows(f"SELECT count(*) FROM (SELECT 1 FROM {rest} WHERE {within} LIMIT {_MOST_MOVED + 1}) r", bounds)
-    if rows[0][0] > _MOST_MOVED:
+    if (yield Rows(f"SELECT 1 FROM {rest} WHERE {part.key} >= ? AND {part.key} < ? LIMIT 1", (low, high))):
         return False
-    yield Rows(f"CREATE TABLE {new} (LIKE {part.table} INCLUDING DEFAULTS)")
-    if rows[0][0]:
-        yield Rows(
-            f"WITH moved AS (DELETE FROM {rest} WHERE {within} RETURNING *) INSERT INTO {new} SELECT * FROM moved",
-            bounds,
-        )
-    yield Rows(f"ALTER TABLE {part.table} ATTACH PARTITION {new} FOR VALUES FROM ('{low}') TO ('{high}')")
+    yield Rows(f"CREATE TABLE {part.name} (LIKE {part.table} INCLUDING DEFAULTS)")
+    yield Rows(f"ALTER TABLE {part.table} ATTACH PARTITION {part.name} FOR VALUES FROM ('{low}') TO ('{high}')")
     return True
 
 
@@ -138,11 +133,13 @@ def wait_briefly() -> Plan[None]:
 
 
 def _following(table: str, code: str, after: Millis, now: Millis, length: Millis) -> list[Partition]:
-    """Return the parts behind the last one there is, from the present one on; they begin at multiples of their length.
+    """Return the parts behind the last one there is; they end at multiples of their length.
 
-    The first is shorter where another length was set before.
+    The first begins when it is made, or with the next week where rows are kept by their week.
     """
-    begins_at, found = max(after, now - now % length), []
+    begins_at, found = max(after, now + _SOON), []
+    if table == TERMS:
+        begins_at += -begins_at % WEEK
     while begins_at < now + _AHEAD:
         ends_at = begins_at - begins_at % length + length
         found.append(Partition(table, code, begins_at, ends_at))

@@ -6,7 +6,7 @@ until a part is made, its rows are kept in the part for the rest.
 """
 
 from pillarbox.kit import log
-from pillarbox.kit.clock import Clock, Millis
+from pillarbox.kit.clock import MINUTE, Clock, Millis
 from pillarbox.store import partitions
 from pillarbox.store.engine import Store
 
@@ -21,14 +21,16 @@ class Partitions:
         self._store = store
         self._days = days
         self._clock = clock
+        self._not_before: Millis = 0
         self._log = log.named("partitions")
 
     async def due_at(self) -> Millis | None:
         now = self._clock.now()
-        return now if await self._store.read(partitions.wanted, now, self._days) else None
+        return max(now, self._not_before) if await self._store.read(partitions.wanted, now, self._days) else None
 
     async def work(self, now: Millis) -> None:
         """Make every part that is missing; each in a transaction of its own, so that writers wait for one table."""
         for part in await self._store.read(partitions.wanted, now, self._days):
             if await self._store.write(partitions.make, part):
                 self._log.info("made a part", table=part.table, name=part.name)
+        self._not_before = now + MINUTE  # what something in the rest is in the way of can be made later

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from pillarbox.kit.clock import DAY, Millis
+from pillarbox.kit.clock import DAY, HOUR, MINUTE, Millis
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import Scope, new_message_id
 from pillarbox.store import conversations, events, messages, outgoing, partitions
@@ -52,9 +52,13 @@ async def test_the_embedded_store_has_no_parts(tmp_path: Path) -> None:
     await embedded.close()
 
 
-async def test_parts_are_made_for_now_and_a_week_ahead_for_the_regions_that_mail_is_in(postgres_store: Store) -> None:
+async def test_parts_are_made_from_in_a_minute_to_a_week_ahead_for_the_regions_that_mail_is_in(
+    postgres_store: Store,
+) -> None:
     assert [(one.table, one.begins_at) for one in await postgres_store.read(partitions.wanted, NOON, 7)] == [
-        (table, at) for table in ("events", "message_terms") for at in (THIS_WEEK, THIS_WEEK + WEEK)
+        ("events", NOON + MINUTE),
+        ("events", THIS_WEEK + WEEK),
+        ("message_terms", THIS_WEEK + WEEK),
     ]
     await add(postgres_store, NOON)
     await add(postgres_store, NOON, THERE)
@@ -64,31 +68,60 @@ async def test_parts_are_made_for_now_and_a_week_ahead_for_the_regions_that_mail
     assert sorted(made) == sorted(await postgres_store.read(partitions.listed))
     assert {one.table for one in made} == set(partitions.KEYS)
     assert {one.name for one in made if one.table == "messages"} == {
-        "messages_0100_20270114",
+        "messages_0100_20270115",
         "messages_0100_20270121",
-        "messages_0102_20270114",
+        "messages_0102_20270115",
         "messages_0102_20270121",
     }
     assert await make_all(postgres_store, NOON) == [], "there is nothing more to do"
 
 
-async def test_rows_lie_in_the_part_of_their_time_and_region_those_of_before_too(
+async def test_rows_lie_in_the_part_of_their_time_and_region_and_those_of_before_stay_in_the_rest(
     postgres_store: Store,
 ) -> None:
     await add(postgres_store, NOON)
     await make_all(postgres_store, NOON)
-    await add(postgres_store, NOON + 1)
+    await add(postgres_store, NOON + MINUTE)
     await add(postgres_store, NOON + WEEK)
     await add(postgres_store, NOON - WEEK)
     await add(postgres_store, NOON, message_id="not-an-id-of-ours")
 
     for table in ("messages", "recipients"):
         assert await postgres_store.read(where, table) == {
-            f"{table}_0100_20270114": 2,
+            f"{table}_0100_20270115": 1,
             f"{table}_0100_20270121": 1,
-            f"{table}_rest": 2,
+            f"{table}_rest": 3,
         }
-    assert await postgres_store.read(where, "events") == {"events_20270114": 3, "events_20270121": 1, "events_rest": 1}
+    assert await postgres_store.read(where, "events") == {"events_20270115": 1, "events_20270121": 1, "events_rest": 3}
+
+
+async def test_who_reads_with_a_snapshot_of_before_a_part_was_made_misses_nothing(
+    postgres: Postgres, with_schema: str
+) -> None:
+    url = postgres.new_database(with_schema)
+    store, reader = await PostgresStore.open(url), await asyncpg.connect(url)
+    own = await add(store, NOON)
+    try:
+        async with reader.transaction(isolation="repeatable_read"):
+            await reader.execute("SELECT 1")
+            assert await make_all(store, NOON)
+            for table in ("messages", "recipients", "events"):
+                found = await reader.fetch(f"SELECT 1 FROM {table} WHERE message_id = $1", own)
+                assert len(found) == 1, table
+    finally:
+        await reader.close()
+        await store.close()
+
+
+async def test_a_part_is_not_made_for_what_lies_in_the_rest_already(postgres_store: Store) -> None:
+    await add(postgres_store, NOON)
+    await add(postgres_store, NOON + HOUR)  # of a machine whose clock is fast
+
+    made = await make_all(postgres_store, NOON)
+
+    assert {one.name for one in made if one.table == "messages"} == {"messages_0100_20270121"}
+    assert await postgres_store.read(where, "messages") == {"messages_rest": 2}
+    assert await make_all(postgres_store, NOON) == []
 
 
 async def test_another_length_counts_from_the_last_part_on(postgres_store: Store) -> None:
@@ -108,21 +141,7 @@ async def test_after_a_long_absence_parts_begin_with_the_present(postgres_store:
 
     made = [one for one in await make_all(postgres_store, NOON + 10 * WEEK) if one.table == "messages"]
 
-    assert [one.begins_at for one in made] == [THIS_WEEK + 10 * WEEK, THIS_WEEK + 11 * WEEK]
-
-
-async def test_rows_that_are_too_many_to_move_stay_and_only_later_parts_are_made(
-    postgres_store: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(partitions, "_MOST_MOVED", 1)
-    await add(postgres_store, NOON)
-    await add(postgres_store, NOON)
-
-    made = await make_all(postgres_store, NOON)
-
-    assert {one.name for one in made if one.table == "messages"} == {"messages_0100_20270121"}
-    assert await postgres_store.read(where, "messages") == {"messages_rest": 2}
-    assert await make_all(postgres_store, NOON) == []
+    assert [one.begins_at for one in made] == [NOON + 10 * WEEK + MINUTE, THIS_WEEK + 11 * WEEK]
 
 
 async def test_who_uses_a_table_is_waited_for_only_briefly(postgres: Postgres, with_schema: str) -> None:

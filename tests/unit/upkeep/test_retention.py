@@ -259,25 +259,30 @@ async def test_what_nobody_could_read_is_kept_as_long_as_history(store: Store) -
     assert [row.post_id for row in await store.read(quarantine.oldest, "", 10)] == ["young"]
 
 
-async def make_parts(store: Store, now: Millis) -> None:
+async def make_parts(store: Store) -> None:
+    """Make the parts that noon lies in, a week ahead."""
+    now = NOON - 7 * DAY
     duty = Partitions(store, 7, StandingClock(now))
+    await delivered(store, now)
     assert await duty.due_at() == now
     await duty.work(now)
     assert await duty.due_at() is None
 
 
-def parts() -> Plan[set[tuple[str, Millis]]]:
-    return {(one.table, one.begins_at) for one in (yield from partitions.listed())}
+def parts(at: Millis | None = None) -> Plan[set[tuple[str, Millis]]]:
+    """Return all parts, or those of a time."""
+    there = yield from partitions.listed()
+    return {(one.table, one.begins_at) for one in there if at is None or one.begins_at <= at < one.ends_at}
 
 
 async def test_what_lies_in_parts_goes_with_them_when_all_of_a_part_is_old(postgres_store: Store) -> None:
+    await make_parts(postgres_store)
     gone = await delivered(postgres_store, NOON)
-    await make_parts(postgres_store, NOON)
-    first = {(table, begins_at) for table, begins_at in await postgres_store.read(parts) if begins_at <= NOON}
+    first = await postgres_store.read(parts, NOON)
     stays = await delivered(postgres_store, NOON + 7 * DAY)
     await postgres_store.write(upstream_ids.link, [UpstreamId("eu", "theirs", gone.message.message_id, NOON)])
     await everything_followed(postgres_store)
-    end = max(one.ends_at for one in await postgres_store.read(partitions.listed) if one.begins_at <= NOON)
+    [end] = {one.ends_at for one in await postgres_store.read(partitions.listed) if (one.table, one.begins_at) in first}
 
     await round_at(postgres_store, end + 180 * DAY - 1)
     assert await postgres_store.read(messages.get, gone.message.message_id), "a part goes as a whole"
@@ -297,9 +302,9 @@ async def test_what_lies_in_parts_goes_with_them_when_all_of_a_part_is_old(postg
 
 
 async def test_a_part_stays_while_something_in_it_is_owed(postgres_store: Store) -> None:
+    await make_parts(postgres_store)
     waiting = await accepted(postgres_store, NOON)
-    await make_parts(postgres_store, NOON)
-    first = {(table, at) for table, at in await postgres_store.read(parts) if at <= NOON and table != "message_terms"}
+    first = {(table, at) for table, at in await postgres_store.read(parts, NOON) if table != "message_terms"}
 
     await round_at(postgres_store, NOON + 400 * DAY)
     assert await postgres_store.read(parts) == first, "the message waits, and nobody followed its event"
@@ -314,8 +319,8 @@ async def test_who_keeps_for_longer_keeps_the_part_and_others_lose_their_rows(
     postgres_store: Store,
 ) -> None:
     await postgres_store.write(account_times.put, LONGER.account, Days(history=0), NOON)
+    await make_parts(postgres_store)
     gone, stays = await delivered(postgres_store, NOON), await delivered(postgres_store, NOON, LONGER)
-    await make_parts(postgres_store, NOON)
     await everything_followed(postgres_store)
 
     await round_at(postgres_store, NOON + 181 * DAY)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import uvloop
+from msgspec.structs import replace
 
 import pillarbox.app.doors
 from bench.support.process import started
@@ -68,8 +69,9 @@ async def run(kind: str, folder: Path) -> None:
         return_path_port=0,
         sns_private_addresses=True,
         workers=1 if kind == "worker" else 0,
-        bodies_days=0 if kind == "past" else Settings.bodies_days,  # what all days share is as old as the first
     )
+    if kind == "past":
+        settings = replace(settings, bodies_days=0)  # what all days share is as old as the first
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     if kind == "parsed":

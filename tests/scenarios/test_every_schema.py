@@ -14,7 +14,7 @@ from pillarbox.events.follow import Follower
 from pillarbox.kit.clock import DAY
 from pillarbox.stats.follow import count
 from pillarbox.store.engine import Store, open_store
-from pillarbox.store.migrate import POSTGRES, SQLITE, migrate_postgres, migrate_sqlite, steps
+from pillarbox.store.migrate import OLDEST, POSTGRES, SQLITE, migrate_postgres, migrate_sqlite, steps
 from pillarbox.store.plan import Plan, Rows
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.clock import StandingClock
@@ -26,8 +26,6 @@ NUMBERS = [number for number, _ in steps(SQLITE)]
 NEWEST = NUMBERS[-1]
 # The first of all, that of the first release, and those before steps that PostgreSQL takes in a way of its own.
 ON_POSTGRES = [1, 2, 21, *(number - 1 for number in NUMBERS if number > 23)]
-# From here on nothing is taken away from who runs the program of before while others are already newer.
-ROLLING = 13
 COUNTED_ANEW = {"counters": 24, "first_hits": 24}  # emptied by that step, and counted from the log again
 LOGGED = ("messages", "recipients", "events")
 MOVED = {"suppressed": "suppression_lists"}
@@ -187,8 +185,8 @@ async def test_every_row_is_there_after_the_way_to_the_newest_schema(
 
 @pytest.mark.parametrize(
     ("engine", "number"),
-    [("sqlite", one) for one in NUMBERS if ROLLING <= one < NEWEST]
-    + [("postgres", one) for one in ON_POSTGRES if one >= ROLLING],
+    [("sqlite", one) for one in NUMBERS if OLDEST <= one < NEWEST]
+    + [("postgres", one) for one in ON_POSTGRES if one >= OLDEST],
 )
 async def test_who_knows_an_older_schema_goes_on_writing_and_reading_meanwhile(
     request: pytest.FixtureRequest, engine: str, number: int

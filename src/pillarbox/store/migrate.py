@@ -3,7 +3,9 @@
 Touches only the connection that it is given. Called when a store is opened.
 The steps in migrations/ are written once for both engines; the few words that
 differ are filled in here. A step for one engine alone has its name before the
-ending. A step that has been released is never changed.
+ending. A step that has been released is never changed. On PostgreSQL programs of
+two releases share a database while a rollout is under way: what each release
+may change then is told in docs/decisions/0013-expand-then-contract.md.
 """
 
 import re
@@ -20,6 +22,14 @@ _STATEMENT = re.compile(r"(?:\$\$.*?\$\$|[^;])+", re.DOTALL)
 # A table of this name is there while `pillarbox import` fills a store (store/tables.py).
 IMPORTING = "importing"
 HALF_FILLED = "an import into this store has not ended: run `pillarbox import` with the same folder again"
+
+# The step that a program must know at least to work beside this one. It rises when something is taken away, or meant
+# otherwise, that programs before that step still use, and never beyond what the release before this one knows.
+OLDEST = 24
+_TOO_NEW = (
+    "the store is at schema {done}, newer than this program, which knows {newest}:"
+    " start a newer release of the program, or restore a backup of before the upgrade"
+)
 
 # Rows may have to be written anew; whoever opens the store waits for that.
 _STEP_SECONDS = 6 * 3600.0
@@ -58,11 +68,15 @@ def steps(words: Mapping[str, str]) -> list[tuple[int, list[str]]]:
     return sorted(found)
 
 
-def pending(done: int, words: Mapping[str, str]) -> list[tuple[int, list[str]]]:
-    """Return the steps that a database at step `done` still needs; refuse one from a newer release."""
+def pending(done: int, words: Mapping[str, str], oldest: int | None = None) -> list[tuple[int, list[str]]]:
+    """Return the steps that a database at step `done` still needs.
+
+    One from a newer release is refused, unless programs that know the step `oldest` may work on it, and this one does.
+    """
     every = steps(words)
-    if done > every[-1][0]:
-        raise Unavailable(f"the store is at schema {done}, newer than this program knows ({every[-1][0]})")
+    newest = every[-1][0]
+    if done > newest and (oldest is None or oldest > newest):
+        raise Unavailable(_TOO_NEW.format(done=done, newest=newest))
     return [(number, statements) for number, statements in every if number > done]
 
 
@@ -82,7 +96,10 @@ async def migrate_postgres(connection: Any) -> None:
         await connection.execute("SELECT pg_advisory_xact_lock(8025)")
         await connection.execute("CREATE TABLE IF NOT EXISTS schema_version (number BIGINT PRIMARY KEY)")
         done = await connection.fetchval("SELECT coalesce(max(number), 0) FROM schema_version")
-        for number, statements in pending(done, POSTGRES):
+        # By way of JSON, since the column is not there before the step that makes it.
+        oldest = await connection.fetchval("SELECT max((to_jsonb(v) ->> 'oldest')::bigint) FROM schema_version v")
+        for number, statements in pending(done, POSTGRES, oldest):
             for statement in statements:
                 await connection.execute(statement, timeout=_STEP_SECONDS)
             await connection.execute("INSERT INTO schema_version VALUES ($1)", number)
+        await connection.execute("UPDATE schema_version SET oldest = $1 WHERE oldest < $1", OLDEST)

@@ -275,8 +275,8 @@ MUTANTS = [
     Mutant(
         "mail is signed as it leaves",
         "delivery/transform/pipeline.py",
-        '    ("line ends", lambda raw, _: in_crlf_lines(raw)),\n',
-        "",
+        "raw, marks = in_crlf_lines(raw), UNMARKED",
+        "marks = UNMARKED",
         "tests/unit/delivery/transform/test_pipeline.py::test_whatever_leaves_is_signed_as_it_leaves",
     ),
     Mutant(

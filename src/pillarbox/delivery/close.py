@@ -14,6 +14,7 @@ from pillarbox.delivery.lanes import lane_of
 from pillarbox.delivery.outcome import Accepted, Deferred, Delivered, Outcome, Postponed, Refused, Suppressed
 from pillarbox.delivery.retry import GIVE_UP_AFTER, expires_at, next_attempt_at
 from pillarbox.delivery.suppression import suppress
+from pillarbox.delivery.tracking import UNMARKED, Marks
 from pillarbox.events.record import record, record_once
 from pillarbox.events.types import (
     ON_ACCOUNT_LIST,
@@ -60,8 +61,11 @@ def close(
     reporting_mta: str,
     now: Millis,
     give_up_after: Millis = GIVE_UP_AFTER,
+    marks: Marks = UNMARKED,
 ) -> Closed:
     """Say what follows from the outcomes of a row's recipients, who are tried for `give_up_after` in all.
+
+    `marks` is what the mail carried that was handed over.
 
     Recipients without an outcome are deferred: a transport that forgot them
     has not delivered them.
@@ -91,7 +95,7 @@ def close(
             kind = _bounce_class(outcome, give_up_after)
             bounced.setdefault((kind, outcome.remote_ip), []).append(_bounced(address, outcome))
     facts: list[Fact] = [
-        Delivery(to, reply, now - row.accepted_at, reporting_mta, ip, row.transport)
+        Delivery(to, reply, now - row.accepted_at, reporting_mta, ip, row.transport, *marks)
         for (reply, ip), to in delivered.items()
     ]
     facts += [

@@ -14,7 +14,7 @@ import msgspec
 
 from pillarbox.delivery import tracking, tracking_keys
 from pillarbox.delivery.lanes import KEPT_HERE, OTHER_SES, Hop
-from pillarbox.delivery.tracking import Tracker, Tracking
+from pillarbox.delivery.tracking import Marks, Tracker, Tracking
 from pillarbox.delivery.transform.dkim import SigningKey
 from pillarbox.delivery.transform.headers import TransformFacts
 from pillarbox.delivery.transform.pipeline import transform
@@ -61,11 +61,12 @@ _UNSIGNED = KEPT_HERE | {OTHER_SES}
 
 
 class Prepared(NamedTuple):
-    """`sender` is empty for mail that must never bring mail back."""
+    """`sender` is empty for mail that must never bring mail back; `marks` is what `data` is tracked by."""
 
     sender: str
     data: bytes
     mail: MailFacts
+    marks: Marks
 
 
 class Preparer:
@@ -143,10 +144,10 @@ class Preparer:
         )
         # A short document can hold links enough to keep others waiting.
         if facts.tracking or len(given) > _LARGE or any(key.is_slow for key in facts.keys):
-            data = await asyncio.to_thread(transform, given, facts)
+            left = await asyncio.to_thread(transform, given, facts)
         else:
-            data = transform(given, facts)
-        return Prepared(self._sender(message.message_id, mail, recipients, mail_from), data, mail)
+            left = transform(given, facts)
+        return Prepared(self._sender(message.message_id, mail, recipients, mail_from), left.data, mail, left.marks)
 
     def _unsubscribe_url(self, message_id: str, mail: MailFacts) -> str:
         """Whoever else reads a message that several get could unsubscribe them all: then nobody is offered to.

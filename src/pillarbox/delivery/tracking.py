@@ -41,6 +41,16 @@ class Tracking:
     https: str
 
 
+class Marks(NamedTuple):
+    """What a copy carries by which its sender learns that it was opened, or that its links were followed."""
+
+    pixel: bool = False
+    links: bool = False
+
+
+UNMARKED = Marks()
+
+
 class Tracker:
     """Says how copies are tracked; `url` is where links lead when the configuration set names no domain."""
 

@@ -25,6 +25,7 @@ from pillarbox.delivery.provider_book import ProviderBook
 from pillarbox.delivery.scan import Scanner
 from pillarbox.delivery.suppression import HeldBack
 from pillarbox.delivery.terms import Terms, TermsBook
+from pillarbox.delivery.tracking import UNMARKED, Marks
 from pillarbox.delivery.transform.headers import Undeliverable
 from pillarbox.delivery.transport.base import Attempt, Transport
 from pillarbox.delivery.transport.smtp_transcript import Conversations
@@ -311,6 +312,7 @@ class Worker:
     async def _make(self, row: OutgoingRow, message: MessageRow, given: bytes, held: HeldBack) -> Closed:
         recipients = [address for address in _read_list(row.recipients) if address not in held]
         outcomes: Mapping[str, Outcome] = {}
+        marks = UNMARKED
         terms = await self._terms.of(message.scope, message.configuration_set)
         began_at, said = self._clock.now(), Conversations()
         try:
@@ -318,7 +320,7 @@ class Worker:
                 self._tell(row, dict.fromkeys((*recipients, *held), "rejected"), reason)
                 return reject(row, reason, self._clock.now())
             if recipients:
-                outcomes = await self._outcomes(row, message, given, recipients, terms, said)
+                outcomes, marks = await self._outcomes(row, message, given, recipients, terms, said)
         except _NotScanned as error:  # what nobody has looked at is not delivered
             self._log.exception("scan failed", message=row.message_id)
             outcomes = dict.fromkeys(recipients, Deferred(f"{_NOT_SCANNED} ({error})", ours=True))
@@ -329,7 +331,7 @@ class Worker:
             outcomes = dict.fromkeys(recipients, Deferred(f"{type(error).__name__} in {row.transport}", ours=True))
         outcomes = {**outcomes, **held}
         site, now = self._preparer.site, self._clock.now()
-        closed = close(row, outcomes, site.reporting_mta, now, terms.give_up_after)
+        closed = close(row, outcomes, site.reporting_mta, now, terms.give_up_after, marks)
         if said.held:
             closed = replace(closed, conversations=_kept(row, began_at, said))
         self._tell(row, {address: _NAMES[type(outcome)] for address, outcome in outcomes.items()}, closed.closing.why)
@@ -343,19 +345,19 @@ class Worker:
         recipients: Sequence[str],
         terms: Terms,
         said: Conversations,
-    ) -> Mapping[str, Outcome]:
+    ) -> tuple[Mapping[str, Outcome], Marks]:
         transport = self._transports.get(row.transport)
         if transport is None:
             why = f"no transport named {row.transport!r} is configured"
-            return dict.fromkeys(recipients, Deferred(why, ours=True))
+            return dict.fromkeys(recipients, Deferred(why, ours=True)), UNMARKED
         hop = read_lane(row.lane).hop
         try:
             prepared = await self._preparer.prepare(message, given, recipients, hop)
         except Undeliverable as error:
-            return dict.fromkeys(recipients, Refused(error.reply))
+            return dict.fromkeys(recipients, Refused(error.reply)), UNMARKED
         except NotOpened as error:
             self._log.error("not prepared", message=row.message_id, why=f"{error}: {error.__cause__}")
-            return dict.fromkeys(recipients, Deferred(str(error), ours=True))
+            return dict.fromkeys(recipients, Deferred(str(error), ours=True)), UNMARKED
         attempt = Attempt(
             row.message_id,
             row.part,
@@ -373,7 +375,7 @@ class Worker:
         )
         outcomes = await transport.deliver(attempt)
         await self._pacer.learn(hop, outcomes, attempt.started_at)
-        return outcomes
+        return outcomes, prepared.marks
 
     async def _scan(self, given: bytes) -> str | None:
         try:

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-conten
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -35,6 +35,8 @@ class Kind(StrEnum):
     DELIVERY_DELAY = "DeliveryDelay"
     SUBSCRIPTION = "Subscription"
 
+    __hash__ = str.__hash__  # as of the text that it is equal to, and without a call of Python for each
+
 
 class BouncedRecipient(msgspec.Struct, frozen=True, omit_defaults=True):
     """`status` is an enhanced code (RFC 3463); `diagnostic_code` begins with `smtp;` as in a DSN."""
@@ -56,7 +58,10 @@ class Reject(msgspec.Struct, frozen=True, tag=Kind.REJECT.value):
 
 
 class Delivery(msgspec.Struct, frozen=True, tag=Kind.DELIVERY.value, omit_defaults=True):
-    """The next hop took the mail for `recipients`; `processing_ms` counts from acceptance."""
+    """The next hop took the mail for `recipients`; `processing_ms` counts from acceptance.
+
+    `with_pixel` and `with_links` say what of it is told when it is opened or clicked.
+    """
 
     recipients: list[str]
     smtp_response: str
@@ -64,6 +69,8 @@ class Delivery(msgspec.Struct, frozen=True, tag=Kind.DELIVERY.value, omit_defaul
     reporting_mta: str
     remote_mta_ip: str | None = None
     transport: str = ""
+    with_pixel: bool = False
+    with_links: bool = False
 
 
 class Bounce(msgspec.Struct, frozen=True, tag=Kind.BOUNCE.value, omit_defaults=True):
@@ -147,6 +154,7 @@ class Subscription(msgspec.Struct, frozen=True, tag=Kind.SUBSCRIPTION.value):
 
 Fact = Send | Reject | Delivery | Bounce | Complaint | DeliveryDelay | RenderingFailure | Open | Click | Subscription
 
+_KIND_OF: Mapping[type, Kind] = {fact: Kind(str(fact.__struct_config__.tag)) for fact in get_args(Fact)}
 _write_fact = msgspec.json.Encoder().encode
 _read_fact: Callable[[str], Fact] = msgspec.json.Decoder(Fact).decode
 
@@ -241,7 +249,7 @@ def was_witnessed(mail: str) -> bool:
 
 
 def kind_of(fact: Fact) -> Kind:
-    return Kind(str(fact.__struct_config__.tag))
+    return _KIND_OF[type(fact)]
 
 
 def fact_to_json(fact: Fact) -> str:

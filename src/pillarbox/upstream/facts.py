@@ -52,6 +52,7 @@ def _reject(detail: consumer.Reject) -> ours.Reject:
 
 
 def _delivery(detail: consumer.Delivery) -> ours.Delivery:
+    """What the mail carried is not told: opens and clicks of any may come."""
     return ours.Delivery(
         list(detail.recipients),
         detail.smtp_response,
@@ -59,6 +60,8 @@ def _delivery(detail: consumer.Delivery) -> ours.Delivery:
         detail.reporting_mta,
         detail.remote_mta_ip,
         TRANSPORT,
+        with_pixel=True,
+        with_links=True,
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 from pillarbox.delivery.close import close, reject
 from pillarbox.delivery.outcome import Accepted, Deferred, Delivered, Postponed, Refused, Suppressed
 from pillarbox.delivery.retry import GIVE_UP_AFTER
+from pillarbox.delivery.tracking import Marks
 from pillarbox.events.types import Bounce, Complaint, Delivery, DeliveryDelay, Kind, Reject
 from pillarbox.kit.clock import MINUTE
 from pillarbox.resources.suppression_reasons import Reason
@@ -27,6 +28,17 @@ def test_recipients_that_got_the_same_reply_share_one_delivery() -> None:
     (event,) = closed.events
     assert event.fact == Delivery(["a@x", "b@x"], "250 ok", 250, MTA, None, "smtp")
     assert closed.closing.recipients is None
+
+
+def test_a_delivery_says_by_what_the_mail_was_tracked() -> None:
+    outcomes = {"a@x": Delivered("250 ok")}
+
+    (event,) = close(row("a@x"), outcomes, MTA, NOON, marks=Marks(pixel=True)).events
+    (plain,) = close(row("a@x"), outcomes, MTA, NOON).events
+
+    assert isinstance(event.fact, Delivery) and isinstance(plain.fact, Delivery)
+    assert (event.fact.with_pixel, event.fact.with_links) == (True, False)
+    assert (plain.fact.with_pixel, plain.fact.with_links) == (False, False)
 
 
 def test_each_recipient_has_its_own_outcome() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from pillarbox.delivery import tracking
 from pillarbox.delivery.prepare import Preparer, Site
-from pillarbox.delivery.tracking import Tracker, Wanted
+from pillarbox.delivery.tracking import UNMARKED, Marks, Tracker, Wanted
 from pillarbox.events.types import MailFacts
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.tracking_links import EVERYONE, Link, TrackingLinks
@@ -103,6 +103,21 @@ async def test_a_copy_for_one_tells_who_that_is_and_one_for_several_does_not(
     found = await link_in(store, made, *copy_for)
 
     assert found == Link(made.message.message_id, number, 1, "http://www.example.com/", "")
+
+
+async def test_what_leaves_tells_by_what_it_is_tracked(store: Store) -> None:
+    await store.write(configuration_sets.create, SCOPE, "set", NOON)
+    await destination(store, "one", ["Click"])
+    site = Site("mail.example.org", "mta.mail.example.org", URL)
+    preparer = Preparer(store, KEYRING, StandingClock(), site, RETURN_PATHS, tracker=Tracker(LINKS, site.tracking_url))
+    text = promise(draft("a@example.net", configuration_set="set"), NOON)
+
+    found = [
+        (await preparer.prepare(one.message, one.body, ["a@example.net"])).marks
+        for one in (html_mail("a@example.net"), text)
+    ]
+
+    assert found == [Marks(links=True), UNMARKED]
 
 
 async def test_mail_of_no_set_is_not_tracked_nor_is_that_of_the_service(store: Store) -> None:

@@ -5,7 +5,9 @@ from it. Called by prepare.py before the worker hands an attempt to a transport.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
+from pillarbox.delivery.tracking import UNMARKED, Marks
 from pillarbox.delivery.transform.dkim import signed
 from pillarbox.delivery.transform.headers import TransformFacts, with_delivery_headers, with_trace
 from pillarbox.delivery.transform.list_headers import with_list_headers
@@ -15,11 +17,9 @@ from pillarbox.kit.mime import in_crlf_lines
 
 Transform = Callable[[bytes, TransformFacts], bytes]
 
-# Line ends come first, because all others rely on them; DKIM comes last, because it covers all others; and the trace
+# What follows links and pixel, in lines that end in CRLF. DKIM comes last, because it covers all others; and the trace
 # stands on top of the message without being covered.
 TRANSFORMS: tuple[tuple[str, Transform], ...] = (
-    ("line ends", lambda raw, _: in_crlf_lines(raw)),
-    ("tracking", lambda raw, facts: with_tracking(raw, facts.message_id, facts.tracking) if facts.tracking else raw),
     ("headers", with_delivery_headers),
     ("only recipient", with_only_recipient),
     ("list", lambda raw, facts: with_list_headers(raw, facts.unsubscribe_url) if facts.unsubscribe_url else raw),
@@ -28,8 +28,18 @@ TRANSFORMS: tuple[tuple[str, Transform], ...] = (
 )
 
 
-def transform(raw: bytes, facts: TransformFacts) -> bytes:
+class Leaving(NamedTuple):
+    """A message as it leaves, and what it is tracked by."""
+
+    data: bytes
+    marks: Marks
+
+
+def transform(raw: bytes, facts: TransformFacts) -> Leaving:
     """Return the message as it leaves, or raise Undeliverable; the same message and facts give the same bytes."""
+    raw, marks = in_crlf_lines(raw), UNMARKED
+    if facts.tracking:
+        raw, marks = with_tracking(raw, facts.message_id, facts.tracking)
     for _, step in TRANSFORMS:
         raw = step(raw, facts)
-    return raw
+    return Leaving(raw, marks)

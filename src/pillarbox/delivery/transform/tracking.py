@@ -1,7 +1,7 @@
 """Rewrites the links of HTML parts and sets the pixel, so that opens and clicks are told; every other byte stays.
 
-Pure, but for a memory of what was found in documents seen lately. Called
-through the list in pipeline.py, before the message is signed. What SES does:
+Pure, but for a memory of what was found in documents seen lately. Called by
+pipeline.py, before the message is signed. What SES does:
 https://docs.aws.amazon.com/ses/latest/dg/faqs-metrics.html
 """
 
@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from pillarbox.delivery.tracking import Tracking
+from pillarbox.delivery.tracking import UNMARKED, Marks, Tracking
 from pillarbox.delivery.transform.shown_parts import shown_parts
 from pillarbox.kit.headers import codec_for, contains_ascii, splice
 from pillarbox.kit.html_links import Anchor, Scan, scan
@@ -48,12 +48,15 @@ class _Document(NamedTuple):
     codec: str | None
 
 
-def with_tracking(raw: bytes, message_id: str, tracking: Tracking) -> bytes:
-    """Return the message with the links and the pixel of one copy; signed and encrypted parts stay as they are."""
+def with_tracking(raw: bytes, message_id: str, tracking: Tracking) -> tuple[bytes, Marks]:
+    """Return the message with the links and the pixel of one copy, and which of them it could be given.
+
+    Signed and encrypted parts stay as they are.
+    """
     try:
         documents = list(_documents(raw))
     except TooManyParts:  # nobody shows all of such a message either
-        return raw
+        return raw, UNMARKED
     rewriting = _Rewriting(message_id, tracking)
     shows_pixel = next((one for one in documents if PLACEHOLDER in one.content), documents[0] if documents else None)
     edits: list[Edit] = []
@@ -61,7 +64,7 @@ def with_tracking(raw: bytes, message_id: str, tracking: Tracking) -> bytes:
         content = rewriting.rewritten(document.content, document is shows_pixel)
         if content != document.content:
             edits += _encoded(raw, document, content)
-    return splice(raw, edits) if edits else raw
+    return (splice(raw, edits) if edits else raw), rewriting.marks
 
 
 def _documents(raw: bytes) -> Iterator[_Document]:
@@ -131,6 +134,7 @@ class _Rewriting:
         self._tracking = tracking
         self._count = 0
         self._same: Counter[str] = Counter()
+        self.marks = UNMARKED
 
     def rewritten(self, content: bytes, shows_pixel: bool) -> bytes:
         found = _scanned(content)
@@ -141,7 +145,10 @@ class _Rewriting:
             edits += [(at, at + len(PLACEHOLDER), pixel if at == places[0] else b"") for at in places]
         elif pixel:
             edits.append((found.body_end, found.body_end, pixel))
-        return splice(content, _apart(edits)) if edits else content
+        edits = _apart(edits)
+        put = {new for _, _, new in edits} - {b""}  # what is not the pixel is a link
+        self.marks = Marks(self.marks.pixel or pixel in put, self.marks.links or not put <= {pixel})
+        return splice(content, edits) if edits else content
 
     def _of_anchor(self, anchor: Anchor) -> list[Edit]:
         edits = [(start, end, b"") for start, end in anchor.removals]

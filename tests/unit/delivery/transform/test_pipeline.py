@@ -36,7 +36,7 @@ LINES = st.lists(
 
 def test_an_ordinary_message_leaves_with_five_headers_more() -> None:
     raw = b"From: a@b.example\r\nBcc: x@y.example\r\nSubject: s\r\n\r\nbody \xff\n"
-    left = transform(raw, FACTS)
+    left = transform(raw, FACTS).data
     assert left.endswith(b"From: a@b.example\r\nSubject: s\r\n\r\nbody \xff\r\n")
     names = [name for name, _ in list_headers(left)]
     assert names == ["DKIM-Signature", "Received", "Message-ID", "Date", "Feedback-ID", "From", "Subject"]
@@ -44,7 +44,7 @@ def test_an_ordinary_message_leaves_with_five_headers_more() -> None:
 
 def test_the_steps_are_a_list_with_names_and_dkim_is_the_last() -> None:
     names = [name for name, _ in TRANSFORMS]
-    assert names[0] == "line ends" and names[-1] == "dkim"
+    assert names[-1] == "dkim"
     assert len({*names}) == len(names)
 
 
@@ -52,7 +52,7 @@ def test_the_steps_are_a_list_with_names_and_dkim_is_the_last() -> None:
 @given(LINES, st.sampled_from([b"\r\n", b"\n", b"\r"]))
 def test_all_other_bytes_stay_in_their_order(lines: list[bytes], line_break: bytes) -> None:
     raw = in_crlf_lines(line_break.join(lines))
-    before, left = split(raw), transform(line_break.join(lines), FACTS)
+    before, left = split(raw), transform(line_break.join(lines), FACTS).data
     after = split(left)
     assert left[after.body :] == raw[before.body :]
     kept = [
@@ -74,4 +74,4 @@ def test_all_other_bytes_stay_in_their_order(lines: list[bytes], line_break: byt
 )
 def test_whatever_leaves_is_signed_as_it_leaves(head: list[bytes], body: list[bytes]) -> None:
     raw = b"\n".join([b"To: x@y.example", *head, b"", *body])
-    assert verifies(transform(raw, FACTS), zone_of(KEY))
+    assert verifies(transform(raw, FACTS).data, zone_of(KEY))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pillarbox.delivery.tracking import Tracking
+from pillarbox.delivery.tracking import UNMARKED, Marks, Tracking
 from pillarbox.delivery.transform.tracking import MOST_LINKS, with_tracking
 from pillarbox.kit.mime import decoded, has_long_line, in_crlf_lines, walk
 from pillarbox.kit.tracking_links import Link, Pixel, TrackingLinks
@@ -51,7 +51,7 @@ def body_of(message: bytes) -> bytes:
 
 
 def tracked(document: str, tracking: Tracking = BOTH) -> str:
-    return body_of(with_tracking(mail(document.encode()), ID, tracking)).decode()
+    return body_of(with_tracking(mail(document.encode()), ID, tracking)[0]).decode()
 
 
 def marks(text: str) -> str:
@@ -69,7 +69,7 @@ def links_of(text: str) -> list[Link]:
 def test_a_document_keeps_every_byte_that_is_no_link(path: Path) -> None:
     marked = path.read_bytes()
 
-    left = body_of(with_tracking(mail(marked_mail.given(marked)), ID, BOTH)).decode("latin-1")
+    left = body_of(with_tracking(mail(marked_mail.given(marked)), ID, BOTH)[0]).decode("latin-1")
 
     assert marks(left) == in_lines(marked_mail.expected(marked, b"LINK", b"PIXEL")).decode("latin-1")
     assert [Target(link.url, link.tags) for link in links_of(left)] == marked_mail.targets(marked)
@@ -81,16 +81,17 @@ def test_a_message_keeps_all_that_is_no_link(path: Path) -> None:
     marked = path.read_bytes()
     sent = marked_mail.encoded(marked_mail.given(marked))
 
-    left = with_tracking(sent, ID, BOTH)
+    left, carried = with_tracking(sent, ID, BOTH)
 
     if b"@[" not in marked and b"@!" not in marked:
-        assert left == sent
+        assert (left, carried) == (sent, UNMARKED)
         return
     shown = seen(left)
     wanted = seen(marked_mail.encoded(marked_mail.expected(marked, b"LINK", b"PIXEL")))
     assert [tuple(map(marks, part)) for part in shown] == wanted
     found = [Target(link.url, link.tags) for part in shown for link in links_of(part[-1])]
     assert found == marked_mail.targets(marked)
+    assert carried == Marks(any(PIXEL.search(part[-1]) for part in shown), bool(found))
     assert not has_long_line(left)
 
 
@@ -110,7 +111,7 @@ def _seen(part: Message) -> tuple[str, ...]:
 def test_a_line_that_grows_too_long_changes_the_encoding_of_its_part() -> None:
     document = "".join(f'<a href="https://www.example.com/{number}">x</a>' for number in range(20))
 
-    left = with_tracking(mail(document.encode(), "text/html"), ID, BOTH)
+    left, _ = with_tracking(mail(document.encode(), "text/html"), ID, BOTH)
 
     assert b"Content-Transfer-Encoding: quoted-printable\r\n" in left
     assert left.count(b"Content-Transfer-Encoding") == 1
@@ -120,7 +121,7 @@ def test_a_line_that_grows_too_long_changes_the_encoding_of_its_part() -> None:
 
 @pytest.mark.parametrize("head", [b"Content-Type: text/html\r\n", b"Content-Type: text/html\r\n<p>no header\r\n"])
 def test_nothing_is_put_where_a_header_may_still_go_on(head: bytes) -> None:
-    assert with_tracking(head, ID, BOTH) == head
+    assert with_tracking(head, ID, BOTH) == (head, UNMARKED)
 
 
 @pytest.mark.parametrize("encoding", ["7bit", "quoted-printable", "base64"])
@@ -135,6 +136,26 @@ def test_a_message_made_to_cost_much_costs_little(filling: bytes, encoding: str)
     with_tracking(raw, ID, BOTH)
 
     assert process_time() - began < 4
+
+
+@pytest.mark.parametrize(
+    "document, tracking, carried",
+    [
+        ('<a href="https://a.example/">x</a>', BOTH, Marks(pixel=True, links=True)),
+        ('<a href="https://a.example/">x</a>', CLICKS, Marks(links=True)),
+        ('<a href="https://a.example/">x</a>', OPENS, Marks(pixel=True)),
+        ('<a href="mailto:a@b.example">x</a>', BOTH, Marks(pixel=True)),
+        ("<p ses:tags='a:b;'>nothing to follow", CLICKS, UNMARKED),
+        # What is taken out of a link goes with all that is in it.
+        ('<a href="https://a.example/" ses:tags="{{ses:openTracker}}">x</a>', BOTH, Marks(links=True)),
+    ],
+)
+def test_it_is_said_what_a_copy_carries(document: str, tracking: Tracking, carried: Marks) -> None:
+    left, said = with_tracking(mail(document.encode()), ID, tracking)
+
+    assert said == carried
+    text = body_of(left).decode()
+    assert (bool(PIXEL.search(text)), bool(links_of(text))) == carried
 
 
 def test_links_are_counted_for_each_target() -> None:
@@ -266,7 +287,7 @@ def _without_targets(token: Token) -> Token:
 def test_no_message_is_too_odd(raw: bytes) -> None:
     raw = in_crlf_lines(raw)
 
-    left = with_tracking(raw, ID, BOTH)
+    left, _ = with_tracking(raw, ID, BOTH)
 
     assert not has_long_line(left)
     assert [part[0] for part in parts_of(left)] == [part[0] for part in parts_of(raw)]

@@ -1,9 +1,12 @@
 """From an event to what it adds to which counters.
 
-Pure. Called by stats/follow.py. An event counts at its own time, whenever it
-is folded, so that counters made again from the log are the same. Mail to the
-simulator and captured mail have names of their own: rates leave them out,
-`send_statistics` does not. docs/insight.md lists dimensions and names.
+Pure. Called by stats/follow.py. `fold` says what an event adds to everything
+that its message counts by, and `spread` to which counters that is: most events
+of a batch add the same, which is spread once for all of them. An event counts
+at its own time, whenever it is folded, so that counters made again from the log
+are the same. Mail to the simulator and captured mail have names of their own:
+rates leave them out, `send_statistics` does not. docs/insight.md lists
+dimensions and names.
 https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
 """
 
@@ -26,11 +29,12 @@ from pillarbox.events.types import (
     Kind,
     MailFacts,
     Open,
+    Send,
     Subscription,
     recipients_of,
 )
 from pillarbox.kit.clock import MINUTE, Millis
-from pillarbox.kit.simulated import is_simulated
+from pillarbox.kit.simulated import DOMAIN as SIMULATOR
 from pillarbox.stats.names import (
     ACCOUNT,
     BOUNCED,
@@ -54,13 +58,17 @@ from pillarbox.store.messages import MessageRow
 _CAPTURE = "capture"
 # Longer members would not fit into an index.
 _LONGEST_MEMBER = 500
+_DELIVERED = (Name.DELIVERED, Name.DELIVERED_WITH_PIXEL, Name.DELIVERED_WITH_LINKS)
+_CAPTURED = (Name.CAPTURED, Name.CAPTURED_WITH_PIXEL, Name.CAPTURED_WITH_LINKS)
 _PLAIN = {
     Kind.REJECT: Name.REJECTED,
     Kind.RENDERING_FAILURE: Name.RENDERING_FAILED,
 }
+_OPENED = (Name.OPENED, Name.OPENED_PEOPLE)
+_CLICKED = (Name.CLICKED, Name.CLICKED_PEOPLE)
 
 Member = tuple[str, str]
-Tally = tuple[str, int, Sequence[str]]  # a name, how much is added, and the recipients that it is about
+Named = tuple[str, int, tuple[str, ...]]  # a name, how much is added, and the domains of whom it is about
 
 # Subtypes that say nothing of an address: nothing was sent to it.
 _NOT_TRIED = frozenset({ON_ACCOUNT_LIST, ON_TENANT_LIST, UNSUBSCRIBED})
@@ -87,12 +95,28 @@ class Count(NamedTuple):
     amount: int
 
 
+class Tally(NamedTuple):
+    """Something to add to the counters of everything that a message counts by.
+
+    `domains` are those of the recipients that it is about, and `alone` says that the message has one recipient.
+    """
+
+    name: str
+    minute_at: Millis
+    amount: int
+    domains: tuple[str, ...]
+    alone: bool
+
+
+Added = Tally | Count
+
+
 class First(NamedTuple):
     """Something that counts only the first time a recipient does it: `mark` tells what was done."""
 
     recipient: str
     mark: str
-    counts: tuple[Count, ...]
+    added: Added
 
 
 GONE = About(((ACCOUNT, ""),), ("", "", ""), ())
@@ -115,12 +139,13 @@ def about(message: MessageRow, counted_tags: Mapping[str, Millis]) -> About:
     return About(tuple(members), (identity, message.configuration_set, facts.tenant), facts.recipients)
 
 
-def fold(event: Event, message: About) -> list[Count]:
+def fold(event: Event, message: About) -> list[Added]:
     """Return what an event adds; of a message that is GONE only the account is known."""
     at = minute_of(event.happened_at)
-    counts: list[Count] = []
-    for name, amount, addresses in _tallies(event, message):
-        counts += _spread(message, name, at, amount, addresses)
+    counts: list[Added] = []
+    alone = len(message.recipients) == 1
+    for name, amount, domains in _named(event, message):
+        counts.append(Tally(name, at, amount, domains, alone))
     if isinstance(event.fact, Click) and message is not GONE:
         link = event.fact.link[:_LONGEST_MEMBER]
         counts += [Count(LINK, link, name, at, 1) for name in _seen(event.fact)]
@@ -133,15 +158,31 @@ def firsts(event: Event, message: About) -> list[First]:
     if not isinstance(fact, Open | Click) or message is GONE:
         return []
     who = _who(fact, message)
-    recipient = who[0] if who else ""
+    recipient, domains, alone = who[0] if who else "", _domains(who), len(message.recipients) == 1
     found = []
     for name in _seen(fact):
         unique = f"{name}.unique"
-        found.append(First(recipient, unique, tuple(_spread(message, unique, at, 1, who))))
+        found.append(First(recipient, unique, Tally(unique, at, 1, domains, alone)))
         if isinstance(fact, Click):
             link = fact.link[:_LONGEST_MEMBER]
-            found.append(First(recipient, f"{unique} {link}", (Count(LINK, link, unique, at, 1),)))
+            found.append(First(recipient, f"{unique} {link}", Count(LINK, link, unique, at, 1)))
     return found
+
+
+def spread(added: Added, members: Sequence[Member], path: tuple[str, str, str]) -> Iterator[Count]:
+    """Return what is added to each member that a message counts for, and to those that its recipients count for."""
+    if isinstance(added, Count):
+        yield added
+        return
+    name, at, amount, domains, alone = added
+    for dimension, member in members:
+        yield Count(dimension, member, name, at, amount)
+    for domain, number in Counter(domains).items():
+        yield Count(DOMAIN, domain, name, at, number)
+    # As in SES's own metrics, mail to several recipients and to the simulator is left out here.
+    # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_BatchGetMetricDataQuery.html
+    if alone and len(domains) == 1 and domains[0] != SIMULATOR and ":" not in name:
+        yield Count(PATH, write_path(*path, domains[0]), name, at, amount)
 
 
 def minute_of(at: Millis) -> Millis:
@@ -149,25 +190,12 @@ def minute_of(at: Millis) -> Millis:
     return at - at % MINUTE
 
 
-def _spread(message: About, name: str, at: Millis, amount: int, addresses: Sequence[str]) -> Iterator[Count]:
-    """Add to every member that the message counts for, and to those that its recipients count for."""
-    for dimension, member in message.members:
-        yield Count(dimension, member, name, at, amount)
-    for domain, number in Counter(_domain(address) for address in addresses).items():
-        yield Count(DOMAIN, domain, name, at, number)
-    # As in SES's own metrics, mail to several recipients and to the simulator is left out here.
-    # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_BatchGetMetricDataQuery.html
-    if len(message.recipients) == 1 and len(addresses) == 1 and not is_simulated(addresses[0]) and ":" not in name:
-        yield Count(PATH, write_path(*message.path, _domain(addresses[0])), name, at, amount)
-
-
-def _tallies(event: Event, message: About) -> Iterator[Tally]:
-    kind, fact = event.kind, event.fact
-    if kind is Kind.SEND:
+def _named(event: Event, message: About) -> Iterator[Named]:
+    fact = event.fact
+    if isinstance(fact, Send):
         yield from _split(message.recipients, Name.SENT, Name.SENT_SIMULATOR)
     elif isinstance(fact, Delivery):
-        name = Name.CAPTURED if fact.transport == _CAPTURE else Name.DELIVERED
-        yield from _split(fact.recipients, name, Name.DELIVERED_SIMULATOR)
+        yield from _delivery(fact)
     elif isinstance(fact, Bounce):
         suppressed = fact.bounce_subtype in _NOT_TRIED
         name = Name.BOUNCED_SUPPRESSED if suppressed else BOUNCED.get(fact.bounce_type, Name.BOUNCED_UNDETERMINED)
@@ -182,31 +210,44 @@ def _tallies(event: Event, message: About) -> Iterator[Tally]:
             if not suppressed:
                 yield detailed(one[0], complaint_detail(fact.feedback_type)), one[1], ()
     elif isinstance(fact, DeliveryDelay):
-        addresses = recipients_of(fact) or ()
-        yield Name.DELAYED, len(addresses), addresses
-        yield detailed(Name.DELAYED, delay_detail(fact.delay_type)), len(addresses), ()
+        domains = _domains(recipients_of(fact) or ())
+        yield Name.DELAYED, len(domains), domains
+        yield detailed(Name.DELAYED, delay_detail(fact.delay_type)), len(domains), ()
     elif isinstance(fact, Open | Click):
+        domains = _domains(_who(fact, message))
         for seen in _seen(fact):
-            yield seen, 1, _who(fact, message)
-    elif isinstance(fact, Subscription):
-        yield Name.SUBSCRIPTION_CHANGED, 1, _alone(message)
-        if _unsubscribes(fact):
-            yield Name.UNSUBSCRIBED, 1, _alone(message)
+            yield seen, 1, domains
     else:
-        yield _PLAIN[kind], 1, _alone(message)
+        domains = _domains(_alone(message))
+        for name in _changes(fact) if isinstance(fact, Subscription) else (_PLAIN[event.kind],):
+            yield name, 1, domains
 
 
-def _split(addresses: Sequence[str], name: Name, simulator: Name) -> Iterator[Tally]:
-    simulated = [address for address in addresses if is_simulated(address)]
-    real = [address for address in addresses if not is_simulated(address)]
-    for counted, those in ((name, real), (simulator, simulated)):
-        if those:
-            yield counted, len(those), those
+def _delivery(fact: Delivery) -> Iterator[Named]:
+    delivered, with_pixel, with_links = _CAPTURED if fact.transport == _CAPTURE else _DELIVERED
+    for name, amount, domains in _split(fact.recipients, delivered, Name.DELIVERED_SIMULATOR):
+        yield name, amount, domains
+        if name is delivered and fact.with_pixel:
+            yield with_pixel, amount, domains
+        if name is delivered and fact.with_links:
+            yield with_links, amount, domains
 
 
-def _seen(fact: Open | Click) -> list[Name]:
+def _split(addresses: Sequence[str], name: Name, simulator: Name) -> Iterator[Named]:
+    domains = _domains(addresses)
+    if SIMULATOR not in domains:
+        if domains:
+            yield name, len(domains), domains
+        return
+    simulated = tuple(domain for domain in domains if domain == SIMULATOR)
+    if real := tuple(domain for domain in domains if domain != SIMULATOR):
+        yield name, len(real), real
+    yield simulator, len(simulated), simulated
+
+
+def _seen(fact: Open | Click) -> tuple[Name, ...]:
     """Return the names under which an open or click counts: once more if a person seems to have made it."""
-    names = [Name.OPENED, Name.OPENED_PEOPLE] if isinstance(fact, Open) else [Name.CLICKED, Name.CLICKED_PEOPLE]
+    names = _OPENED if isinstance(fact, Open) else _CLICKED
     return names[:1] if fact.is_bot_event else names
 
 
@@ -219,13 +260,15 @@ def _alone(message: About) -> Sequence[str]:
     return message.recipients if len(message.recipients) == 1 else ()
 
 
-def _unsubscribes(fact: Subscription) -> bool:
-    """Say whether somebody wants less than before."""
+def _changes(fact: Subscription) -> tuple[Name, ...]:
+    """Return the names under which a change counts: once more if somebody wants less than before."""
     new, old = fact.new_preferences, fact.old_preferences
     left = {topic for topic, status in new.statuses.items() if status == "OptOut"}
     had_left = {topic for topic, status in old.statuses.items() if status == "OptOut"}
-    return (new.unsubscribe_all and not old.unsubscribe_all) or bool(left - had_left)
+    if (new.unsubscribe_all and not old.unsubscribe_all) or left - had_left:
+        return Name.SUBSCRIPTION_CHANGED, Name.UNSUBSCRIBED
+    return (Name.SUBSCRIPTION_CHANGED,)
 
 
-def _domain(address: str) -> str:
-    return address.rpartition("@")[2].lower()
+def _domains(addresses: Sequence[str]) -> tuple[str, ...]:
+    return tuple([address.rpartition("@")[2].lower() for address in addresses])

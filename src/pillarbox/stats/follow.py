@@ -6,13 +6,13 @@ app.py. `forget` makes it begin again: stats/rebuild.py.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from pillarbox.events.types import Event, Kind, was_witnessed
 from pillarbox.kit.clock import DAY, HOUR, MINUTE, Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.stats import tags, terms
-from pillarbox.stats.fold import GONE, About, Count, First, about, firsts, fold
+from pillarbox.stats.fold import GONE, About, Added, Count, First, Member, about, firsts, fold, minute_of, spread
 from pillarbox.stats.names import ACCOUNT, CONFIGURATION_SET, MOST_MEMBERS, MOST_VALUES, OTHER, PATH, TENANT
 from pillarbox.store import counters, messages
 from pillarbox.store.counters import CounterRow, FirstHit
@@ -32,8 +32,12 @@ _STEPS: Mapping[str, tuple[Millis, ...]] = {
 }
 _USUAL_STEPS = (HOUR, DAY)
 
-# What is added, by account and region, member, name and minute.
-_Sums = Counter[tuple[Scope, Count]]
+# By what something counts: the account and region, and what of the message makes its members.
+_Whose = tuple[Scope, tuple[Member, ...], tuple[str, str, str]]
+# How often each is added; it is spread over the members once for all.
+_Sums = defaultdict[_Whose, Counter[Added]]
+# The sums of a member, by name and minute; the amount of the key means nothing.
+_Counts = Counter[tuple[Scope, Count]]
 
 
 def count(events: Sequence[Event]) -> Plan[None]:
@@ -41,17 +45,19 @@ def count(events: Sequence[Event]) -> Plan[None]:
     found = yield from messages.get_many(sorted({event.message_id for event in events}))
     yield from terms.index(_to_index(events, found))
     known = yield from _known(found)
-    sums: _Sums = Counter()
-    seen: list[tuple[Event, First]] = []
+    sums: _Sums = defaultdict(Counter)
+    seen: list[tuple[Event, _Whose, First]] = []
     for event in events:
         message = known.get(event.message_id, GONE)
-        _sum_up(sums, event.scope, fold(event, message))
-        seen += [(event, first) for first in firsts(event, message)]
+        whose = (event.scope, message.members, message.path)
+        sums[whose].update(fold(event, message))
+        seen += [(event, whose, first) for first in firsts(event, message)]
     yield from _count_firsts(sums, seen)
     oldest_minute = max(event.recorded_at for event in events) - MINUTES_KEPT
     yield from counters.forget_minutes(oldest_minute)
-    others = yield from _without_name(sums)
-    rows = _rows(sums, others, oldest_minute)
+    counts = _spread(sums)
+    others = yield from _without_name(counts)
+    rows = _rows(counts, others, oldest_minute)
     if rows:
         yield from counters.add(rows)
 
@@ -69,37 +75,40 @@ def _known(found: Mapping[str, MessageRow]) -> Plan[dict[str, About]]:
     return {message_id: about(message, counted[message.scope]) for message_id, message in found.items()}
 
 
-def _sum_up(sums: _Sums, scope: Scope, counts: Iterable[Count], sign: int = 1, at: Millis | None = None) -> None:
-    for one in counts:
-        minute_at = one.minute_at if at is None else at
-        sums[scope, one._replace(minute_at=minute_at, amount=0)] += sign * one.amount
-
-
-def _count_firsts(sums: _Sums, seen: Sequence[tuple[Event, First]]) -> Plan[None]:
+def _count_firsts(sums: _Sums, seen: Sequence[tuple[Event, _Whose, First]]) -> Plan[None]:
     """Count what was done for the first time at that time, even if it is told later than what was done again."""
-    earliest: dict[tuple[str, str, str], tuple[Event, First]] = {}
-    for event, first in seen:
+    earliest: dict[tuple[str, str, str], tuple[Event, _Whose, First]] = {}
+    for event, whose, first in seen:
         key = (event.message_id, first.recipient, first.mark)
         if key not in earliest or event.happened_at < earliest[key][0].happened_at:
-            earliest[key] = event, first
+            earliest[key] = event, whose, first
     before = yield from counters.first_hits(list(earliest))
     new = []
-    for key, (event, first) in earliest.items():
+    for key, (event, whose, first) in earliest.items():
         at = before.get(key)
         if at is not None and at <= event.happened_at:
             continue
         if at is not None:
-            _sum_up(sums, event.scope, first.counts, -1, at - at % MINUTE)
-        _sum_up(sums, event.scope, first.counts)
+            sums[whose][first.added._replace(minute_at=minute_of(at))] -= 1
+        sums[whose][first.added] += 1
         new.append(FirstHit(event.scope.account, *key, event.happened_at))
     if new:
         yield from counters.put_first_hits(new)
 
 
-def _without_name(sums: _Sums) -> Plan[set[tuple[Scope, str, Millis, str]]]:
+def _spread(sums: _Sums) -> _Counts:
+    counts: _Counts = Counter()
+    for (scope, members, path), tallies in sums.items():
+        for added, times in tallies.items():
+            for one in spread(added, members, path):
+                counts[scope, one._replace(amount=0)] += times * one.amount
+    return counts
+
+
+def _without_name(counts: _Counts) -> Plan[set[tuple[Scope, str, Millis, str]]]:
     """Return the members that have no counters of their own on a day, because that has many already."""
     wanted: dict[tuple[Scope, str, Millis], dict[str, None]] = defaultdict(dict)
-    for scope, one in sums:
+    for scope, one in counts:
         if one.dimension != ACCOUNT:
             wanted[scope, one.dimension, one.minute_at - one.minute_at % DAY][one.member] = None
     others: set[tuple[Scope, str, Millis, str]] = set()
@@ -110,9 +119,9 @@ def _without_name(sums: _Sums) -> Plan[set[tuple[Scope, str, Millis, str]]]:
     return others
 
 
-def _rows(sums: _Sums, others: set[tuple[Scope, str, Millis, str]], oldest_minute: Millis) -> list[CounterRow]:
+def _rows(counts: _Counts, others: set[tuple[Scope, str, Millis, str]], oldest_minute: Millis) -> list[CounterRow]:
     totals: Counter[tuple[str, str, str, Millis, str, Millis, str]] = Counter()
-    for (scope, one), amount in sums.items():
+    for (scope, one), amount in counts.items():
         is_other = (scope, one.dimension, one.minute_at - one.minute_at % DAY, one.member) in others
         member = OTHER if is_other else one.member
         for step in _STEPS.get(one.dimension, _USUAL_STEPS):

@@ -25,7 +25,8 @@ OTHER = "(other)"
 class Name(StrEnum):
     """What is counted. Each recipient counts, where an event names some; else the event counts once.
 
-    To `opened` and `clicked` belong names with `.unique` at their end: each recipient of a message once. A bounce
+    Of delivered and captured mail, what carried a pixel or links that are told when they are followed counts once
+    more. To `opened` and `clicked` belong names with `.unique` at their end: each recipient of a message once. A bounce
     is also counted under its name, a colon, its type and its subtype; a delay and a complaint in the same way by
     their type.
     """
@@ -34,7 +35,11 @@ class Name(StrEnum):
     SENT_SIMULATOR = "sent.simulator"
     DELIVERED = "delivered"
     DELIVERED_SIMULATOR = "delivered.simulator"
+    DELIVERED_WITH_PIXEL = "delivered.with-pixel"
+    DELIVERED_WITH_LINKS = "delivered.with-links"
     CAPTURED = "captured"
+    CAPTURED_WITH_PIXEL = "captured.with-pixel"
+    CAPTURED_WITH_LINKS = "captured.with-links"
     BOUNCED_PERMANENT = "bounced.permanent"
     BOUNCED_TRANSIENT = "bounced.transient"
     BOUNCED_UNDETERMINED = "bounced.undetermined"
@@ -56,6 +61,8 @@ class Name(StrEnum):
     CLICKED_PEOPLE_UNIQUE = "clicked.people.unique"
     SUBSCRIPTION_CHANGED = "subscription-changed"
     UNSUBSCRIBED = "unsubscribed"
+
+    __hash__ = str.__hash__  # as of the text that it is equal to, and without a call of Python for each
 
 
 BOUNCED = {

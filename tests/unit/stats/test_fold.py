@@ -20,7 +20,7 @@ from pillarbox.events.types import (
     kind_of,
 )
 from pillarbox.kit.clock import MINUTE
-from pillarbox.stats.fold import GONE, About, Count, about, firsts, fold
+from pillarbox.stats.fold import GONE, About, Count, about, firsts, fold, spread
 from pillarbox.stats.names import write_path
 from tests.unit.events.examples import ACCEPTED_AT, FACTS, HAPPENED_AT, KINDS, event, message
 
@@ -37,8 +37,12 @@ def _bounce(kind: str, subtype: str, *addresses: str) -> Bounce:
     return Bounce(kind, subtype, [BouncedRecipient(address) for address in addresses], "f")
 
 
-def _of_account(fact: Fact, known: About = ABOUT) -> dict[str, int]:
-    return {count.name: count.amount for count in fold(event(fact), known) if count.dimension == "account"}
+def _counts(fact: Fact, known: About = ABOUT) -> list[Count]:
+    return [count for added in fold(event(fact), known) for count in spread(added, known.members, known.path)]
+
+
+def _of_account(fact: Fact) -> dict[str, int]:
+    return {count.name: count.amount for count in _counts(fact) if count.dimension == "account"}
 
 
 @pytest.mark.parametrize(
@@ -47,6 +51,18 @@ def _of_account(fact: Fact, known: About = ABOUT) -> dict[str, int]:
         (Send(), {"sent": 2, "sent.simulator": 1}),
         (Delivery(["a@x.example", "b@x.example"], "250 ok", 1, "mta", transport="mx"), {"delivered": 2}),
         (Delivery(["a@x.example"], "250 ok", 1, "mta", transport="capture"), {"captured": 1}),
+        (
+            Delivery(["a@x.example", "bounce@simulator.amazonses.com"], "250 ok", 1, "mta", None, "mx", True, True),
+            {"delivered": 1, "delivered.with-pixel": 1, "delivered.with-links": 1, "delivered.simulator": 1},
+        ),
+        (
+            Delivery(["a@x.example"], "250 ok", 1, "mta", None, "mx", with_links=True),
+            {"delivered": 1, "delivered.with-links": 1},
+        ),
+        (
+            Delivery(["a@x.example"], "250 ok", 1, "mta", None, "capture", with_pixel=True),
+            {"captured": 1, "captured.with-pixel": 1},
+        ),
         (
             Delivery(["success@simulator.amazonses.com"], "250 ok", 1, "mta", transport="simulator"),
             {"delivered.simulator": 1},
@@ -116,13 +132,13 @@ def test_an_event_counts_each_recipient_that_it_names(fact: Fact, counted: dict[
 
 
 def test_an_event_counts_by_everything_that_its_message_has_in_the_minute_of_its_own_time() -> None:
-    assert set(fold(event(Reject()), ABOUT)) == {
+    assert set(_counts(Reject())) == {
         Count(dimension, member, "rejected", AT, 1) for dimension, member in MEMBERS
     }
 
 
 def test_recipients_count_for_their_domains() -> None:
-    sent = [one for one in fold(event(Send()), ABOUT) if one.dimension == "recipient-domain"]
+    sent = [one for one in _counts(Send()) if one.dimension == "recipient-domain"]
 
     assert sent == [
         Count("recipient-domain", "x.example", "sent", AT, 2),
@@ -132,7 +148,7 @@ def test_recipients_count_for_their_domains() -> None:
 
 @pytest.mark.parametrize("known, counts", [(ALONE, True), (ABOUT, False)])
 def test_only_mail_to_one_recipient_counts_for_its_path(known: About, counts: bool) -> None:
-    paths = [one for one in fold(event(Send()), known) if one.dimension == "path"]
+    paths = [one for one in _counts(Send(), known) if one.dimension == "path"]
 
     path = write_path("example.com", "orders", "", "x.example")
     assert paths == ([Count("path", path, "sent", AT, 1)] if counts else [])
@@ -141,13 +157,13 @@ def test_only_mail_to_one_recipient_counts_for_its_path(known: About, counts: bo
 def test_mail_to_the_simulator_counts_for_no_path() -> None:
     known = ABOUT._replace(recipients=["success@simulator.amazonses.com"])
 
-    assert [one for one in fold(event(Send()), known) if one.dimension == "path"] == []
+    assert [one for one in _counts(Send(), known) if one.dimension == "path"] == []
 
 
 def test_a_click_counts_for_its_link() -> None:
     click = Click("192.0.2.1", "Firefox", "https://shop.example/", recipient="a@x.example")
 
-    links = [one for one in fold(event(click), ABOUT) if one.dimension == "link"]
+    links = [one for one in _counts(click) if one.dimension == "link"]
 
     assert [(one.member, one.name) for one in links] == [
         ("https://shop.example/", "clicked"),
@@ -177,8 +193,8 @@ def test_clicks_are_unique_by_message_and_by_link() -> None:
 
 
 def test_of_a_message_that_is_gone_the_account_is_still_counted() -> None:
-    assert fold(event(Reject()), GONE) == [Count("account", "", "rejected", AT, 1)]
-    assert fold(event(Send()), GONE) == []
+    assert _counts(Reject(), GONE) == [Count("account", "", "rejected", AT, 1)]
+    assert _counts(Send(), GONE) == []
     assert firsts(event(KINDS["click"]), GONE) == []
 
 

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check lint types docs setup system campaign lock clean
+.PHONY: run test check lint types docs setup system release-data campaign lock clean
 
 $(VENV)/.runtime: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -44,6 +44,10 @@ docs: $(VENV)/.dev
 	$(BIN)/python -m pillarbox.api.coverage > docs/coverage.md
 	$(BIN)/python -m pillarbox.store.schema > docs/schema.sql
 	$(BIN)/python -m pillarbox.app.metrics_page > docs/metrics.md
+
+# When a release is made: keep its source for the test of the next one's rollout.
+release-data:
+	git archive --format=tar HEAD src/pillarbox | xz -9e > tests/data/releases/before.tar.xz
 
 # Long kills, fuzz and fills.
 campaign: setup

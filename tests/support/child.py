@@ -20,14 +20,17 @@ from pillarbox.settings import Settings
 
 
 class Child:
-    """Starts the server on a folder; leaving the block kills it without warning."""
+    """Starts the server on a folder, this program or that of another `source`; leaving the block kills it unwarned."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, *, source: Path | None = None, **settings: Any) -> None:
         self._settings = {"data": str(folder), **settings}
+        self._environment = {**os.environ, "PYTHONPATH": str(source)} if source else None
 
     def __enter__(self) -> "Child":
         command = [sys.executable, "-m", "tests.support.child", json.dumps(self._settings)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2], env=self._environment
+        )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         assert line, "the server did not start"

@@ -5,7 +5,6 @@ gateway, twice for each request: once with the head alone, so that no body is
 read for a stranger, and once when the body is there.
 """
 
-import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import NamedTuple
 from typing import Protocol as Interface
 
 from pillarbox.kit.clock import Clock, Millis
+from pillarbox.kit.digest import sha256
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.policy import Policy
 from pillarbox.kit.secrets import Keyring
@@ -156,7 +156,7 @@ def read_signature(request: Request, protocol: Protocol, now: Millis, window: Wi
             claim.key_id,
             claim.region,
             claim.service,
-            lambda whole, secret: sigv4.check_signature(found, whole, secret, hashlib.sha256(whole.body).hexdigest()),
+            lambda whole, secret: sigv4.check_signature(found, whole, secret, sha256(whole.body).hex()),
         )
     legacy = sigv3.read_claim(request.headers) if window.sigv3 else None
     if legacy is None:

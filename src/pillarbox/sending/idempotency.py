@@ -6,7 +6,6 @@ which holds for a day and for one content. `remember` is the plan that decides
 in the transaction of the promise; called by accept and the sender.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from pillarbox.kit.clock import DAY, MINUTE, Millis
+from pillarbox.kit.digest import blake2b
 from pillarbox.kit.errors import Invalid, Refusal
 from pillarbox.sending.draft import Draft, Templated
 from pillarbox.store import retry_keys
@@ -110,4 +110,4 @@ def _told(draft: Draft) -> object:
 
 
 def _digest(told: object) -> bytes:
-    return hashlib.blake2b(_write(told), digest_size=_BYTES).digest()
+    return blake2b(_write(told), _BYTES)

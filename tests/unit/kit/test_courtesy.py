@@ -41,3 +41,17 @@ async def test_a_call_with_many_messages_is_as_many_who_wait(monkeypatch: pytest
     with courtesy.waiting(50):
         assert await seconds_given(courtesy, monkeypatch) > 0
     assert await seconds_given(courtesy, monkeypatch) == 0
+
+
+async def test_a_load_that_lasts_is_shared_and_the_next_burst_goes_first_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    courtesy, now = Courtesy(), 0.0
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+    with courtesy.waiting(8):
+        at_first = await seconds_given(courtesy, monkeypatch)
+        now = 59.0
+        assert await seconds_given(courtesy, monkeypatch) == at_first
+        now = 61.0
+        assert 0 < await seconds_given(courtesy, monkeypatch) < at_first
+    assert await seconds_given(courtesy, monkeypatch) == 0
+    with courtesy.waiting(8):
+        assert await seconds_given(courtesy, monkeypatch) == at_first

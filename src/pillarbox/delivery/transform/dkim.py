@@ -6,7 +6,6 @@ rsa-sha256 or ed25519-sha256 (RFC 8463).
 """
 
 import base64
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from pillarbox.kit.clock import SECOND, Millis
+from pillarbox.kit.digest import sha256
 from pillarbox.kit.headers import Head, split
 
 # Named in the signature once more than they are there, so that nobody can add one, or a second one, unnoticed.
@@ -70,7 +70,7 @@ class SigningKey:
         if isinstance(self.private, RSAPrivateKey):
             return self.private.sign(data, PKCS1v15(), SHA256())
         # https://www.rfc-editor.org/rfc/rfc8463#section-3
-        return self.private.sign(hashlib.sha256(data).digest())
+        return self.private.sign(sha256(data))
 
 
 def signed(raw: bytes, keys: Sequence[SigningKey], at: Millis) -> bytes:
@@ -82,7 +82,7 @@ def signed(raw: bytes, keys: Sequence[SigningKey], at: Millis) -> bytes:
         return raw
     head = split(raw)
     names, lines = _signed_lines(raw, head)
-    body_hash = base64.b64encode(hashlib.sha256(relaxed_body(raw[head.body :])).digest()).decode("ascii")
+    body_hash = base64.b64encode(sha256(relaxed_body(raw[head.body :]))).decode("ascii")
     signatures = [_signature(key, names, lines, body_hash, at) for key in keys]
     return b"".join([*signatures, raw])
 

@@ -19,6 +19,7 @@ import msgspec
 from pillarbox.delivery.close import Closed, close, close_attempts
 from pillarbox.delivery.outcome import Deferred, Delivered, Refused
 from pillarbox.delivery.route import RouteTable
+from pillarbox.delivery.tracking import Marks
 from pillarbox.events.follow import Follower
 from pillarbox.events.record import record_new
 from pillarbox.events.types import Click, Complaint, Event, Fact, Open
@@ -216,7 +217,7 @@ def _hits(chance: random.Random, promise: Promise, address: str, delivered_at: M
 def _closed(at: Millis, attempt: _Attempt) -> Closed:
     """Return the end of an attempt; what was said is kept of those that did not go well."""
     row, said = attempt.row, attempt.outcome
-    closed = close(row, dict.fromkeys(attempt.addresses, said), _MTA, at)
+    closed = close(row, dict.fromkeys(attempt.addresses, said), _MTA, at, marks=Marks(pixel=True, links=True))
     if isinstance(said, Delivered):
         return closed
     lines = f"0 < 220 mx ESMTP\n12 > EHLO {_MTA}\n20 < 250 mx\n31 > RCPT TO:{row.recipients}\n44 < {said.reply}"

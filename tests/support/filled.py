@@ -6,6 +6,7 @@ import msgspec
 
 from pillarbox.delivery.close import close, close_attempts, reject
 from pillarbox.delivery.outcome import Delivered, Outcome
+from pillarbox.delivery.tracking import UNMARKED, Marks
 from pillarbox.delivery.transport.base import Attempt
 from pillarbox.delivery.transport.capture import CaptureTransport
 from pillarbox.kit.clock import Millis
@@ -60,13 +61,16 @@ class Mailroom:
         await self.store.write(terms.index, [promised.message])
         return promised.message.message_id
 
-    async def attempt(self, message_id: str, outcomes: Mapping[str, Outcome], at: Millis = NOON + 1_000) -> None:
+    async def attempt(
+        self, message_id: str, outcomes: Mapping[str, Outcome], at: Millis = NOON + 1_000, marks: Marks = UNMARKED
+    ) -> None:
         """Close an attempt over SMTP for those rows of a message whose recipients have an outcome."""
         for row in await self.store.read(outgoing.of_message, message_id):
             theirs = {address: outcomes[address] for address in _recipients(row) if address in outcomes}
             if theirs:
                 sent = row._replace(transport="smtp")
-                assert await self.store.commit(close_attempts, close(sent, theirs, MTA, at))
+                closed = close(sent, theirs, MTA, at, marks=marks)
+                assert await self.store.commit(close_attempts, closed)
 
     async def capture(self, message_id: str, at: Millis = NOON + 1_000) -> None:
         """Keep the message for every recipient that still waits."""

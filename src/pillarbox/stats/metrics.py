@@ -2,6 +2,8 @@
 
 Plans that only read. Mail to several recipients and to the simulator is left
 out, as in SES; captured mail counts as delivered, as in the events that SDKs see.
+`DELIVERY_OPEN` and `DELIVERY_CLICK` are deliveries of mail that is tracked: what
+opens and clicks are a share of.
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_BatchGetMetricDataQuery.html
 """
 
@@ -25,12 +27,8 @@ METRICS: dict[str, tuple[Name, ...]] = {
     "DELIVERY": (Name.DELIVERED, Name.CAPTURED),
     # Which providers report complaints is not known, so that all mail counts.
     "DELIVERY_COMPLAINT": (Name.DELIVERED, Name.CAPTURED),
-}
-
-# What the model has besides.
-UNKNOWN = {
-    "DELIVERY_OPEN": "It is not recorded which mail was delivered with a pixel.",
-    "DELIVERY_CLICK": "It is not recorded which mail was delivered with tracked links.",
+    "DELIVERY_OPEN": (Name.DELIVERED_WITH_PIXEL, Name.CAPTURED_WITH_PIXEL),
+    "DELIVERY_CLICK": (Name.DELIVERED_WITH_LINKS, Name.CAPTURED_WITH_LINKS),
 }
 
 

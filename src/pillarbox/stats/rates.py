@@ -52,27 +52,24 @@ def complaint_rate(totals: Mapping[str, int]) -> float | None:
 def delivery_rate(totals: Mapping[str, int], *, with_captured: bool = False) -> float | None:
     """Return the share of recipients whose next hop took the mail, on request with mail that was captured."""
     captured = totals.get(Name.CAPTURED, 0) if with_captured else 0
-    return _share(_delivered(totals, with_captured), _attempted(totals) + captured)
+    return _share(totals.get(Name.DELIVERED, 0) + captured, _attempted(totals) + captured)
 
 
 def open_rate(totals: Mapping[str, int], *, with_captured: bool = False) -> float | None:
-    """Return the share of delivered recipients that opened, as far as people seem to have done it."""
-    return _share(totals.get(Name.OPENED_PEOPLE_UNIQUE, 0), _delivered(totals, with_captured))
+    """Return the share of recipients who opened, as far as people seem to have done it, of mail with a pixel."""
+    captured = totals.get(Name.CAPTURED_WITH_PIXEL, 0) if with_captured else 0
+    return _share(totals.get(Name.OPENED_PEOPLE_UNIQUE, 0), totals.get(Name.DELIVERED_WITH_PIXEL, 0) + captured)
 
 
 def click_rate(totals: Mapping[str, int], *, with_captured: bool = False) -> float | None:
-    """Return the share of delivered recipients that clicked, as far as people seem to have done it."""
-    return _share(totals.get(Name.CLICKED_PEOPLE_UNIQUE, 0), _delivered(totals, with_captured))
+    """Return the share of recipients who clicked, as far as people seem to have done it, of mail with tracked links."""
+    captured = totals.get(Name.CAPTURED_WITH_LINKS, 0) if with_captured else 0
+    return _share(totals.get(Name.CLICKED_PEOPLE_UNIQUE, 0), totals.get(Name.DELIVERED_WITH_LINKS, 0) + captured)
 
 
 def reaches(rate: float | None, line: float) -> bool:
     """Say whether a rate is at a danger line or beyond it."""
     return rate is not None and rate >= line
-
-
-def _delivered(totals: Mapping[str, int], with_captured: bool) -> int:
-    """Return to how many mail was delivered, tracked or not: of one message that is not known afterwards."""
-    return totals.get(Name.DELIVERED, 0) + (totals.get(Name.CAPTURED, 0) if with_captured else 0)
 
 
 def _attempted(totals: Mapping[str, int]) -> int:

@@ -12,9 +12,10 @@ TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 SPAN = {"Namespace": "VDM", "StartDate": TODAY - timedelta(days=1), "EndDate": TODAY + timedelta(days=1)}
 
 
-def _send(server: Server, *to: str, configuration_set: str = "") -> str:
+def _send(server: Server, *to: str, configuration_set: str = "", html: str = "") -> str:
     ses = server.client("sesv2")
-    content = {"Simple": {"Subject": {"Data": "Hello"}, "Body": {"Text": {"Data": "Hello."}}}}
+    body = {"Text": {"Data": "Hello."}} | ({"Html": {"Data": html}} if html else {})
+    content = {"Simple": {"Subject": {"Data": "Hello"}, "Body": body}}
     more = {"ConfigurationSetName": configuration_set} if configuration_set else {}
     destination = {"ToAddresses": list(to)}
     sent = ses.send_email(FromEmailAddress="jo@example.com", Destination=destination, Content=content, **more)
@@ -81,12 +82,24 @@ def test_batch_get_metric_data_refuses_what_cannot_be_answered(server: Server) -
         _values(server, _query("SEND") | {"EndDate": SPAN["StartDate"]})
 
 
-def test_batch_get_metric_data_says_of_each_query_what_cannot_be_told(shop: Server) -> None:
-    _send(shop, "a@gmail.com")
+def test_batch_get_metric_data_counts_deliveries_that_can_tell_of_opens_and_clicks(shop: Server) -> None:
+    topic = shop.client("sns").create_topic(Name="read")["TopicArn"]
+    shop.client("sesv2").create_configuration_set_event_destination(
+        ConfigurationSetName="orders",
+        EventDestinationName="read",
+        EventDestination={
+            "Enabled": True,
+            "MatchingEventTypes": ["OPEN", "CLICK"],
+            "SnsDestination": {"TopicArn": topic},
+        },
+    )
+    _send(shop, "a@gmail.com", configuration_set="orders", html='<a href="https://shop.example/">Look</a>')
+    _send(shop, "b@gmail.com", configuration_set="orders", html="<p>Nothing to follow.</p>")
+    _send(shop, "c@gmail.com", configuration_set="orders")
+    _send(shop, "d@gmail.com", html="<p>Of no set.</p>")
 
-    answer = shop.client("sesv2").batch_get_metric_data(Queries=[_query("DELIVERY_OPEN", "o"), _query("SEND", "s")])
+    found = _values(
+        shop, _query("DELIVERY", "all"), _query("DELIVERY_OPEN", "pixel"), _query("DELIVERY_CLICK", "links")
+    )
 
-    assert [one["Id"] for one in answer["Results"]] == ["s"]
-    (error,) = answer["Errors"]
-    assert (error["Id"], error["Code"]) == ("o", "INTERNAL_FAILURE")
-    assert "not recorded" in error["Message"]
+    assert found == {"all": [4], "pixel": [2], "links": [1]}

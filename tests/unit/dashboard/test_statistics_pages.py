@@ -8,7 +8,10 @@ import pytest
 
 from pillarbox.dashboard import advice
 from pillarbox.delivery.outcome import Deferred, Delivered, Refused
+from pillarbox.delivery.tracking import Marks
 from pillarbox.events.follow import Follower
+from pillarbox.events.record import record
+from pillarbox.events.types import Event, Open
 from pillarbox.kit.ids import Scope
 from pillarbox.operate import queue
 from pillarbox.operate.desk import Desk
@@ -54,6 +57,22 @@ async def test_the_first_page_shows_volume_rates_and_what_happens(dashboard: Das
     assert "33.3\N{NARROW NO-BREAK SPACE}%" in page and "paused at SES" in page
     assert "bob@yahoo.com bounced for good" in page
     assert 'aria-current="page">Overview</a>' in page
+
+
+async def test_the_first_page_says_of_how_much_mail_opens_are_a_share(dashboard: Dashboard) -> None:
+    assert "no mail was tracked" in (await dashboard.get("/ui/")).text
+    for has_pixel in (False, True, True):
+        message_id = await dashboard.room.accept("ada@x.example")
+        delivered = {"ada@x.example": Delivered("250 ok")}
+        await dashboard.room.attempt(message_id, delivered, marks=Marks(pixel=has_pixel))
+    opened = Open("192.0.2.1", "a browser", recipient="ada@x.example")
+    await dashboard.store.write(record, [Event("e-1", SCOPE, message_id, NOON + 1_500, NOON + 1_500, opened)])
+    await _counted(dashboard)
+
+    page = (await dashboard.get("/ui/")).text
+
+    assert re.search(r'<dt>Opened</dt><dd>50[^<]*%</dd><dd class="hint">1 open, of 2 tracked</dd>', page)
+    assert (await _json(dashboard, "/ui/api/statistics"))["rates"]["open"] == 0.5
 
 
 async def test_the_first_page_says_what_waits_and_why(dashboard: Dashboard) -> None:

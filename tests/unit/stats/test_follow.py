@@ -71,7 +71,12 @@ def _facts(to: Sequence[str]) -> st.SearchStrategy[Fact]:
     return st.one_of(
         st.just(Send()),
         st.just(Reject()),
-        some.map(lambda those: Delivery(those, "250 ok", 1, "mta", transport="mx")),
+        st.builds(
+            lambda those, pixel, links: Delivery(those, "250 ok", 1, "mta", None, "mx", pixel, links),
+            some,
+            st.booleans(),
+            st.booleans(),
+        ),
         bounced.map(lambda those: Bounce("Permanent", "General", those, "f")),
         bounced.map(lambda those: DeliveryDelay("General", NOON, those)),
         some.map(lambda those: Complaint(those, "f")),
@@ -177,7 +182,12 @@ def _by_hand(rows: dict[str, MessageRow], events: Sequence[Event]) -> Counted:
         for address in _about(fact, to):
             simulated = address.endswith("simulator.amazonses.com")
             name = _name(fact, simulated)
-            add([*members, ("recipient-domain", address.partition("@")[2])], name, at)
+            names = [name]
+            if name == "delivered":
+                assert isinstance(fact, Delivery)
+                names += ["delivered.with-pixel"] * fact.with_pixel + ["delivered.with-links"] * fact.with_links
+            for one in names:
+                add([*members, ("recipient-domain", address.partition("@")[2])], one, at)
         if isinstance(fact, Reject):
             add(members + ([("recipient-domain", to[0].partition("@")[2])] if len(to) == 1 else []), "rejected", at)
     for at, those, name in first.values():
@@ -229,7 +239,7 @@ async def test_counted_again_from_the_log_the_numbers_are_the_same(store: Store)
 def _some_event(event_id: str, chance: random.Random) -> Event:
     facts: list[Fact] = [
         Send(),
-        Delivery(["a@x.example"], "250 ok", 1, "mta"),
+        Delivery(["a@x.example"], "250 ok", 1, "mta", with_pixel=chance.random() < 0.5),
         Open("192.0.2.1", "x", chance.choice([None, "Likely"]), recipient="a@x.example"),
         Click("192.0.2.1", "x", f"https://e.example/{chance.randint(1, 9)}"),
     ]

@@ -17,8 +17,12 @@ TOTALS = {
     "sent": 200,
     "sent.simulator": 1_000,
     "delivered": 80,
+    "delivered.with-pixel": 40,
+    "delivered.with-links": 20,
     "delivered.simulator": 500,
     "captured": 60,
+    "captured.with-pixel": 10,
+    "captured.with-links": 5,
     "bounced.permanent": 5,
     "bounced.transient": 9,
     "bounced.undetermined": 2,
@@ -53,12 +57,16 @@ def test_everything_captured_is_everything_delivered_when_asked_for() -> None:
     assert delivery_rate({"sent": 3, "captured": 3}, with_captured=True) == 1.0
 
 
-def test_opens_and_clicks_are_shares_of_what_was_delivered_as_far_as_people_made_them() -> None:
+def test_opens_and_clicks_are_shares_of_what_could_tell_of_them_as_far_as_people_made_them() -> None:
     engaged = TOTALS | {"opened": 90, "opened.people.unique": 20, "clicked": 50, "clicked.people.unique": 8}
 
-    assert [open_rate(engaged), click_rate(engaged)] == [20 / 80, 8 / 80]
-    assert open_rate(engaged, with_captured=True) == 20 / 140
-    assert rates_of(engaged, with_captured=True).click == 8 / 140
+    assert [open_rate(engaged), click_rate(engaged)] == [20 / 40, 8 / 20]
+    assert open_rate(engaged, with_captured=True) == 20 / 50
+    assert rates_of(engaged, with_captured=True).click == 8 / 25
+
+
+def test_mail_that_tells_of_no_opens_and_clicks_has_no_share_of_them() -> None:
+    assert [open_rate({"delivered": 9}), click_rate({"delivered": 9})] == [None, None]
 
 
 def test_no_share_is_more_than_the_whole() -> None:

@@ -19,10 +19,6 @@ _MEMBERS = {
 }
 
 
-class _NotKnown(Exception):
-    """A metric cannot be told; the message says why."""
-
-
 @operation("sesv2", "BatchGetMetricData")
 async def batch_get_metric_data(call: Call, params: Params) -> Result:
     queries = params["Queries"]
@@ -31,14 +27,12 @@ async def batch_get_metric_data(call: Call, params: Params) -> Result:
     for query in queries:
         try:
             results.append(await _answer(call, query))
-        except (_NotKnown, Unavailable) as error:
+        except Unavailable as error:
             errors.append({"Id": query["Id"], "Code": "INTERNAL_FAILURE", "Message": str(error)})
     return {"Results": results, "Errors": errors}
 
 
 async def _answer(call: Call, query: Params) -> Result:
-    if why := metrics.UNKNOWN.get(query["Metric"]):
-        raise _NotKnown(why)
     given = query.get("Dimensions", {}).items()
     narrowed = Narrowed(**{_MEMBERS[name]: value for name, value in given if value != _EVERY})
     asked = (query["Metric"], narrowed, query["StartDate"], query["EndDate"])

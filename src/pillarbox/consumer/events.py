@@ -29,12 +29,16 @@ class Kind(StrEnum):
     DELIVERY_DELAY = "DeliveryDelay"
     SUBSCRIPTION = "Subscription"
 
+    __hash__ = str.__hash__  # as of the text that it is equal to, and without a call of Python for each
+
 
 class Form(StrEnum):
     """By which of its two mechanisms SES tells: an event destination, or the notification topic of an identity."""
 
     EVENT = "eventType"
     NOTIFICATION = "notificationType"
+
+    __hash__ = str.__hash__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

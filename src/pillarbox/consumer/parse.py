@@ -36,13 +36,13 @@ Json = Mapping[str, Any]
 
 def parse_event(raw: Json) -> SesEvent:
     """Return the event that a record tells, or raise Unreadable saying what is wrong with it."""
-    form = next((form for form in _FORMS if form.value in raw), None)
+    form = next((form for form in _FORMS if form in raw), None)
     if form is None:
         raise Unreadable("the record has neither eventType nor notificationType")
-    told = raw[form.value]
+    told = raw[form]
     kind = _KINDS.get(told) if isinstance(told, str) else None
     if kind is None:
-        raise Unreadable(f"{form.value} {str(told)[:60]!r} is none of the kinds of SES events")
+        raise Unreadable(f"{form} {str(told)[:60]!r} is none of the kinds of SES events")
     name, parse = _DETAILS[kind]
     mail = _mail(_Members(raw.get("mail"), "mail"))
     given = raw.get(name)
@@ -50,7 +50,7 @@ def parse_event(raw: Json) -> SesEvent:
     members = _Members({} if given is None and kind in _MAY_BE_BARE else given, name)
     detail = parse(members)
     happened_at = getattr(detail, "timestamp", mail.timestamp)
-    extra = {key: value for key, value in raw.items() if key not in (form.value, "mail", name)}
+    extra = {key: raw[key] for key in raw.keys() - {form, "mail", name}}
     return SesEvent(
         kind=kind, form=form, happened_at=happened_at, mail=mail, detail=detail, raw=raw, extra=extra
     )  # fmt: skip
@@ -59,8 +59,10 @@ def parse_event(raw: Json) -> SesEvent:
 class _Members:
     """The members of one JSON object; `left` are those that nobody asked for."""
 
+    __slots__ = ("_left", "_name")
+
     def __init__(self, given: Any, name: str) -> None:
-        if not isinstance(given, Mapping):
+        if not isinstance(given, (dict, Mapping)):
             raise Unreadable(f"{name} is not there, or no JSON object")
         self._left = dict(given)
         self._name = name
@@ -77,7 +79,7 @@ class _Members:
         return value
 
     def optional(self, name: str) -> str | None:
-        value = self._left.pop(name, None)
+        value: Any = self._left.pop(name, None)
         if value is None or isinstance(value, str):
             return value
         if isinstance(value, bool | int | float):
@@ -116,11 +118,11 @@ class _Members:
 
     def object(self, name: str) -> dict[str, Any]:
         value = self._left.pop(name, None)
-        return dict(value) if isinstance(value, Mapping) else {}
+        return dict(value) if isinstance(value, (dict, Mapping)) else {}
 
 
 def _mail(members: _Members) -> Mail:
-    headers = tuple((one.text("name"), one.optional("value") or "") for one in members.objects("headers"))
+    headers = tuple([_header(one) for one in members.items("headers")])
     return Mail(
         timestamp=members.time("timestamp"),
         message_id=members.text("messageId"),
@@ -138,8 +140,20 @@ def _mail(members: _Members) -> Mail:
     )
 
 
+def _header(given: Any) -> tuple[str, str]:
+    if isinstance(given, dict) and isinstance(name := given.get("name"), str):
+        value = given.get("value")
+        if isinstance(value, str):
+            return name, value
+    one = _Members(given, "mail.headers")
+    return one.text("name"), one.optional("value") or ""
+
+
 def _lists(given: Json) -> dict[str, tuple[str, ...]]:
-    return {name: tuple(map(str, values if isinstance(values, list) else [values])) for name, values in given.items()}
+    return {
+        name: tuple([str(one) for one in values]) if isinstance(values, list) else (str(values),)
+        for name, values in given.items()
+    }
 
 
 def _send(members: _Members) -> Send:

@@ -13,6 +13,7 @@ from typing import Any
 
 from pillarbox.consumer.errors import Unreadable
 from pillarbox.consumer.events import SesEvent
+from pillarbox.consumer.json_text import read_json
 from pillarbox.consumer.parse import parse_event
 from pillarbox.consumer.sns import is_envelope
 
@@ -72,7 +73,7 @@ def _parts(given: Any, depth: int) -> Iterator[Mapping[str, Any] | Leftover]:
     elif isinstance(given, list):
         for item in given:
             yield from _parts(item, depth + 1)
-    elif isinstance(given, Mapping):
+    elif isinstance(given, (dict, Mapping)):
         inner = _unwrapped(given)
         if inner is not _MISSING:
             yield from _parts(inner, depth + 1)
@@ -86,7 +87,7 @@ def _parts_of_text(text: str, depth: int) -> Iterator[Mapping[str, Any] | Leftov
     if not text.strip() or text.startswith(_SETUP_TEXT):
         return
     try:
-        yield from _parts(json.loads(text), depth + 1)
+        yield from _parts(read_json(text), depth + 1)
         return
     except ValueError:
         pass
@@ -111,7 +112,7 @@ def _unwrapped(given: Mapping[str, Any]) -> Any:
     if "mail" in given:
         return _MISSING
     for name in ("Body", "body", "Sns", "Message"):
-        if isinstance(given.get(name), str | Mapping):
+        if isinstance(given.get(name), str | dict | Mapping):
             return given[name]
     return _MISSING
 

@@ -5,12 +5,12 @@ own to get at posts.
 https://docs.aws.amazon.com/sns/latest/dg/http-notification-json.html
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pillarbox.consumer.errors import Unreadable
+from pillarbox.consumer.json_text import read_json
 
 NOTIFICATION = "Notification"
 SUBSCRIPTION_CONFIRMATION = "SubscriptionConfirmation"
@@ -65,7 +65,7 @@ class SnsMessage:
 def parse_envelope(body: bytes | str) -> SnsMessage:
     """Read the body of an HTTP post; Unreadable when it is no envelope of SNS."""
     try:
-        raw = json.loads(body)
+        raw = read_json(body)
     except (ValueError, RecursionError):
         raise Unreadable("the post is not JSON") from None
     if not isinstance(raw, dict) or not is_envelope(raw):
@@ -79,9 +79,8 @@ def is_envelope(raw: Mapping[str, Any]) -> bool:
 
 
 def envelope_of(raw: Mapping[str, Any]) -> SnsMessage:
-    values = [raw.get(name) for name in _TEXTS]
-    if not all(isinstance(value, str) for value in values):
-        missing = next(name for name, value in zip(_TEXTS, values, strict=True) if not isinstance(value, str))
-        raise Unreadable(f"the envelope of SNS has no text {missing}")
-    kind, message_id, topic_arn, message, timestamp = (str(value) for value in values)
+    for name in _TEXTS:
+        if not isinstance(raw.get(name), str):
+            raise Unreadable(f"the envelope of SNS has no text {name}")
+    kind, message_id, topic_arn, message, timestamp = [raw[name] for name in _TEXTS]
     return SnsMessage(kind, message_id, topic_arn, message, timestamp, raw)

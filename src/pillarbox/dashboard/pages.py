@@ -63,19 +63,21 @@ class Pages:
 
     async def messages(self, request: Request, viewer: Viewer) -> Response:
         """The list, newest first; its first page keeps itself up to date."""
-        wanted = _wanted(request, viewer, self._clock.now())
+        now = self._clock.now()
+        wanted = _wanted(request, viewer, now)
         page = await messages.page(self._store, wanted)
         if wants_json(request):
             return as_json(page)
         filters = _filters(request)
+        are_counted = not (viewer.tenant or _is_narrowed(filters))
+        counts = await messages.count_by_state(self._store, wanted, now) if are_counted else {}
         shown = self._show.live(
             "_messages.html",
             url("/ui/messages", filters) if not wanted.after else None,
             page=page,
             filters=filters,
             states=STATES,
-            counts={} if viewer.tenant or _is_narrowed(filters) else await messages.count_by_state(self._store, wanted),
-            most_counted=messages.MOST_COUNTED,
+            counts=counts,
             older=url("/ui/messages", {**filters, "after": page.next}) if page.next else None,
             newest=url("/ui/messages", filters) if wanted.after else None,
             viewer=viewer,

@@ -3,19 +3,23 @@
 Touches the store (reads). Called by the dashboard and by `pillarbox messages`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from pillarbox.events.types import STATE_AFTER
-from pillarbox.kit.clock import Millis
+from pillarbox.kit.clock import DAY, HOUR, MINUTE, Millis
 from pillarbox.kit.errors import Invalid
 from pillarbox.kit.headers import decode_text
 from pillarbox.kit.ids import Scope
 from pillarbox.operate import message_search
 from pillarbox.operate.message_search import Found, Match, Sought
 from pillarbox.stats import terms
-from pillarbox.store import messages, outgoing
+from pillarbox.stats.follow import MINUTES_KEPT
+from pillarbox.stats.names import ACCOUNT, Name
+from pillarbox.store import counters, messages, outgoing
 from pillarbox.store.engine import Store
 from pillarbox.store.messages import MessageRow, Place, RecipientRow
 from pillarbox.store.plan import Plan
@@ -28,6 +32,9 @@ _LEAST_LOOKED_AT = 200
 # Counting goes no further.
 MOST_COUNTED = 10_000
 _END: Place = (2**62, "")
+# In the statistics mail to the simulator, and mail that was kept here, have names of their own.
+_SENT = (Name.SENT, Name.SENT_SIMULATOR)
+_DELIVERED = (Name.DELIVERED, Name.DELIVERED_SIMULATOR, Name.CAPTURED)
 
 _read_list = msgspec.json.Decoder(list[str]).decode
 
@@ -101,9 +108,20 @@ async def page(store: Store, wanted: Wanted) -> Page:
     return await store.read(_page, wanted, sought, before, min(max(wanted.limit, 1), MOST_ON_A_PAGE))
 
 
-async def count_by_state(store: Store, wanted: Wanted) -> dict[str, int]:
-    """Return how many recipients are in each state but delivered, to MOST_COUNTED; of filters, time alone narrows."""
-    return await store.read(_count_by_state, wanted)
+class Number(NamedTuple):
+    """How many recipients, or that there are so many and more."""
+
+    recipients: int
+    or_more: bool = False
+
+
+async def count_by_state(store: Store, wanted: Wanted, now: Millis) -> dict[str, Number]:
+    """Return how many recipients are in each state, and under "" in any; of filters, time alone narrows.
+
+    Most are delivered, and nobody goes through them: all, and those delivered, are numbers of the statistics, and left
+    out where their steps do not fit the time.
+    """
+    return await store.read(_count_by_state, wanted, now)
 
 
 def summary_of(row: MessageRow, recipients: Iterable[RecipientRow], captured: frozenset[str]) -> Summary:
@@ -141,13 +159,36 @@ def _scopes(wanted: Wanted) -> Plan[list[Scope]]:
     ]
 
 
-def _count_by_state(wanted: Wanted) -> Plan[dict[str, int]]:
+def _count_by_state(wanted: Wanted, now: Millis) -> Plan[dict[str, Number]]:
     counted = dict.fromkeys((state for state in STATES if state != messages.DELIVERED), 0)
-    for scope in (yield from _scopes(wanted)):
+    scopes = yield from _scopes(wanted)
+    for scope in scopes:
         for state, known in counted.items():
             asked = (scope, state, wanted.since, wanted.until or _END[0], MOST_COUNTED - known)
             counted[state] += yield from messages.count_in_state(*asked)
-    return counted
+    numbers = {state: Number(known, known >= MOST_COUNTED) for state, known in counted.items()}
+    told = yield from _told(scopes, wanted, now)
+    if told is None:
+        return numbers
+    others = sum(counted.values())
+    everybody = max(sum(told[name] for name in _SENT), others)  # the newest are not in the statistics yet
+    is_exact = not any(number.or_more for number in numbers.values())
+    delivered = everybody - others if is_exact else sum(told[name] for name in _DELIVERED)
+    return {"": Number(everybody), messages.DELIVERED: Number(delivered), **numbers}
+
+
+def _told(scopes: Sequence[Scope], wanted: Wanted, now: Millis) -> Plan[Counter[str] | None]:
+    """Return what statistics say of the mail of a time that is still there, by name."""
+    fitting = (step for step in (DAY, HOUR, MINUTE) if wanted.since % step == 0 == wanted.until % step)
+    step = next(fitting, None)
+    if step is None or (step == MINUTE and wanted.since < now - MINUTES_KEPT):
+        return None
+    told: Counter[str] = Counter()
+    for scope in scopes:
+        if bounds := (yield from messages.first_and_last(scope)):
+            since = max(wanted.since, bounds[0] - bounds[0] % step)
+            told.update((yield from counters.totals(scope, ACCOUNT, "", step, since, wanted.until or _END[0])))
+    return told
 
 
 def _page(wanted: Wanted, sought: Sought, before: Place, limit: int) -> Plan[Page]:

@@ -74,6 +74,17 @@ def series(
     return [CounterRow(*row) for row in rows]
 
 
+def totals(
+    scope: Scope, dimension: str, member: str, step: Millis, since: Millis, until: Millis
+) -> Plan[dict[str, int]]:
+    """Return what the buckets that begin from `since` to before `until` come to, by name."""
+    rows = yield Rows(
+        f"SELECT name, sum(total) FROM counters WHERE {_OF_ONE} GROUP BY name HAVING sum(total) <> 0",
+        (*scope, dimension, step, member, since, until),
+    )
+    return {row[0]: int(row[1]) for row in rows}
+
+
 def members(scope: Scope, dimension: str, since: Millis, until: Millis) -> Plan[list[str]]:
     """Return the members that have counters of their own on any day of a time."""
     rows = yield Rows(_NAMED, (*scope, dimension, since - since % DAY, until))

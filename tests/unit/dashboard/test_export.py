@@ -80,5 +80,7 @@ async def test_each_state_has_a_chip_with_how_many_recipients_are_in_it(dashboar
         in page
     )
     assert 'Accepted <span class="n" title="recipients">1</span>' in page
+    assert 'All <span class="n" title="recipients">2</span>' in page
+    assert 'Delivered <span class="n" title="recipients">0</span>' in page
     assert 'aria-current="true">Bounced</a>' in narrowed  # only time and state are counted by
     assert 'href="/ui/messages.csv?to=ada&amp;status=bounced" download' in narrowed

@@ -1,16 +1,24 @@
 """The list of messages and the history of one, on both engines."""
 
+from typing import Any
+
 import pytest
 
 from pillarbox.delivery.outcome import Deferred, Delivered, Refused
+from pillarbox.events.follow import Follower
+from pillarbox.events.record import record
+from pillarbox.events.types import Bounce, BouncedRecipient, Complaint, Event
 from pillarbox.kit.clock import HOUR, MINUTE
 from pillarbox.kit.errors import Invalid, NotFound
 from pillarbox.kit.ids import Scope
 from pillarbox.operate import history, messages
-from pillarbox.operate.messages import Wanted
+from pillarbox.operate.messages import Number, Wanted
 from pillarbox.operate.story import span
+from pillarbox.stats.follow import count
 from pillarbox.store.engine import Store
+from tests.support.clock import StandingClock
 from tests.support.filled import NOON, Mailroom
+from tests.support.promises import SCOPE
 
 OTHER = Scope("210987654321", "eu-west-1")
 
@@ -60,6 +68,74 @@ async def test_filters_narrow_the_list(store: Store) -> None:
 async def test_a_filter_that_cannot_be_understood_is_refused(store: Store, wanted: Wanted) -> None:
     with pytest.raises(Invalid):
         await messages.page(store, wanted)
+
+
+async def _counted(store: Store) -> None:
+    follower = Follower("stats", store, count, StandingClock(NOON + MINUTE))
+    while await follower.step():
+        pass
+
+
+async def _some_mail(store: Store) -> None:
+    """One waits, one is refused, five are delivered to: one of those complains, one bounces later, two are kept here."""
+    room = Mailroom(store)
+    await room.accept("ada@x.example", at=NOON)
+    for address, later in (("bob@x.example", None), ("eve@x.example", "complaint"), ("joe@x.example", "bounce")):
+        sent = await room.accept(address, at=NOON - 3 * HOUR, scope=OTHER if later else SCOPE)
+        await room.attempt(sent, {address: Delivered("250 ok")})
+        if later == "bounce":
+            fact = Bounce("Permanent", "General", [BouncedRecipient(address)], "f")
+            await store.write(record, [Event("e-1", OTHER, sent, NOON, NOON, fact)])
+        if later == "complaint":
+            await store.write(record, [Event("e-2", OTHER, sent, NOON, NOON, Complaint([address], "f"))])
+    await room.capture(await room.accept("success@simulator.amazonses.com", "kay@x.example", at=NOON - 26 * HOUR))
+    refused = await room.accept("lee@x.example", at=NOON)
+    await room.attempt(refused, {"lee@x.example": Refused("550 5.1.1")})
+
+
+async def test_recipients_are_counted_by_state_and_all_together(store: Store) -> None:
+    await _some_mail(store)
+    await _counted(store)
+
+    async def counted(**narrowed: Any) -> dict[str, int]:
+        numbers = await messages.count_by_state(store, Wanted(**narrowed), NOON + 1)
+        return {state: number.recipients for state, number in numbers.items() if number.recipients}
+
+    assert await counted() == {"": 7, "accepted": 1, "delivered": 3, "bounced": 2, "complained": 1}
+    assert await counted(account=OTHER.account) == {"": 2, "bounced": 1, "complained": 1}
+    assert await counted(since=NOON - 24 * HOUR) == {
+        "": 5,
+        "accepted": 1,
+        "delivered": 1,
+        "bounced": 2,
+        "complained": 1,
+    }
+    assert await counted(since=NOON - HOUR, until=NOON + MINUTE) == {"": 2, "accepted": 1, "bounced": 1}
+    assert await counted(until=NOON - 24 * HOUR) == {"": 2, "delivered": 2}
+    # Between the steps of the statistics, and in minutes that are no longer kept.
+    assert await counted(since=NOON + 1) == {}
+    assert await counted(since=NOON - 7 * HOUR + MINUTE) == {"accepted": 1, "bounced": 2, "complained": 1}
+
+
+async def test_what_is_not_in_the_statistics_yet_is_counted_as_far_as_it_is_known(store: Store) -> None:
+    await _some_mail(store)
+
+    numbers = await messages.count_by_state(store, Wanted(), NOON)
+
+    assert (numbers[""].recipients, numbers["delivered"].recipients) == (4, 0)
+
+
+async def test_where_others_are_too_many_to_count_statistics_say_how_many_are_delivered(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _some_mail(store)
+    await _counted(store)
+    monkeypatch.setattr(messages, "MOST_COUNTED", 1)
+
+    numbers = await messages.count_by_state(store, Wanted(), NOON)
+
+    assert numbers["bounced"] == Number(1, or_more=True)
+    assert (numbers[""], numbers["delivered"]) == (Number(7), Number(5))
 
 
 async def test_what_was_captured_is_marked_for_its_recipients_only(store: Store) -> None:

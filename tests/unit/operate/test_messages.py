@@ -77,7 +77,7 @@ async def _counted(store: Store) -> None:
 
 
 async def _some_mail(store: Store) -> None:
-    """One waits, one is refused, five are delivered to: one of those complains, one bounces later, two are kept here."""
+    """One waits, one is refused, five are delivered to: one complains then, one bounces later, two are kept here."""
     room = Mailroom(store)
     await room.accept("ada@x.example", at=NOON)
     for address, later in (("bob@x.example", None), ("eve@x.example", "complaint"), ("joe@x.example", "bounce")):

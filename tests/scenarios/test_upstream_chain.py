@@ -17,6 +17,8 @@ from pillarbox.operate.chain.far import Far
 from pillarbox.operate.chain.link import Link, Sought
 from pillarbox.operate.chain.links import links
 from pillarbox.operate.client import Client
+from pillarbox.operate.doctor_requests import Examine
+from pillarbox.operate.finding import OK, WRONG, Finding
 from pillarbox.operate.upstream_requests import ExamineUpstream
 from pillarbox.resources import credentials
 from pillarbox.settings import EventsSetting, UpstreamSetting
@@ -54,6 +56,12 @@ class Chain:
         asked = ExamineUpstream(name, SENDER, repairing)
         found = Client(self.folder / "admin.sock").ask(asked, list[Link])
         return {link.name: link for link in found}
+
+    def wrong(self, name: str = "far") -> dict[str, Finding]:
+        """Return what the doctor of the whole server says is wrong with an upstream, by the link."""
+        found = Client(self.folder / "admin.sock").ask(Examine("upstreams"), list[Finding])
+        start = f"upstream {name}: "
+        return {one.about.removeprefix(start): one for one in found if one.about.startswith(start) and one.state != OK}
 
     def missing(self, name: str = "far") -> set[str]:
         return {link.name for link in self.examine(name).values() if not link.holds}
@@ -106,7 +114,6 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
 def chain(standing: Chain) -> Chain:
     """The same with a chain that is whole."""
     assert all(link.holds for link in standing.examine(repairing=True).values())
-    assert not standing.missing()
     return standing
 
 
@@ -156,11 +163,19 @@ def test_the_doctor_names_the_link_that_is_missing_and_makes_it(
 ) -> None:
     break_it(chain)
     assert chain.missing() == missing
+    wrong = chain.wrong()
+    assert wrong.keys() == missing - {"sender"}, "of whom mail comes, only who is asked for a sender knows"
+    assert all(one.state == WRONG and "pillarbox upstream doctor far --repair" in one.remedy for one in wrong.values())
     found = chain.examine(repairing=True)
     assert all(link.holds for link in found.values()), found
     made = {link.name for link in found.values() if link.repaired}
     assert made and made <= missing, "what is made anew has all that hangs on it"
     assert not any(link.repaired for link in chain.examine(repairing=True).values()), "there was nothing left to do"
+
+
+def test_the_doctor_of_the_server_finds_nothing_wrong_with_a_whole_chain_and_one_that_nobody_made(chain: Chain) -> None:
+    assert not chain.wrong()
+    assert {"configuration set queued", "queue"} <= chain.wrong("queued").keys()
 
 
 def test_the_chain_is_proved_by_a_mail_that_is_followed_to_its_events(chain: Chain) -> None:

@@ -174,6 +174,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     data: str = "pillarbox-data"
     database: str = "sqlite:"
+    database_connections: Annotated[int, msgspec.Meta(ge=2, le=1000)] = 16
     keyring: str = ""
     host: str = "127.0.0.1"
     port: int = 8025
@@ -190,6 +191,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls_key: str = ""
     roles: tuple[str, ...] = roles.ALL
     workers: Annotated[int, msgspec.Meta(ge=0, le=256)] = 0
+    drain_seconds: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 0.0
     dev: bool = False
     any_sender: bool = False
     dev_really_send: bool = False

@@ -110,7 +110,7 @@ def test_workers_that_die_are_started_again_and_lose_nothing_that_was_promised(
 
 def test_what_a_worker_had_in_hand_when_it_died_is_tried_again_at_once(database: str, tmp_path: Path) -> None:
     with Sink.listening() as sink:
-        settings = {
+        settings: dict[str, Any] = {
             "dev_really_send": True,
             "routes": [{"transport": "smtp"}],
             "smarthost": {"host": "127.0.0.1", "port": sink.port, "tls": "none"},

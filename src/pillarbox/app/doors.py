@@ -57,7 +57,7 @@ _STOPPING_SECONDS = 10
 async def open_doors(
     listening: Listening, sockets: Sockets, signer: Signer, clock: Clock, running: AsyncExitStack
 ) -> None:
-    """Answer on every socket until `running` is left; requests in hand are finished then."""
+    """Answer on every socket until `running` is left; who comes is sent elsewhere then, and requests in hand end."""
     services = services_of(listening, clock)
     failures = Failures(clock)
     spool = HitSpool(listening.settings.hits_folder, listening.settings.hits_limit_bytes)
@@ -80,6 +80,13 @@ async def open_doors(
     await running.enter_async_context(door.serving(sockets.smtp, sockets.smtps))
     returns = await _return_path(listening, tls, clock)
     await running.enter_async_context(returns.serving(sockets.return_path))
+    running.push_async_callback(_send_away, edge, listening.settings.drain_seconds)
+
+
+async def _send_away(edge: RoleDoor, seconds: float) -> None:
+    """Go on answering for so long while load balancers find out that they should ask another server."""
+    edge.send_away()
+    await asyncio.sleep(seconds)
 
 
 def _authenticator(listening: Listening, failures: Failures, clock: Clock) -> Authenticator:

@@ -18,7 +18,10 @@ if TYPE_CHECKING:  # the AWS SDK: most commands do without
 
 async def open_as_set(settings: Settings, *, moving: bool = False) -> Store:
     """Open the store; `moving` as in store/engine.py."""
-    return with_bodies(settings, await open_store(settings.database, settings.folder, moving=moving))
+    store = await open_store(
+        settings.database, settings.folder, moving=moving, connections=settings.database_connections
+    )
+    return with_bodies(settings, store)
 
 
 def with_bodies(settings: Settings, store: Store) -> Store:

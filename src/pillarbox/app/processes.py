@@ -33,7 +33,7 @@ from pillarbox.store.keeper import Keeper
 from pillarbox.store.sqlite import SqliteStore
 
 READY = b"ready\n"
-_STOPPING_SECONDS = 25.0  # requests in hand have ten to end, and then attempts in hand
+_STOPPING_SECONDS = 25.0  # when others ask elsewhere requests in hand have ten to end, and then attempts in hand
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.1, 5.0
 _STEADY_SECONDS = 30.0
 _STREAM_BUFFER_BYTES = 1 << 20
@@ -126,7 +126,7 @@ class Workers:
                 worker.order(msgspec.json.encode(orders) + b"\n")
                 yield worker
             finally:
-                await worker.end()
+                await worker.end(self._settings.drain_seconds + _STOPPING_SECONDS)
 
     @asynccontextmanager
     async def _lease(self) -> AsyncIterator[str]:
@@ -210,13 +210,13 @@ class _Worker:
         self.process.stdin.write(orders)
         self.process.stdin.flush()
 
-    async def end(self) -> None:
+    async def end(self, patience_seconds: float) -> None:
         """Let it stop, which it does when its standard input ends; kill it when it does not."""
         assert self.process.stdin is not None
         with contextlib.suppress(OSError):
             self.process.stdin.close()
         try:
-            async with asyncio.timeout(_STOPPING_SECONDS):
+            async with asyncio.timeout(patience_seconds):
                 await self.says.read()
         except TimeoutError:
             _log.error("a worker process did not stop in time and is killed", pid=self.process.pid)

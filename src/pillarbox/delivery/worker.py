@@ -36,7 +36,7 @@ from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import new_token
 from pillarbox.kit.secrets import NotOpened
-from pillarbox.store import outgoing
+from pillarbox.store import leases, outgoing
 from pillarbox.store.conversations import ConversationRow
 from pillarbox.store.engine import Store
 from pillarbox.store.messages import MessageRow
@@ -146,6 +146,8 @@ class Worker:
         finally:
             await self._finish()
             renewing.cancel()
+            with contextlib.suppress(Unavailable):  # whoever goes on need not wait for the lease to end
+                await self._store.commit(leases.end_of, self._lease)
 
     async def _finish(self) -> None:
         """Begin nothing more, and let what has begun come to its end."""

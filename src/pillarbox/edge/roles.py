@@ -3,11 +3,13 @@
 A bare ASGI application before edge/http.py; reads the store when it is asked
 whether it is ready. Built by app/doors.py. A server answers what its roles
 name, and its probes and metrics in any case: what leads here wrongly hears so
-at once instead of being half done.
+at once instead of being half done. One that is about to stop answers all as
+before, and asks to be left.
 """
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, MutableMapping
+from typing import Any
 
 from pillarbox.delivery.unsubscribe_links import PATH as UNSUBSCRIBE_PATH
 from pillarbox.edge.events_in import PATH as EVENTS_PATH
@@ -25,20 +27,32 @@ _ANSWER_SECONDS = 5.0
 
 
 class RoleDoor:
-    """Lets through what is for this server's roles; `/readyz` is 200 when the store answers, else 503."""
+    """Lets through what is for this server's roles; `/readyz` is 200 when the store answers, else 503.
+
+    After `send_away` it is 503 in any case, and connections end with the answer to their next request.
+    """
 
     def __init__(self, edge: Application, roles: Collection[str], store: Store, hosts: TrackingHosts) -> None:
         self._edge = edge
         self._roles = frozenset(roles)
         self._store = store
         self._hosts = hosts
+        self._sends_away = False
+
+    def send_away(self) -> None:
+        """Ask load balancers and clients to go to another server; who comes nevertheless is answered."""
+        self._sends_away = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         role = self._role(scope)
+        if self._sends_away:
+            send = _closing(send)
         if role is None or role in self._roles:
             await self._edge(scope, receive, send)
         elif scope["path"] != _READY:
             await _text(send, 404, f"this server has not the role {role!r}\n")
+        elif self._sends_away:
+            await _text(send, 503, "this server is about to stop\n")
         elif await self._is_ready():
             await _text(send, 200, "ready\n")
         else:
@@ -69,6 +83,17 @@ class RoleDoor:
 
 def _answers() -> Plan[bool]:
     return bool((yield Rows("SELECT 1")))
+
+
+def _closing(send: Send) -> Send:
+    """Return `send` so that the connection ends with what is answered."""
+
+    async def closing(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+        await send(message)
+
+    return closing
 
 
 async def _text(send: Send, status: int, text: str) -> None:

@@ -13,6 +13,8 @@ from pillarbox.store.plan import Plan
 T = TypeVar("T")
 Item = TypeVar("Item")
 
+CONNECTIONS = 16
+
 
 class Store(Protocol):
     """Keeps what was promised.
@@ -54,15 +56,16 @@ class Store(Protocol):
     async def close(self) -> None: ...
 
 
-async def open_store(database: str, folder: Path, *, moving: bool = False) -> Store:
+async def open_store(database: str, folder: Path, *, moving: bool = False, connections: int = CONNECTIONS) -> Store:
     """Open the store named by a URL, `sqlite:` (in `folder`) or `postgresql://…`.
 
     `moving` is for who carries the whole store elsewhere: nobody else may use it, and it may be half filled.
+    PostgreSQL is asked over so many `connections`, and one more on which it tells of what others wrote.
     """
     if database.startswith(("postgresql://", "postgres://")):
         from pillarbox.store.postgres import PostgresStore
 
-        return await PostgresStore.open(database, moving=moving)
+        return await PostgresStore.open(database, moving=moving, connections=connections)
     from pillarbox.store.sqlite import SqliteStore
 
     return await SqliteStore.open(folder, moving=moving)

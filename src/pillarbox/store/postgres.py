@@ -20,6 +20,7 @@ from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import new_token
 from pillarbox.store import account_times
 from pillarbox.store.bodies import NO_BODY
+from pillarbox.store.engine import CONNECTIONS
 from pillarbox.store.groups import Group
 from pillarbox.store.migrate import HALF_FILLED, IMPORTING, migrate_postgres
 from pillarbox.store.plan import Drop, Keep, Many, Plan, Rows, Touch
@@ -54,16 +55,17 @@ class PostgresStore:
         self._groups: dict[Callable[..., Plan[Any]], Group] = {}
 
     @classmethod
-    async def open(cls, url: str, *, moving: bool = False) -> "PostgresStore":
+    async def open(cls, url: str, *, moving: bool = False, connections: int = CONNECTIONS) -> "PostgresStore":
         """Connect and migrate; Unavailable when the server could lose what it acknowledged.
 
-        `moving` lets nobody else open it meanwhile, and opens also what an import has half filled.
+        `moving` lets nobody else open it meanwhile, and opens also what an import has half filled. Who asks while so
+        many `connections` are taken waits for one.
         """
         try:
             pool = await asyncpg.create_pool(
                 url,
                 min_size=2,
-                max_size=16,
+                max_size=connections,
                 timeout=_CONNECT_SECONDS,
                 command_timeout=_ANSWER_SECONDS,
                 server_settings={"jit": "off"},  # what is asked is small: compiling it takes longer than answering

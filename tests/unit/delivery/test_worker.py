@@ -226,6 +226,30 @@ async def test_an_unfinished_attempt_is_made_again_when_its_lease_ends(
     assert len(await kept.read(outgoing.of_message, message_id)) == 1, "and closes nothing"
 
 
+async def test_what_a_worker_has_claimed_and_not_begun_when_it_is_stopped_is_due_at_once(
+    kept: Store, transport: ToldTransport, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message_id = await promised(kept, "a@example.net")
+    read, claimed = kept.read, asyncio.Event()
+
+    async def stalling(planner: Any, *args: Any) -> Any:
+        if planner.__name__ == "look_up":
+            claimed.set()
+            await asyncio.Event().wait()
+        return await read(planner, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "read", stalling)
+        stopped = asyncio.create_task(worker_of(kept, transport, clock).run())
+        await claimed.wait()
+        stopped.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await stopped
+
+    assert await worker_of(kept, transport, clock).step()
+    assert await kinds(kept, message_id) == ["Send", "Delivery"]
+
+
 async def test_a_pace_that_cannot_be_written_changes_no_outcome(
     kept: Store, transport: ToldTransport, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,6 +130,20 @@ async def test_listeners_hear_what_another_process_touched(postgres_url: str) ->
         await theirs.close()
 
 
+async def test_who_finds_all_connections_taken_waits_for_one(postgres_url: str) -> None:
+    store = await PostgresStore.open(postgres_url, connections=3)
+
+    def connected() -> Plan[int]:
+        rows = yield Rows("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        return int(rows[0][0])
+
+    try:
+        seen = await asyncio.gather(*(store.read(connected) for _ in range(40)))
+    finally:
+        await store.close()
+    assert max(seen) == 4, "three to ask over, and one for what others wrote"
+
+
 async def test_listeners_are_not_woken_by_what_was_undone(store: Store) -> None:
     woken: list[str] = []
     done = asyncio.Event()

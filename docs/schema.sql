@@ -20,6 +20,22 @@ CREATE TABLE bodies (
 
 CREATE INDEX bodies_by_account ON bodies (account, kept_at);
 
+CREATE TABLE bulk_sends (
+    message_id TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    send_id TEXT NOT NULL,
+    accepted_at BIGINT NOT NULL,
+    recipients TEXT NOT NULL,
+    recipient_count BIGINT NOT NULL,
+    written BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    lease TEXT NOT NULL,
+    entries TEXT NOT NULL
+);
+
+CREATE INDEX bulk_sends_by_send ON bulk_sends (send_id);
+
 CREATE TABLE captures (
     message_id TEXT NOT NULL,
     part BIGINT NOT NULL,

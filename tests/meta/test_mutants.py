@@ -97,8 +97,8 @@ MUTANTS = [
     Mutant(
         "a large send goes on behind its last chunk",
         "store/large_sends.py",
-        "UPDATE large_sends SET written = written + ?, due_at = ?",
-        "UPDATE large_sends SET written = written + ? * 0, due_at = ?",
+        "UPDATE {row.table} SET written = written + ?, due_at = ?",
+        "UPDATE {row.table} SET written = written + ? * 0, due_at = ?",
         "tests/unit/sending/test_expand.py::test_another_takes_over_when_the_lease_of_a_dead_one_ends",
     ),
     Mutant(

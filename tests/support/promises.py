@@ -12,7 +12,7 @@ from pillarbox.sending.envelope import read_envelope
 from pillarbox.sending.policy import Standing, TenantStanding
 
 SCOPE = Scope("123456789012", "us-east-1")
-_STANDING = Standing(
+STANDING = Standing(
     verified=frozenset({"example.com"}),
     any_sender=False,
     account_sends=True,
@@ -39,18 +39,18 @@ def draft(*recipients: str, text: str = "Hello.", configuration_set: str | None 
 
 def promise(asked: Draft, now: Millis, *, daily_limit: int | None = None, routes: RouteTable = RouteTable()) -> Promise:
     """Return what accept promises for a draft whose sender is in good standing."""
-    standing = replace(_STANDING, daily_limit=daily_limit, tenant=TenantStanding(True, ()) if asked.tenant else None)
+    standing = replace(STANDING, daily_limit=daily_limit, tenant=TenantStanding(True, ()) if asked.tenant else None)
     return accept(asked, read_envelope(asked), standing, routes, now)
 
 
 def listed_promise(asked: Draft, contact_list: ContactList, now: Millis) -> Promise:
     """Return the same for a draft that names this list."""
-    standing = replace(_STANDING, contact_list=contact_list)
+    standing = replace(STANDING, contact_list=contact_list)
     return accept(asked, read_envelope(asked), standing, RouteTable(), now)
 
 
 def split_promise(count: int, now: Millis, name: str = "p") -> Promise:
     """Return the same for a send to p0@example.net, p1@example.net and so on, each with a message of their own."""
     asked = draft(*(f"{name}{number}@example.net" for number in range(count)))
-    standing = replace(_STANDING, splits=True, most_recipients=count)
+    standing = replace(STANDING, splits=True, most_recipients=count)
     return accept(asked, read_envelope(asked), standing, RouteTable(), now)

@@ -146,7 +146,11 @@ def _busy(account: str) -> Plan[bool]:
     posts = yield Rows(
         "SELECT count(*) FROM notification_deliveries WHERE state = 'due' AND ? IN ('', account)", (account,)
     )
-    unwritten = yield Rows("SELECT count(*) FROM large_sends WHERE ? IN ('', account)", (account,))
+    unwritten = yield Rows(
+        "SELECT count(*) FROM (SELECT account FROM large_sends UNION ALL SELECT account FROM bulk_sends) AS sends"
+        " WHERE ? IN ('', account)",
+        (account,),
+    )
     moves = yield Rows(
         "SELECT count(*) FROM nouns WHERE account = '' AND region = ''"
         " AND kind IN ('queue-move-active', 'topic-replay-active') AND name LIKE ?",

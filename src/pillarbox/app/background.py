@@ -100,7 +100,7 @@ async def _keeping(listening: Listening, upstreams: Upstreams, clock: Clock) -> 
     kept = Kept(settings.bodies_days, settings.history_days)
     return [
         DepthGauge(store, clock),
-        Expander(store, listening.routes(), clock),
+        Expander(store, listening.routes(), clock, listening.courtesy),
         RetryKeySweep(store, clock),
         Unconfirmed(store, clock),
         Runner(store, checks, clock),

@@ -47,7 +47,8 @@ async def of(store: Store, send_id: str, after: str = "") -> Send | None:
 
 def read(send_id: str, after: str = "") -> Plan[Send | None]:
     states = yield from large_sends.states_of(send_id)
-    if not states:
+    unwritten = yield from large_sends.unwritten(send_id)
+    if not states and not unwritten:
         return None
     rows = yield from large_sends.parts_of(send_id, after, MOST_LISTED + 1)
     ids = list(dict.fromkeys(row.message_id for row in rows))
@@ -55,7 +56,7 @@ def read(send_id: str, after: str = "") -> Plan[Send | None]:
     return Send(
         send_id=send_id,
         states=dict(states),
-        unwritten=(yield from large_sends.unwritten(send_id)),
+        unwritten=unwritten,
         parts=[Part(*row) for row in rows if row.message_id in listed],
         next=ids[MOST_LISTED - 1] if len(ids) > MOST_LISTED else None,
     )

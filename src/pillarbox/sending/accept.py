@@ -9,22 +9,21 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import msgspec
-
 from pillarbox.events.record import record
-from pillarbox.events.types import Event, MailFacts
+from pillarbox.events.types import Event
 from pillarbox.kit import metrics
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.disk import Room
 from pillarbox.kit.errors import Refusal
-from pillarbox.kit.ids import Scope, new_message_id
+from pillarbox.kit.ids import Scope, new_message_id, part_message_id
 from pillarbox.kit.simulated import is_simulated
 from pillarbox.resources import contacts
 from pillarbox.resources.contacts import Addressed
-from pillarbox.sending import idempotency, split
+from pillarbox.sending import deferred, idempotency, split
 from pillarbox.sending.admission import Asked, ShutAccounts, refused
-from pillarbox.sending.draft import Draft, weight
+from pillarbox.sending.deferred import Deferred
+from pillarbox.sending.draft import Draft, weight, weight_unmade
 from pillarbox.sending.envelope import Envelope, read_envelope
 from pillarbox.sending.idempotency import Once, once_of
 from pillarbox.sending.list_management import addressed
@@ -35,7 +34,7 @@ from pillarbox.sending.policy import (
     RateExceeded,
     Standing,
 )
-from pillarbox.sending.rows import Route, belongings_of
+from pillarbox.sending.rows import Route, SentAs, belongings_of, message_row
 from pillarbox.sending.standing import Standings
 from pillarbox.store import elsewhere, large_sends, messages, outgoing
 from pillarbox.store.engine import Store
@@ -57,8 +56,6 @@ REFUSED = metrics.counter(
     labels=("operation", "reason"),
     doc="Sends refused before anything was promised, by the rule that refused them.",
 )
-
-_write_mail = msgspec.json.Encoder().encode
 
 
 @dataclass(slots=True, frozen=True)
@@ -85,19 +82,32 @@ class Promise:
     everybody: bytes | PutAway
     contacts: Sequence[Addressed] = ()
 
+    @property
+    def asked(self) -> Asked:
+        message = self.message
+        return Asked(
+            message.scope,
+            message.message_id,
+            self.addressed,
+            self.quota_recipients,
+            self.daily_limit,
+            self.rate,
+            message.accepted_at,
+        )
+
 
 def accept(draft: Draft, envelope: Envelope, standing: Standing, route: Route, now: Millis) -> Promise:
     """Say what is promised for `draft`, or raise the first reason not to."""
-    for check in CHECKS:
-        if reason := check(envelope.prepared, standing):
-            raise reason
+    _check(envelope, standing)
     everybody = envelope.prepared.recipients
     listed = b""
     if standing.splits:
         listed = split.list_of(envelope) if len(everybody) > 1 else b""
         envelope = split.for_one_each(draft, envelope)
     addresses = envelope.prepared.recipients
-    message = _message(draft, envelope, standing, now, is_part=bool(listed))
+    message_id = new_message_id(draft.scope, now)
+    send_id = draft.send_id or (new_message_id(draft.scope, now) if listed else message_id)
+    message = message_row(draft, envelope, _sent_as(envelope, standing), message_id, send_id, now)
     belongings = belongings_of(message, addresses, envelope.failure, route, now, standing.pool)
     return Promise(
         message=message,
@@ -106,7 +116,7 @@ def accept(draft: Draft, envelope: Envelope, standing: Standing, route: Route, n
         outgoing=belongings.outgoing,
         events=belongings.events,
         addressed=len(everybody),
-        quota_recipients=sum(not is_simulated(address) for address in everybody),
+        quota_recipients=_quota_recipients(everybody),
         daily_limit=standing.daily_limit,
         rate=standing.rate,
         once=once_of(draft, envelope.key),
@@ -115,66 +125,36 @@ def accept(draft: Draft, envelope: Envelope, standing: Standing, route: Route, n
     )
 
 
-def _message(draft: Draft, envelope: Envelope, standing: Standing, now: Millis, *, is_part: bool) -> MessageRow:
-    scope, addresses = draft.scope, envelope.prepared.recipients
-    message_id = new_message_id(scope, now)
-    listed = envelope.prepared.list_management
-    mail = MailFacts(
-        sender=envelope.sender,
-        sender_address=envelope.sender_address,
-        source_identity=envelope.identity_among(standing.verified),
-        source_arn=envelope.on_behalf_of,
-        source_ip=draft.source_ip,
-        caller_identity=draft.caller_identity,
-        recipients=list(addresses),
-        headers=list(envelope.headers),
-        headers_truncated=envelope.headers_truncated,
-        tags=_tags(draft, envelope),
-        return_path=envelope.return_path,
-        templated=envelope.templated,
-        template=envelope.template,
-        only_to=envelope.only_to,
-        tenant=envelope.prepared.tenant,
-        pool=standing.pool,
-        contact_list=listed.contact_list if listed else "",
-        topic=listed.topic if listed else "",
-        opens=draft.tracked.opens,
-        clicks=draft.tracked.clicks,
-    )
-    return MessageRow(
-        message_id,
-        scope.account,
-        scope.region,
-        draft.send_id or (new_message_id(scope, now) if is_part else message_id),
-        now,
-        draft.operation,
-        envelope.prepared.configuration_set or "",
-        envelope.sender,
-        envelope.subject,
-        len(envelope.prepared.raw),
-        len(addresses),
-        _write_mail(mail).decode(),
-        "",
-    )
+def accept_deferred(
+    draft: Draft, envelope: Envelope, standing: Standing, message_id: str, number: int, now: Millis
+) -> Deferred:
+    """Say what is promised for a draft of a call whose message is made later, or raise the first reason not to."""
+    _check(envelope, standing)
+    everybody = envelope.prepared.recipients
+    limits = (standing.daily_limit, standing.rate)
+    asked = Asked(draft.scope, message_id, len(everybody), _quota_recipients(everybody), *limits, now)
+    once = once_of(draft, envelope.key)
+    return deferred.defer(draft, envelope, _sent_as(envelope, standing), asked, once, number)
 
 
-def _tags(draft: Draft, envelope: Envelope) -> dict[str, list[str]]:
-    tags = {"ses:operation": [draft.operation]}
-    if envelope.prepared.configuration_set:
-        tags["ses:configuration-set"] = [envelope.prepared.configuration_set]
-    if envelope.prepared.tenant:
-        tags["ses:tenant-name"] = [envelope.prepared.tenant]
-    tags["ses:source-ip"] = [draft.source_ip]
-    if envelope.from_domain:
-        tags["ses:from-domain"] = [envelope.from_domain]
-    tags["ses:caller-identity"] = [draft.caller_identity]
-    for name, value in envelope.prepared.tags:
-        tags[name] = [value]
-    return tags
+def _check(envelope: Envelope, standing: Standing) -> None:
+    for check in CHECKS:
+        if reason := check(envelope.prepared, standing):
+            raise reason
 
 
-def keep_promises(promises: Sequence[Promise]) -> Plan[list[Refusal | str | None]]:
-    """Put promises on disk together.
+def _sent_as(envelope: Envelope, standing: Standing) -> SentAs:
+    return SentAs(envelope.identity_among(standing.verified), standing.pool)
+
+
+def _quota_recipients(addresses: Sequence[str]) -> int:
+    return sum(not is_simulated(address) for address in addresses)
+
+
+def keep_promises(
+    promises: Sequence[Promise | Deferred], listed: bytes | PutAway = b""
+) -> Plan[list[Refusal | str | None]]:
+    """Put promises on disk together; `listed` is the list of those that are deferred.
 
     The verdict of each is None, or why it was not kept, or the MessageId of the same message that was
     promised earlier.
@@ -182,23 +162,37 @@ def keep_promises(promises: Sequence[Promise]) -> Plan[list[Refusal | str | None
     verdicts = yield from _verdicts(promises)
     kept = [promise for promise, verdict in zip(promises, verdicts, strict=True) if verdict is None]
     if kept:
-        first = kept[0].message
-        large = [promise for promise in kept if promise.everybody]
-        bodies = [*(promise.body for promise in kept), *(promise.everybody for promise in large)]
-        references = yield Keep(bodies, [promise.message.account for promise in (*kept, *large)], first.accepted_at)
-        yield from messages.add(
-            [promise.message._replace(body=at) for promise, at in zip(kept, references, strict=False)],
-            [recipient for promise in kept for recipient in promise.recipients],
-        )
-        yield from outgoing.add([row for promise in kept for row in promise.outgoing])
-        yield from large_sends.add(
-            [_large_send(promise, at) for promise, at in zip(large, references[len(kept) :], strict=True)]
-        )
-        yield from record([event for promise in kept for event in promise.events])
-        yield from messages.use_quota(_quota_uses(kept))
-        if listed := [contact for promise in kept for contact in promise.contacts]:
-            yield from contacts.add_unknown(listed, first.accepted_at)
+        yield from _keep([promise for promise in kept if isinstance(promise, Promise)])
+        yield from _keep_list([promise for promise in kept if isinstance(promise, Deferred)], listed)
+        yield from messages.use_quota(_quota_uses([promise.asked for promise in kept]))
     return verdicts
+
+
+def _keep(kept: Sequence[Promise]) -> Plan[None]:
+    if not kept:
+        return
+    first = kept[0].message
+    large = [promise for promise in kept if promise.everybody]
+    bodies = [*(promise.body for promise in kept), *(promise.everybody for promise in large)]
+    references = yield Keep(bodies, [promise.message.account for promise in (*kept, *large)], first.accepted_at)
+    yield from messages.add(
+        [promise.message._replace(body=at) for promise, at in zip(kept, references, strict=False)],
+        [recipient for promise in kept for recipient in promise.recipients],
+    )
+    yield from outgoing.add([row for promise in kept for row in promise.outgoing])
+    yield from large_sends.add(
+        [_large_send(promise, at) for promise, at in zip(large, references[len(kept) :], strict=True)]
+    )
+    yield from record([event for promise in kept for event in promise.events])
+    if listed := [contact for promise in kept for contact in promise.contacts]:
+        yield from contacts.add_unknown(listed, first.accepted_at)
+
+
+def _keep_list(kept: Sequence[Deferred], listed: bytes | PutAway) -> Plan[None]:
+    if kept:
+        asked = kept[0].asked
+        (listed_at,) = yield Keep([listed], [asked.scope.account], asked.now)
+        yield from large_sends.add([deferred.row_of(kept, listed_at)])
 
 
 def _large_send(promise: Promise, listed_at: str) -> LargeSendRow:
@@ -209,42 +203,25 @@ def _large_send(promise: Promise, listed_at: str) -> LargeSendRow:
     )
 
 
-def _verdicts(promises: Sequence[Promise]) -> Plan[list[Refusal | str | None]]:
+def _verdicts(promises: Sequence[Promise | Deferred]) -> Plan[list[Refusal | str | None]]:
     """Judge each; what is there already is asked first, since it counts against no quota."""
-    known = [(promise.once, promise.message.message_id) for promise in promises if promise.once]
+    asked = [promise.asked for promise in promises]
+    known = [(promise.once, one.key) for promise, one in zip(promises, asked, strict=True) if promise.once]
     verdicts: dict[str, Refusal | str] = {}
     if known:
-        verdicts |= yield from idempotency.remember(known, promises[0].message.accepted_at)
-    new = [promise for promise in promises if promise.message.message_id not in verdicts]
-    refusals = yield from refused([_asked(promise) for promise in new])
+        verdicts |= yield from idempotency.remember(known, asked[0].now)
+    refusals = yield from refused([one for one in asked if one.key not in verdicts])
     if refusals:
         # Whoever came with the same message in the same moment is told the same.
         verdicts = {one: refusals.get(str(answer), answer) for one, answer in verdicts.items()}
         verdicts.update(refusals)
-        yield from idempotency.forget([one.once for one in new if one.once and one.message.message_id in refusals])
-    return [verdicts.get(promise.message.message_id) for promise in promises]
+        yield from idempotency.forget([once for once, message_id in known if message_id in refusals])
+    return [verdicts.get(one.key) for one in asked]
 
 
-def _asked(promise: Promise) -> Asked:
-    message = promise.message
-    return Asked(
-        message.scope,
-        message.message_id,
-        promise.addressed,
-        promise.quota_recipients,
-        promise.daily_limit,
-        promise.rate,
-        message.accepted_at,
-    )
-
-
-def _quota_uses(promises: Sequence[Promise]) -> list[tuple[str, str, Millis, int]]:
+def _quota_uses(asked: Sequence[Asked]) -> list[tuple[str, str, Millis, int]]:
     # In one order for everybody, so that two processes that count at the same time never wait for each other.
-    return sorted(
-        (*promise.message.scope, promise.message.accepted_at, promise.quota_recipients)
-        for promise in promises
-        if promise.quota_recipients
-    )
+    return sorted((*one.scope, one.now, one.quota_recipients) for one in asked if one.quota_recipients)
 
 
 class Sender:
@@ -273,7 +250,7 @@ class Sender:
         (made,) = await self._promises((draft,), now)
         if isinstance(made, Promise):
             with self._courtesy.waiting():
-                (away,) = await self._put_away((made,))
+                (away,), _ = await self._put_away((made,), b"")
                 verdict = await self._store.commit(keep_promises, away)
             made = self._verdict(draft, verdict, now) or made
         outcome = _told(draft, made)
@@ -282,21 +259,29 @@ class Sender:
         return outcome
 
     async def send_together(self, drafts: Sequence[Draft], now: Millis) -> list[str | Exception]:
-        """Return what became of each, in order: its MessageId, or what stood against it.
+        """Return what became of each draft of a call, in order: its MessageId, or what stood against it.
 
-        What stands against one is no matter of the others. Those promised share one transaction: when that
-        cannot be written, its exception is raised and nothing is promised.
+        They have one template, and differ in recipients, data, headers and tags. What stands against one is no
+        matter of the others. Those promised share one transaction: when that cannot be written, its exception is
+        raised and nothing is promised. Of many the messages are made after the answer.
         """
         # From the first to the last: so many are waiting for an answer, though there is one caller.
         with self._courtesy.waiting(len(drafts)):
             made = await self._promises(drafts, now)
-            away = await self._put_away([one for one in made if isinstance(one, Promise)])
-            verdicts = iter((await self._store.write(keep_promises, away)) if away else ())
+            verdicts = iter(await self._keep(drafts[0], [one for one in made if isinstance(one, Promise | Deferred)]))
         kept = [
-            self._verdict(draft, next(verdicts), now) or one if isinstance(one, Promise) else one
+            self._verdict(draft, next(verdicts), now) or one if isinstance(one, Promise | Deferred) else one
             for draft, one in zip(drafts, made, strict=True)
         ]
         return [_told(draft, one) for draft, one in zip(drafts, kept, strict=True)]
+
+    async def _keep(self, shared: Draft, promised: Sequence[Promise | Deferred]) -> list[Refusal | str | None]:
+        if not promised:
+            return []
+        waiting = [one for one in promised if isinstance(one, Deferred)]
+        listed = deferred.list_of(shared, waiting) if waiting else b""
+        away, listed_away = await self._put_away(promised, listed)
+        return await self._store.write(keep_promises, away, listed_away)
 
     async def most_recipients(self, scope: Scope) -> int:
         """Return how many recipients a message of this account may have, in one configuration set or another."""
@@ -316,12 +301,13 @@ class Sender:
         reasons = (check(envelope.prepared, standing) for check in checks)
         return next((reason for reason in reasons if reason), None)
 
-    async def _promises(self, drafts: Sequence[Draft], now: Millis) -> list[Promise | str | Exception]:
+    async def _promises(self, drafts: Sequence[Draft], now: Millis) -> list[Promise | Deferred | str | Exception]:
         if self._room:
             self._room.check()
-        envelopes = await _read_each(drafts)
+        envelopes = await _read_each(drafts) if len(drafts) < deferred.FEWEST else await _read_call(drafts)
         answered = await self._answered(drafts, envelopes, now)
-        made: list[Promise | str | Exception] = []
+        first = new_message_id(drafts[0].scope, now)
+        made: list[Promise | Deferred | str | Exception] = []
         for place, (draft, envelope) in enumerate(zip(drafts, envelopes, strict=True)):
             try:
                 if place in answered:
@@ -329,7 +315,7 @@ class Sender:
                 elif isinstance(envelope, Exception):
                     made.append(envelope)
                 else:
-                    made.append(await self._promise(draft, envelope, now))
+                    made.append(await self._promise(draft, envelope, now, first, place))
             except Exception as reason:
                 made.append(reason)
         return made
@@ -350,29 +336,43 @@ class Sender:
         there = await self._store.read(idempotency.earlier, list(asked.values()), now)
         return {place: idempotency.answer(once, there[once.at]) for place, once in asked.items() if once.at in there}
 
-    async def _promise(self, draft: Draft, envelope: Envelope, now: Millis) -> Promise:
+    async def _promise(
+        self, draft: Draft, envelope: Envelope, now: Millis, first: str, place: int
+    ) -> Promise | Deferred:
+        """Return what is promised; a message of a call that waits has an id that follows from `first` and its place."""
         envelope, standing = await self._standings.of(draft.scope, envelope)
-        asked = (draft, envelope, standing, self._route, now)
-        if len(envelope.prepared.recipients) > MOST_RECIPIENTS:
-            promise = await asyncio.to_thread(accept, *asked)
+        if not envelope.is_made and standing.splits:
+            envelope, standing = await self._standings.of(draft.scope, await asyncio.to_thread(read_envelope, draft))
+        promise: Promise | Deferred
+        if not envelope.is_made:
+            promise = accept_deferred(draft, envelope, standing, part_message_id(first, place), place, now)
+        elif len(envelope.prepared.recipients) > MOST_RECIPIENTS:
+            promise = await asyncio.to_thread(accept, draft, envelope, standing, self._route, now)
         else:
-            promise = accept(*asked)
-        if promise.rate is not None and self._shut.is_shut(draft.scope, now):
+            promise = accept(draft, envelope, standing, self._route, now)
+        if standing.rate is not None and self._shut.is_shut(draft.scope, now):
             raise RateExceeded
         return promise
 
-    async def _put_away(self, promises: Sequence[Promise]) -> Sequence[Promise]:
+    async def _put_away(
+        self, promised: Sequence[Promise | Deferred], listed: bytes
+    ) -> tuple[Sequence[Promise | Deferred], bytes | PutAway]:
         """Put what one account sent where bodies are kept, if that is not the store, before anything refers to it."""
-        if not promises:
-            return promises
-        first = promises[0].message
-        sent = (one for promise in promises for one in (promise.body, promise.everybody))
+        first = promised[0].asked
+        made = [one for one in promised if isinstance(one, Promise)]
+        sent = (*(one for promise in made for one in (promise.body, promise.everybody)), listed)
         bodies = [one for one in sent if isinstance(one, bytes) and one]
-        put = await elsewhere.put_away(self._store, bodies, first.account, first.accepted_at)
+        put = await elsewhere.put_away(self._store, bodies, first.scope.account, first.now)
         if put is None:
-            return promises
+            return promised, listed
         places = iter(put)
-        return [replace(one, body=next(places), everybody=next(places) if one.everybody else b"") for one in promises]
+        away = [
+            replace(one, body=next(places), everybody=next(places) if one.everybody else b"")
+            if isinstance(one, Promise)
+            else one
+            for one in promised
+        ]
+        return away, next(places) if listed else b""
 
     def _verdict(self, draft: Draft, verdict: Refusal | str | None, now: Millis) -> Refusal | str | None:
         if isinstance(verdict, RateExceeded):
@@ -380,14 +380,25 @@ class Sender:
         return verdict
 
 
-def _told(draft: Draft, made: Promise | str | Exception) -> str | Exception:
+def _told(draft: Draft, made: Promise | Deferred | str | Exception) -> str | Exception:
     """Count what became of a draft and return it as the doors tell it."""
-    if isinstance(made, Promise):
+    if isinstance(made, Promise | Deferred):
         ACCEPTED.labels(draft.operation).inc()
-        return made.message.message_id
+        return made.asked.key
     if isinstance(made, Refusal):
         REFUSED.labels(draft.operation, type(made).__name__).inc()
     return made
+
+
+async def _read_call(drafts: Sequence[Draft]) -> list[Envelope | Exception]:
+    """Read the drafts of a call, and make at once only those messages that may be refused when they are made."""
+    if sum(map(weight_unmade, drafts)) > _LARGE:
+        waiting = await asyncio.to_thread(deferred.read_unmade, drafts)
+    else:
+        waiting = deferred.read_unmade(drafts)
+    there = zip(drafts, waiting, strict=True)
+    made = iter(await _read_each([draft for draft, envelope in there if envelope is None]))
+    return [next(made) if envelope is None else envelope for envelope in waiting]
 
 
 async def _read_each(drafts: Sequence[Draft]) -> list[Envelope | Exception]:

@@ -83,7 +83,7 @@ def compose_unaddressed(simple: Simple, first: Sequence[tuple[str, str]]) -> Com
     headers = [*first]
     headers.append(("Subject", encode_text(simple.subject.data, _charset_of(simple.subject), "Subject").strip()))
     if simple.headers:
-        headers += _custom_headers(simple.headers)
+        headers += custom_headers(simple.headers)
     content = _content(simple)
     if content.part_count > MOST_PARTS:
         raise InvalidMessage(f"Message contains more than {MOST_PARTS} MIME parts.")
@@ -99,7 +99,8 @@ def _addresses(texts: Sequence[str]) -> str:
     return ", ".join([text.strip() for text in texts])
 
 
-def _custom_headers(given: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+def custom_headers(given: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return the headers that the caller sets, or raise InvalidMessage for one that is not theirs to set."""
     for name, value in given:
         lower = name.lower()
         if not _HEADER_NAME.fullmatch(name):

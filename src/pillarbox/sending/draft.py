@@ -165,6 +165,12 @@ def weight(draft: Draft) -> int:
     return _weight_of(draft.content) + _WEIGHT_OF_ADDRESS * (len(draft.to) + len(draft.cc) + len(draft.bcc))
 
 
+def weight_unmade(draft: Draft) -> int:
+    """Return the same for a message that is made of its template later: its data and addresses are read."""
+    data = draft.content.data if isinstance(draft.content, Templated) else ""
+    return len(data) + _WEIGHT_OF_ADDRESS * (len(draft.to) + len(draft.cc) + len(draft.bcc))
+
+
 def _weight_of(content: Simple | Raw | Templated) -> int:
     if isinstance(content, Raw):
         return len(content.data) + _WEIGHT_OF_ADDRESS * len(content.destinations or ())

@@ -14,7 +14,7 @@ from pillarbox.kit.headers import event_headers
 from pillarbox.resources.identity_names import covering_names
 from pillarbox.resources.sending_authorization import OnBehalf, from_headers
 from pillarbox.sending.authorization import AUTHOR, RETURN_PATH, SOURCE, Spoken, asking
-from pillarbox.sending.compose import compose
+from pillarbox.sending.compose import Composed, compose
 from pillarbox.sending.draft import Draft, Raw, Simple, Templated, Text, in_ascii
 from pillarbox.sending.list_management import HEADER as LIST_HEADER
 from pillarbox.sending.list_management import ListManagement, from_header
@@ -39,6 +39,8 @@ class Envelope:
     recipients with their names, in the order of the bare addresses. `key` is
     the caller's own for this message: sent again with it, it is the same one.
     `only_to` is whom its headers are to name, when that is not what they say.
+    Without `is_made` the message is still to be made of its template: there are
+    no bytes yet, no subject and no headers.
     """
 
     prepared: Prepared
@@ -55,6 +57,7 @@ class Envelope:
     templated: bool = False
     template: str = ""
     failure: RenderingFailure | None = None
+    is_made: bool = True
 
     def identity_among(self, verified: frozenset[str]) -> str | None:
         """Return the most specific verified identity that the sender speaks for."""
@@ -72,14 +75,16 @@ class Envelope:
 
 
 class _MadeOf(NamedTuple):
-    """The template that a message was made of, and why that failed."""
+    """The template that a message was made of or is to be, and why that failed."""
 
     templated: bool = False
     template: str = ""
     failure: RenderingFailure | None = None
+    is_made: bool = True
 
 
 _GIVEN = _MadeOf()
+_UNMADE = Composed(b"", [])
 
 
 def read_envelope(draft: Draft) -> Envelope:
@@ -92,15 +97,26 @@ def read_envelope(draft: Draft) -> Envelope:
     return _read_simple(draft, draft.content)
 
 
+def envelope_of_unmade(draft: Draft, content: Templated) -> Envelope:
+    """Return the envelope of a message that is made later, or raise what is wrong with its addresses."""
+    made_of = _MadeOf(True, content.name, is_made=False)
+    return _addressed(in_ascii(draft), _UNMADE, "", content.headers, made_of)
+
+
 def _read_simple(draft: Draft, content: Simple, made_of: _MadeOf = _GIVEN) -> Envelope:
     if not draft.sender:
         raise InvalidMessage("Missing required header 'From'.")
-    sender = parse_mailbox(draft.sender)
     composed = compose(content, sender=draft.sender, to=draft.to, cc=draft.cc, reply_to=draft.reply_to)
+    return _addressed(draft, composed, content.subject.data, content.headers, made_of)
+
+
+def _addressed(draft: Draft, composed: Composed, subject: str, own_headers: Pairs, made_of: _MadeOf) -> Envelope:
+    assert draft.sender is not None, "a message without a sender is not composed"
+    sender = parse_mailbox(draft.sender)
     spoken = [Spoken(SOURCE, draft.sender, sender)]
     if draft.return_path:
         spoken.append(Spoken(RETURN_PATH, draft.return_path, parse_mailbox(draft.return_path)))
-    for name, value in content.headers:
+    for name, value in own_headers:
         if name.lower() == "sender":
             spoken.append(Spoken(SOURCE, value, parse_mailbox(value)))
     recipients = _as_written((*draft.to, *draft.cc, *draft.bcc))
@@ -112,7 +128,7 @@ def _read_simple(draft: Draft, content: Simple, made_of: _MadeOf = _GIVEN) -> En
         sender_address=sender.address,
         from_domain=sender.domain,
         return_path=draft.return_path or sender.address,
-        subject=content.subject.data,
+        subject=subject,
         headers=tuple(headers),
         headers_truncated=truncated,
         written=tuple(recipients.values()),
@@ -120,6 +136,7 @@ def _read_simple(draft: Draft, content: Simple, made_of: _MadeOf = _GIVEN) -> En
         templated=made_of.templated,
         template=made_of.template,
         failure=made_of.failure,
+        is_made=made_of.is_made,
     )
 
 

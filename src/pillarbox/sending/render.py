@@ -9,10 +9,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from pillarbox.kit.errors import Invalid, Refusal
 from pillarbox.sending.handlebars.compiler import Template, compile_template
 from pillarbox.sending.handlebars.errors import MissingAttribute, RenderingError, TemplateError
+from pillarbox.sending.handlebars.extent import longest
 
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Template.html
 LONGEST_DATA = 262_144
@@ -35,6 +37,13 @@ class Rendered:
     subject: str
     text: str | None
     html: str | None
+
+
+class Foreseen(NamedTuple):
+    """What is known of a message before it is rendered: its subject, and how many bytes all parts have at most."""
+
+    subject: str
+    longest: int
 
 
 class InvalidTemplateData(Invalid):
@@ -64,6 +73,27 @@ def render(template: TemplateParts, data_json: str) -> Rendered:
     except RenderingError as error:
         missing = error.name if isinstance(error, MissingAttribute) else None
         raise RenderingFailure(template.name, str(error), missing) from error
+
+
+class Foresight:
+    """Tells what a template will make of data, for much less than it costs to render it. Raises TemplateError."""
+
+    def __init__(self, template: TemplateParts) -> None:
+        parts = [part for part in compiled_parts(template) if part]
+        extents = [part.extent for part in parts if part.extent is not None]
+        self._subject = parts[0]
+        self._extents = extents if len(extents) == len(parts) else None
+
+    def of(self, data_json: str) -> Foreseen | None:
+        """Return what is known; None for what only rendering can tell. Raises InvalidTemplateData."""
+        if self._extents is None:
+            return None
+        data = template_data(data_json)
+        try:
+            subject = self._subject.render(data)
+        except RenderingError:
+            return None
+        return Foreseen(subject, sum([longest(extent, data_json) for extent in self._extents]))
 
 
 def compiled_parts(template: TemplateParts) -> tuple[Template, Template | None, Template | None]:

@@ -1,7 +1,8 @@
 """The rows that a promised message is made of.
 
 Pure. Called by accept for every message, and by the expander for the parts of a
-split send, so that a message is the same wherever it was written.
+split send and the entries of a bulk send, so that a message is the same wherever
+it was written.
 """
 
 from collections.abc import Sequence
@@ -9,16 +10,18 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from pillarbox.events.types import Event, RenderingFailure, Send
+from pillarbox.events.types import Event, MailFacts, RenderingFailure, Send
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
+from pillarbox.sending.draft import Draft
+from pillarbox.sending.envelope import Envelope
 from pillarbox.store.messages import MessageRow, RecipientRow
 from pillarbox.store.outgoing import OutgoingRow
 
 # Transports whose next hop takes recipients of all domains at once: to another SES they are one message.
 _ALL_DOMAINS = frozenset({"ses"})
 
-_write_list = msgspec.json.Encoder().encode
+_write = msgspec.json.Encoder().encode
 
 
 class Route(Protocol):
@@ -27,12 +30,87 @@ class Route(Protocol):
     def __call__(self, scope: Scope, configuration_set: str | None, domain: str, pool: str = "") -> tuple[str, str]: ...
 
 
+class SentAs(NamedTuple):
+    """What the account's standing made of a send: which of its identities sends it, from which pool of addresses."""
+
+    identity: str | None
+    pool: str
+
+
 class Belongings(NamedTuple):
     """What belongs to a message row: its recipients, its place in the delivery queue, its first events."""
 
     recipients: tuple[RecipientRow, ...]
     outgoing: tuple[OutgoingRow, ...]
     events: tuple[Event, ...]
+
+
+class Written(NamedTuple):
+    """A message as it is written out, with its `body` if it has one of its own; else its row refers to one."""
+
+    message: MessageRow
+    own: Belongings
+    body: bytes | None = None
+
+
+def message_row(
+    draft: Draft, envelope: Envelope, sent_as: SentAs, message_id: str, send_id: str, now: Millis
+) -> MessageRow:
+    """Return the row of a message that was accepted at `now`, without the reference to its body."""
+    scope, addresses = draft.scope, envelope.prepared.recipients
+    listed = envelope.prepared.list_management
+    mail = MailFacts(
+        sender=envelope.sender,
+        sender_address=envelope.sender_address,
+        source_identity=sent_as.identity,
+        source_arn=envelope.on_behalf_of,
+        source_ip=draft.source_ip,
+        caller_identity=draft.caller_identity,
+        recipients=list(addresses),
+        headers=list(envelope.headers),
+        headers_truncated=envelope.headers_truncated,
+        tags=_tags(draft, envelope),
+        return_path=envelope.return_path,
+        templated=envelope.templated,
+        template=envelope.template,
+        only_to=envelope.only_to,
+        tenant=envelope.prepared.tenant,
+        pool=sent_as.pool,
+        contact_list=listed.contact_list if listed else "",
+        topic=listed.topic if listed else "",
+        opens=draft.tracked.opens,
+        clicks=draft.tracked.clicks,
+    )
+    return MessageRow(
+        message_id,
+        scope.account,
+        scope.region,
+        send_id,
+        now,
+        draft.operation,
+        envelope.prepared.configuration_set or "",
+        envelope.sender,
+        envelope.subject,
+        len(envelope.prepared.raw),
+        len(addresses),
+        _write(mail).decode(),
+        "",
+    )
+
+
+def _tags(draft: Draft, envelope: Envelope) -> dict[str, list[str]]:
+    tags = {"ses:operation": [draft.operation]}
+    if envelope.prepared.configuration_set:
+        tags["ses:configuration-set"] = [envelope.prepared.configuration_set]
+    if envelope.prepared.tenant:
+        tags["ses:tenant-name"] = [envelope.prepared.tenant]
+    tags["ses:source-ip"] = [draft.source_ip]
+    if envelope.from_domain:
+        tags["ses:from-domain"] = [envelope.from_domain]
+    tags["ses:caller-identity"] = [draft.caller_identity]
+    for name, value in envelope.prepared.tags:
+        tags[name] = [value]
+    return tags
 
 
 def belongings_of(
@@ -62,7 +140,7 @@ def _outgoing(message: MessageRow, addresses: Sequence[str], route: Route, pool:
         part_of = "" if transport in _ALL_DOMAINS else domain
         ways.setdefault((transport, lane, part_of), []).append(address)
     return tuple(
-        OutgoingRow(message.message_id, part, *scope, lane, transport, _write_list(group).decode(), at, at, 0, "", "")
+        OutgoingRow(message.message_id, part, *scope, lane, transport, _write(group).decode(), at, at, 0, "", "")
         for part, ((transport, lane, _), group) in enumerate(ways.items())
     )
 

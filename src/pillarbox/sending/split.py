@@ -6,18 +6,20 @@ nothing of its own but its id and its recipient: the body is stored once, and
 who it is for is written into its headers when it leaves.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import msgspec
 
 from pillarbox.events.types import MailFacts, RenderingFailure
+from pillarbox.kit.clock import Millis
 from pillarbox.kit.headers import event_headers, list_headers
 from pillarbox.kit.ids import part_message_id
 from pillarbox.kit.recipient_headers import headers_naming_only, naming_only
 from pillarbox.sending.draft import Draft, Raw
 from pillarbox.sending.envelope import Envelope
 from pillarbox.sending.raw import KEY_HEADER
+from pillarbox.sending.rows import Route, Written, belongings_of
 from pillarbox.store.messages import MessageRow
 
 _write = msgspec.json.Encoder().encode
@@ -59,20 +61,28 @@ def list_of(envelope: Envelope) -> bytes:
     return _write(Recipients(envelope.prepared.recipients, envelope.written, envelope.failure))
 
 
-def pool_of(first: MessageRow) -> str:
-    """Return from which pool of addresses the parts leave."""
-    return _read_mail(first.mail).pool
+class Making:
+    """Makes the messages of a send that are still to be written: those of the recipients behind the first."""
 
+    def __init__(self, first: MessageRow, listed: bytes) -> None:
+        self._first = first
+        self._mail = _read_mail(first.mail)
+        self._recipients = read_recipients(listed)
 
-def parts(first: MessageRow, recipients: Recipients, numbers: Sequence[int]) -> Iterator[MessageRow]:
-    """Return the messages of the recipients with these numbers, made after that of number 0."""
-    mail = _read_mail(first.mail)
-    for number in numbers:
-        written = recipients.written[number]
+    def following(self, written: int, most: int, route: Route, now: Millis) -> Iterator[Written]:
+        """Yield the messages behind those of `written` recipients, at most so many."""
+        addresses, failure = self._recipients.addresses, self._recipients.failure
+        for number in range(written, min(written + most, len(addresses))):
+            message = self._part(number)
+            yield Written(message, belongings_of(message, [addresses[number]], failure, route, now, self._mail.pool))
+
+    def _part(self, number: int) -> MessageRow:
+        written = self._recipients.written[number]
         own = msgspec.structs.replace(
-            mail,
-            recipients=[recipients.addresses[number]],
-            headers=headers_naming_only(mail.headers, written),
+            self._mail,
+            recipients=[self._recipients.addresses[number]],
+            headers=headers_naming_only(self._mail.headers, written),
             only_to=written,
         )
-        yield first._replace(message_id=part_message_id(first.message_id, number), mail=_write(own).decode())
+        message_id = part_message_id(self._first.message_id, number)
+        return self._first._replace(message_id=message_id, mail=_write(own).decode())

@@ -1,4 +1,4 @@
-"""Sends to many that are still being written out as messages, and the parts of a send.
+"""Sends to many that are still being written out as messages, split or bulk, and the parts of a send.
 
 Plans only. Filled by sending/accept.py, worked off by sending/expand.py under a
 lease, read by whoever shows what became of a send.
@@ -13,11 +13,17 @@ from pillarbox.store.plan import Many, Plan, Rows, Touch
 
 TOPIC = "large-sends"
 _COLUMNS = "message_id, account, region, send_id, accepted_at, recipients, recipient_count, written, due_at, lease"
+# A split send has no entries. Those that have lie apart, where programs that know none pass them over.
+_TABLES = {"large_sends": (_COLUMNS, f"{_COLUMNS}, ''"), "bulk_sends": (f"{_COLUMNS}, entries",) * 2}
 _OF_SEND = "m.send_id = ? AND m.send_id <> m.message_id"
 
 
 class LargeSendRow(NamedTuple):
-    """`message_id` is the first message; `recipients` refers to the list of all, of which `written` have theirs."""
+    """`recipients` refers to the list of all, of which `written` have their message.
+
+    Of a split send `message_id` is the first message. Of a bulk send it is what the ids of its messages follow from,
+    and `entries` are the numbers of those that were promised, as JSON.
+    """
 
     message_id: str
     account: str
@@ -29,10 +35,15 @@ class LargeSendRow(NamedTuple):
     written: int
     due_at: Millis
     lease: str
+    entries: str = ""
 
     @property
     def scope(self) -> Scope:
         return Scope(self.account, self.region)
+
+    @property
+    def table(self) -> str:
+        return "bulk_sends" if self.entries else "large_sends"
 
 
 class PartRow(NamedTuple):
@@ -45,20 +56,26 @@ class PartRow(NamedTuple):
 
 
 def add(rows: Sequence[LargeSendRow]) -> Plan[None]:
+    for table, (columns, _) in _TABLES.items():
+        if own := [row[: columns.count(",") + 1] for row in rows if row.table == table]:
+            marks = ", ".join("?" * len(own[0]))
+            yield Many(f"INSERT INTO {table} ({columns}) VALUES ({marks})", own)
     if rows:
-        yield Many(f"INSERT INTO large_sends ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
         yield Touch(TOPIC)
 
 
 def claim(lease: str, now: Millis, until: Millis, most: int) -> Plan[list[LargeSendRow]]:
-    """Lease at most so many due sends, oldest first."""
-    rows = yield Rows(
-        "UPDATE large_sends SET due_at = ?, lease = ? WHERE message_id IN"
-        " (SELECT message_id FROM large_sends WHERE due_at <= ? ORDER BY due_at LIMIT ?"
-        f" /*pg: FOR UPDATE SKIP LOCKED */) RETURNING {_COLUMNS}",
-        (until, lease, now, most),
-    )
-    return [LargeSendRow(*row) for row in rows]
+    """Lease at most so many due sends of each kind, oldest first."""
+    claimed = []
+    for table, (_, columns) in _TABLES.items():
+        rows = yield Rows(
+            f"UPDATE {table} SET due_at = ?, lease = ? WHERE message_id IN"
+            f" (SELECT message_id FROM {table} WHERE due_at <= ? ORDER BY due_at LIMIT ?"
+            f" /*pg: FOR UPDATE SKIP LOCKED */) RETURNING {columns}",
+            (until, lease, now, most),
+        )
+        claimed += [LargeSendRow(*row) for row in rows]
+    return claimed
 
 
 def advance(row: LargeSendRow, count: int, until: Millis) -> Plan[bool]:
@@ -69,11 +86,11 @@ def advance(row: LargeSendRow, count: int, until: Millis) -> Plan[bool]:
     key = (row.message_id, row.lease, row.written)
     if row.written + count >= row.recipient_count:
         rows = yield Rows(
-            "DELETE FROM large_sends WHERE message_id = ? AND lease = ? AND written = ? RETURNING message_id", key
+            f"DELETE FROM {row.table} WHERE message_id = ? AND lease = ? AND written = ? RETURNING message_id", key
         )
     else:
         rows = yield Rows(
-            "UPDATE large_sends SET written = written + ?, due_at = ?"
+            f"UPDATE {row.table} SET written = written + ?, due_at = ?"
             " WHERE message_id = ? AND lease = ? AND written = ? RETURNING message_id",
             (count, until, *key),
         )
@@ -82,14 +99,20 @@ def advance(row: LargeSendRow, count: int, until: Millis) -> Plan[bool]:
 
 def unwritten(send_id: str) -> Plan[int]:
     """Return for how many recipients of a send the message is still to be written."""
-    rows = yield Rows(
-        "SELECT coalesce(sum(recipient_count - written), 0) FROM large_sends WHERE send_id = ?", (send_id,)
-    )
-    return int(rows[0][0])
+    count = 0
+    for table in _TABLES:
+        rows = yield Rows(
+            f"SELECT coalesce(sum(recipient_count - written), 0) FROM {table} WHERE send_id = ?", (send_id,)
+        )
+        count += int(rows[0][0])
+    return count
 
 
 def next_due_at() -> Plan[Millis | None]:
-    rows = yield Rows("SELECT min(due_at) FROM large_sends")
+    rows = yield Rows(
+        "SELECT min(due_at) FROM (SELECT min(due_at) AS due_at FROM large_sends"
+        " UNION ALL SELECT min(due_at) FROM bulk_sends) AS due"
+    )
     due_at: Millis | None = rows[0][0]
     return due_at
 

@@ -2,7 +2,8 @@
 
 Plans. Called by app/server.py when it opens a store that no other process works
 on: whatever is leased there was leased by a process that is gone, and waits for
-no lease to end. Called by app/processes.py for a worker that ended.
+no lease to end. Called by app/processes.py for a worker that ended, and by
+delivery/worker.py when it ends itself.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,8 @@ def end_all(now: Millis) -> Plan[int]:
         "UPDATE notification_deliveries SET due_at = ?, lease = '' WHERE state = 'due' AND lease <> '' RETURNING state",
         (now,),
     )
-    yield Rows("UPDATE large_sends SET due_at = ?, lease = '' WHERE lease <> ''", (now,))
+    for table in ("large_sends", "bulk_sends"):
+        yield Rows(f"UPDATE {table} SET due_at = ?, lease = '' WHERE lease <> ''", (now,))
     yield Rows("UPDATE cursors SET lease = '', leased_until = 0 WHERE lease <> ''")
     yield Rows("DELETE FROM nouns WHERE account = '' AND region = '' AND kind = 'upkeep-turn'")
     return len(outgoing) + len(posts)

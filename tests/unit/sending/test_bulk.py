@@ -17,7 +17,8 @@ from pillarbox.resources.configuration_sets import ConfigurationSetMissing
 from pillarbox.sending import bulk, policy
 from pillarbox.sending.accept import Sender
 from pillarbox.sending.bulk import SUCCESS, Entry, Result, draft_for, result_of, send_bulk
-from pillarbox.sending.draft import Draft, Templated
+from pillarbox.sending.draft import Draft, Invocation, Templated
+from pillarbox.sending.expand import Expander
 from pillarbox.sending.handlebars.errors import TemplateError
 from pillarbox.sending.render import InvalidTemplateData
 from pillarbox.sending.standing import Standings
@@ -72,10 +73,11 @@ def sender_on(
     daily_limit: int | None = None,
     rate: float | None = None,
     any_sender: bool = True,
+    splits: bool = False,
     courtesy: Courtesy | None = None,
 ) -> Sender:
     quota = Quota(-1 if daily_limit is None else daily_limit, rate or 0, False)
-    standings = Standings(store, StandingClock(NOON), any_sender=any_sender, sandbox=False, quota=quota)
+    standings = Standings(store, StandingClock(NOON), any_sender=any_sender, sandbox=False, splits=splits, quota=quota)
     return Sender(store, standings, RouteTable(), courtesy=courtesy)
 
 
@@ -89,6 +91,12 @@ def statuses(results: list[Result]) -> list[str]:
 
 async def rows(store: SqliteStore) -> dict[str, messages.MessageRow]:
     return {row.message_id: row for row in await store.read(messages.newest, messages.Search(), 200)}
+
+
+async def written_out(store: SqliteStore) -> None:
+    expander = Expander(store, RouteTable(), StandingClock(NOON))
+    while await expander.step():
+        pass
 
 
 def content_of(made: Draft) -> Templated:
@@ -166,13 +174,14 @@ async def test_each_entry_is_a_message_of_its_own_and_they_are_one_send(store: B
 
     results = await send_bulk(sender_on(store), SHARED, entries, NOON)
 
+    assert store.writes_made == 1, "the promises of one call share one commit"
+    await written_out(store)
     kept = await rows(store)
     assert len(kept) == 50
     assert [kept[result.message_id or ""].subject for result in results] == [f"Hello {n}" for n in range(50)]
     (send_id,) = {row.send_id for row in kept.values()}
     assert send_id not in kept
     assert {row.operation for row in kept.values()} == {"SendBulkEmail"}
-    assert store.writes_made == 1, "the promises of one call share one commit"
 
 
 async def test_a_message_that_is_alone_is_a_send_of_its_own(store: Breaking) -> None:
@@ -300,3 +309,43 @@ async def test_what_works_behind_the_doors_gives_way_to_a_call_with_many_entries
     await deliver()
 
     assert rested == [rests, False]
+
+
+async def test_a_call_that_is_made_again_gets_the_ids_that_it_got_and_sends_nothing(store: Breaking) -> None:
+    entries = to(*(f"a{number}@example.net" for number in range(10)))
+    first = Invocation("one", is_again=False, ends_here=False)
+    told = await send_bulk(sender_on(store), replace(SHARED, invocation=first), entries, NOON)
+    again = await send_bulk(sender_on(store), replace(SHARED, invocation=first._replace(is_again=True)), entries, NOON)
+    await written_out(store)
+
+    assert again == told
+    assert set(await rows(store)) == {result.message_id for result in told}
+
+
+async def test_an_entry_with_the_key_of_another_is_the_same_message(store: Breaking) -> None:
+    keyed = Entry(to=("a@example.net",), tags=(("pillarbox-idempotency-key", "k"),))
+    results = await send_bulk(sender_on(store), SHARED, [*to(*["b@example.net"] * 8), keyed, keyed], NOON)
+    await written_out(store)
+
+    assert results[8].message_id == results[9].message_id
+    assert len(await rows(store)) == 9
+
+
+async def test_the_entries_of_a_call_that_wait_and_those_that_do_not_are_told_in_their_places(store: Breaking) -> None:
+    listed = ['{"name": "a\\tb"}', '{"name": "a\\nb"}', "[]", '{"nome": "x"}']
+    entries = [Entry(to=(f"a{number}@example.net",), data=listed[number % 4]) for number in range(12)]
+    results = await send_bulk(sender_on(store), SHARED, entries, NOON)
+    await written_out(store)
+
+    assert statuses(results) == ["Success", "InvalidParameterValue", "InvalidParameterValue", "Success"] * 3
+    kept = await rows(store)
+    assert set(kept) == {result.message_id for result in results if result.message_id}
+    assert len({row.send_id for row in kept.values()}) == 1
+
+
+async def test_where_mail_is_split_each_recipient_of_an_entry_gets_a_message(store: Breaking) -> None:
+    entries = [Entry(to=(f"a{number}@example.net", f"b{number}@example.net")) for number in range(8)]
+    await send_bulk(sender_on(store, splits=True), SHARED, entries, NOON)
+    await written_out(store)
+
+    assert [row.recipient_count for row in (await rows(store)).values()] == [1] * 16

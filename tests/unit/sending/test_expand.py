@@ -1,4 +1,6 @@
-"""A split send is written out whole and once, whoever dies on the way."""
+"""A split send and a bulk send are written out whole and once, whoever dies on the way."""
+
+from dataclasses import replace
 
 import pytest
 
@@ -7,12 +9,17 @@ from pillarbox.events.types import Kind
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import Scope, part_message_id
 from pillarbox.operate import sends
-from pillarbox.sending.accept import Promise, keep_promises
+from pillarbox.resources.account import Quota
+from pillarbox.sending import expand
+from pillarbox.sending.accept import Promise, Sender, keep_promises
+from pillarbox.sending.bulk import Entry, send_bulk
+from pillarbox.sending.draft import Templated
 from pillarbox.sending.expand import LEASE, Expander
+from pillarbox.sending.standing import Standings
 from pillarbox.store import events, large_sends, leases, messages, outgoing
 from pillarbox.store.engine import Store
 from tests.support.clock import StandingClock
-from tests.support.promises import split_promise
+from tests.support.promises import draft, split_promise
 
 NOON = 1_790_000_000_000
 MANY = 300  # some chunks
@@ -49,6 +56,33 @@ async def is_whole(store: Store, promised: Promise) -> bool:
     whole = await sends.of(store, first.send_id)
     assert whole is not None
     return whole.states == {"accepted": count} and whole.unwritten == 0 and await store.read(outgoing.size) == count
+
+
+async def send_to(store: Store, count: int, *, daily_limit: int = -1) -> list[str | None]:
+    """Send a template to p0@example.net and so on, in one call; return the MessageId of each, None if refused."""
+    quota = Quota(daily_limit, 0, False)
+    standings = Standings(store, StandingClock(NOON), any_sender=True, sandbox=False, quota=quota)
+    content = Templated("hello", "Hello {{name}}", "Hi {{name}}", None, '{"name": "you"}')
+    entries = [Entry(to=(f"p{number}@example.net",), data=f'{{"name": "p{number}"}}') for number in range(count)]
+    shared = replace(draft(), content=content, to=(), tags=())
+    results = await send_bulk(Sender(store, standings, RouteTable()), shared, entries, NOON)
+    return [result.message_id for result in results]
+
+
+async def assert_written(store: Store, ids: list[str | None]) -> None:
+    """Pass when each has one message, as its entry says, one row in the queue and one Send, and there is no other."""
+    for number, message_id in enumerate(ids):
+        if message_id is None:
+            continue
+        row = await store.read(messages.get, message_id)
+        assert row is not None and row.subject == f"Hello p{number}"
+        assert f"Hi p{number}".encode() in await store.body(row.body)
+        (recipient,) = await store.read(messages.recipients_of, message_id)
+        assert recipient.address == f"p{number}@example.net"
+        assert [event.kind for event in await store.read(events.of_message, message_id)] == [Kind.SEND.value]
+    count = len([one for one in ids if one])
+    assert len(await store.read(messages.newest, messages.Search(), 200)) == count
+    assert await store.read(outgoing.size) == count
 
 
 def test_what_is_promised_is_the_first_message_and_the_list() -> None:
@@ -159,3 +193,51 @@ async def test_a_store_that_fails_is_asked_again(store: Store, monkeypatch: pyte
     monkeypatch.setattr(store, "write", whole)
     await finish(one)
     assert await is_whole(store, promised)
+
+
+async def test_the_messages_of_a_bulk_send_are_made_after_the_answer(store: Store) -> None:
+    ids = await send_to(store, 50)
+    assert await store.read(messages.recipients_since, draft().scope, NOON - 1) == 50
+    assert await store.read(messages.newest, messages.Search(), 1) == []
+
+    await finish(expander(store))
+    await assert_written(store, ids)
+    assert await store.read(messages.recipients_since, draft().scope, NOON - 1) == 50
+
+
+async def test_a_call_with_few_entries_is_written_with_its_answer(store: Store) -> None:
+    await assert_written(store, await send_to(store, 7))
+
+
+async def test_who_was_refused_gets_no_message(store: Store) -> None:
+    ids = await send_to(store, 20, daily_limit=13)
+    assert [one is None for one in ids] == [False] * 13 + [True] * 7
+
+    await finish(expander(store))
+    await assert_written(store, ids)
+
+
+async def test_another_goes_on_with_a_bulk_send_where_a_dead_one_stopped(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(expand, "_AT_ONCE", 7)  # some chunks
+    ids = await send_to(store, 20)
+    slow = expander(store)
+    await slow.step()  # and is heard of for a while no more
+
+    await finish(expander(store, NOON + LEASE - 1))
+    assert await store.read(outgoing.size) == 7
+    await finish(expander(store, NOON + LEASE))
+    await finish(slow)
+    await assert_written(store, ids)
+
+
+async def test_large_messages_are_written_some_at_a_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(expand, "_MOST_BYTES_AT_ONCE", 300)
+    ids = await send_to(store, 8)
+    one = expander(store)
+    await one.step()
+    assert 0 < await store.read(outgoing.size) < 8
+
+    await finish(one)
+    await assert_written(store, ids)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import msgspec
 
+from pillarbox.delivery.route import RouteTable
 from pillarbox.events.types import MailFacts
 from pillarbox.sending import split
 from pillarbox.sending.draft import Draft, Raw
@@ -28,8 +29,9 @@ def mail_of(message: MessageRow) -> MailFacts:
 
 def test_a_part_is_the_first_one_to_another_recipient() -> None:
     promised = split_promise(3, NOON)
-    recipients = split.read_recipients(promised.everybody)
-    second, third = split.parts(promised.message, recipients, [1, 2])
+    assert isinstance(promised.everybody, bytes)
+    making = split.Making(promised.message, promised.everybody)
+    second, third = (one.message for one in making.following(1, 2, RouteTable(), NOON))
 
     assert second.message_id[:-6] == third.message_id[:-6] == promised.message.message_id[:-6]
     assert (second.message_id[-6:], third.message_id[-6:]) == ("000001", "000002")

@@ -13,6 +13,7 @@ from typing import cast
 from pillarbox.sending.handlebars.blocks import BUILT_IN, Part, block_node
 from pillarbox.sending.handlebars.errors import MissingPartial, RenderingLimit, TemplateError
 from pillarbox.sending.handlebars.expressions import Getter, Names, Node, getter, lookup, printed
+from pillarbox.sending.handlebars.extent import Extent, extent_of
 from pillarbox.sending.handlebars.parser import parse
 from pillarbox.sending.handlebars.runtime import Body, Frame, Level, Run, Scope, level_of
 from pillarbox.sending.handlebars.tree import (
@@ -40,10 +41,14 @@ _LEFT_ALONE = frozenset({OPEN_TRACKER, UNSUBSCRIBE_URL})
 
 @dataclass(slots=True, frozen=True)
 class Template:
-    """One text with variables. Rendering is pure and changes nothing of it."""
+    """One text with variables. Rendering is pure and changes nothing of it.
+
+    `extent` tells how long it can become; None when that cannot be told before.
+    """
 
     body: Body
     open_trackers: int
+    extent: Extent | None
 
     def render(self, data: Mapping[str, object]) -> str:
         """Return the text, or raise a RenderingError. `data` is what JSON can say, an object."""
@@ -65,7 +70,7 @@ def compile_template(source: str) -> Template:
     compiler = _Compiler()
     body = compiler.body(program, ())
     compiler.check_partials()
-    return Template(body, compiler.open_trackers)
+    return Template(body, compiler.open_trackers, extent_of(program))
 
 
 class _Compiler:

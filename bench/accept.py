@@ -1,9 +1,10 @@
 """How many signed SendEmail requests a second are accepted durably, beside what others do with the same mail.
 
-Run with `make bench-accept`. Four candidates take turns, each started anew for each turn:
+Run with `make bench-accept`. The candidates take turns, each started anew for each turn:
 
 - accept: Pillarbox as it is served by default, outside dev mode: signatures verified, every acceptance on disk
   before its answer (synchronous FULL), and the capture transport delivering at the same time.
+- accept-workers: the same with a worker process for each core, where one process does everything by default.
 - parsed: the same server answering after the request is verified, parsed and checked: no policy, no store.
 - postfix: Debian's Postfix, syncing as by default, taking the same mail by SMTP and relaying it to a sink.
 - aws-ses-v2-local: an emulator of SES in memory that looks at no signature, given the same requests.
@@ -17,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import NamedTuple
@@ -37,6 +39,7 @@ ROUNDS = 2
 SECONDS = 6.0
 CONNECTIONS = 64
 REQUESTS = 400
+WORKERS = os.cpu_count() or 1
 
 
 class Turn(NamedTuple):
@@ -49,8 +52,8 @@ class Turn(NamedTuple):
     delivered: str = ""
 
 
-def accept(folder: Path, html: str) -> Turn:
-    with serving("full", folder / "data") as served:
+def accept(folder: Path, html: str, workers: int = 0) -> Turn:
+    with serving("full", folder / "data", workers) as served:
         turn, acknowledged = _http_turn(folder, served.pid, served.port, html, (served.key_id, served.secret))
     stored, waiting = _stored(folder / "data")
     lost = acknowledged - stored
@@ -87,12 +90,14 @@ def relayed(folder: Path, html: str) -> Turn:
 
 CANDIDATES: dict[str, Callable[[Path, str], Turn]] = {
     "accept": accept,
+    "accept-workers": partial(accept, workers=WORKERS),
     "parsed": parsed,
     "postfix": relayed,
     "aws-ses-v2-local": aws_ses_v2_local,
 }
 WHAT = {
     "accept": "signed requests, each on disk before its answer, delivery (capture) at the same time",
+    "accept-workers": f"the same with {WORKERS} worker processes",
     "parsed": "the same requests verified and parsed by the same server, no policy, no store",
     "postfix": "the same mail over SMTP, fsync for each, relayed to a sink at the same time",
     "aws-ses-v2-local": f"the same requests, in memory, signatures not looked at (version {emulator.VERSION})",
@@ -191,12 +196,13 @@ def main() -> None:
     print_table(means)
     print()
     for size in SIZES:
-        for other in ("parsed", "postfix", "aws-ses-v2-local"):
-            ours, theirs = means["accept", size], means[other, size]
-            print(
-                f"ratio accept-{size}/{other}-{size} {ours.rate / theirs.rate:.2f}"
-                f"   ({ours.rate:,.0f}/s {WHAT['accept']}; {theirs.rate:,.0f}/s {WHAT[other]})"
-            )
+        for what in ("accept", "accept-workers"):
+            for other in ("parsed", "postfix", "aws-ses-v2-local"):
+                ours, theirs = means[what, size], means[other, size]
+                print(
+                    f"ratio {what}-{size}/{other}-{size} {ours.rate / theirs.rate:.2f}"
+                    f"   ({ours.rate:,.0f}/s {WHAT[what]}; {theirs.rate:,.0f}/s {WHAT[other]})"
+                )
 
 
 if __name__ == "__main__":

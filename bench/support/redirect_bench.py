@@ -232,7 +232,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="bench-") as name:
         folder = Path(name)
         links = asyncio.run(_links(folder / "data"))
-        with serving("worker", folder / "data") as served, _nginx(folder / "nginx") as (nginx_pid, nginx_port):
+        with serving("full", folder / "data", workers=1) as served, _nginx(folder / "nginx") as (nginx_pid, nginx_port):
             file = folder / "requests.json"
             _write_requests(links, _sent(served), file)
             worker = _worker_of(served.pid)

@@ -1,7 +1,7 @@
-"""Serves Pillarbox for a benchmark: whole, over a long past, with its doors in a worker, or only to the parsed request.
+"""Serves Pillarbox for a benchmark: whole, over a long past, or only to the parsed request.
 
-Run as a process of its own: `python -m bench.support.serve full|past|worker|parsed FOLDER`. Everything is set as it is
-by default, outside dev mode, but that subscribers may be on this machine. Prints one line of JSON when it answers:
+Run as a process of its own: `python -m bench.support.serve full|past|parsed FOLDER WORKERS`. Everything is set as it
+is by default, outside dev mode, but that subscribers may be on this machine. Prints one line of JSON when it answers:
 ports, key and secret.
 """
 
@@ -50,9 +50,9 @@ class NoSender:
 
 
 @contextmanager
-def serving(kind: str, folder: Path) -> Iterator[Served]:
+def serving(kind: str, folder: Path, workers: int = 0) -> Iterator[Served]:
     """Run a server of this kind on the data folder until the block is left."""
-    command = [sys.executable, "-m", "bench.support.serve", kind, str(folder)]
+    command = [sys.executable, "-m", "bench.support.serve", kind, str(folder), str(workers)]
     log_file = folder.parent / f"{folder.name}.log"
     with started(command, log_file) as (pid, lines):
         line = next(lines, "")
@@ -60,7 +60,7 @@ def serving(kind: str, folder: Path) -> Iterator[Served]:
         yield Served(pid=pid, **json.loads(line))
 
 
-async def run(kind: str, folder: Path) -> None:
+async def run(kind: str, folder: Path, workers: int) -> None:
     settings = Settings(
         data=str(folder),
         port=0,
@@ -68,7 +68,7 @@ async def run(kind: str, folder: Path) -> None:
         smtps_port=-1,
         return_path_port=0,
         sns_private_addresses=True,
-        workers=1 if kind == "worker" else 0,
+        workers=workers,
     )
     if kind == "past":
         settings = replace(settings, bodies_days=0)  # what all days share is as old as the first
@@ -95,4 +95,4 @@ async def _announce(listening: Listening) -> None:
 
 if __name__ == "__main__":
     uvloop.install()
-    asyncio.run(run(sys.argv[1], Path(sys.argv[2])))
+    asyncio.run(run(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))

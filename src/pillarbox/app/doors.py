@@ -267,6 +267,7 @@ async def _http(
             access_log=False,
             log_config=None,
             server_header=False,
+            proxy_headers=bool(proxies),
             forwarded_allow_ips=list(proxies),
             timeout_keep_alive=75,
             timeout_graceful_shutdown=_STOPPING_SECONDS,

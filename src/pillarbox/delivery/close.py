@@ -5,7 +5,7 @@ events and rows in one transaction. Called by the worker.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -45,8 +45,7 @@ _ON_THE_LIST = (
 _NOT_WANTED = "Amazon SES did not send the message to this address because the contact has unsubscribed from it."
 
 
-@dataclass(frozen=True, slots=True)
-class Closed:
+class Closed(NamedTuple):
     """What to write when an attempt is over."""
 
     closing: Closing

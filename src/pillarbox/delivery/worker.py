@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import msgspec
@@ -335,7 +334,7 @@ class Worker:
         site, now = self._preparer.site, self._clock.now()
         closed = close(row, outcomes, site.reporting_mta, now, terms.give_up_after, marks)
         if said.held:
-            closed = replace(closed, conversations=_kept(row, began_at, said))
+            closed = closed._replace(conversations=_kept(row, began_at, said))
         self._tell(row, {address: _NAMES[type(outcome)] for address, outcome in outcomes.items()}, closed.closing.why)
         return closed
 

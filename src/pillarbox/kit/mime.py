@@ -17,6 +17,7 @@ MOST_PARTS = 500
 DEEPEST = 32
 
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
+_LONG = 128 * 1024
 _LONE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _QP_UNSAFE = bytes(byte for byte in range(256) if not (33 <= byte <= 126 or byte in b" \t\r\n") or byte == 61)
 _NOT_BASE64 = bytes(
@@ -158,10 +159,17 @@ def in_crlf_lines(data: bytes) -> bytes:
 
     https://www.rfc-editor.org/rfc/rfc5321#section-2.3.8
     """
-    count = data.count(b"\r\n")
-    if data.count(b"\n") != count or data.count(b"\r") != count:
+    if not _has_only_crlf(data):
         data = _LONE.sub(b"\r\n", data)
     return data if data.endswith(b"\r\n") else data + b"\r\n"
+
+
+def _has_only_crlf(data: bytes) -> bool:
+    if len(data) > _LONG:
+        count = data.count(b"\r\n")
+        return data.count(b"\n") == count == data.count(b"\r")
+    rest = b"".join(data.split(b"\r\n"))  # takes two thirds of the time, and memory for each line
+    return b"\n" not in rest and b"\r" not in rest
 
 
 def fits_seven_bit(data: bytes) -> bool:

@@ -33,10 +33,11 @@ def test_the_test_file_is_found_in_the_body() -> None:
     assert reason(composed(text=Text("€" * 300 + EICAR, "UTF-8"))) == "Bad content"
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 @pytest.mark.parametrize("name", ["BASE64", "Base64", "base64 "])
-def test_the_test_file_is_found_however_the_encoding_is_written(name: str) -> None:
+def test_the_test_file_is_found_however_the_encoding_is_written(name: str, line_end: str) -> None:
     body = base64.encodebytes(EICAR.encode())
-    assert reason(f"Content-Transfer-Encoding: {name}\n\n".encode() + body) == "Bad content"
+    assert reason(f"Content-Transfer-Encoding: {name}{line_end * 2}".encode() + body) == "Bad content"
 
 
 def test_the_test_file_is_found_in_broken_lines_and_deep_inside() -> None:

@@ -228,5 +228,6 @@ def test_quoted_printable_keeps_what_gateways_change(text: bytes) -> None:
         (b"", b"\r\n"),
     ],
 )
-def test_every_line_of_a_message_ends_in_crlf(given: bytes, lines: bytes) -> None:
-    assert in_crlf_lines(given) == lines
+@pytest.mark.parametrize("before", [b"", b"a: b\r\n" * 30_000])
+def test_every_line_of_a_message_ends_in_crlf(before: bytes, given: bytes, lines: bytes) -> None:
+    assert in_crlf_lines(before + given) == (before + lines if given else before or lines)

@@ -1,8 +1,8 @@
 """Signs a message with DKIM: the last thing that is done to it.
 
 Pure. Called through the list in pipeline.py, in a thread where a key is RSA.
-Canonicalization is relaxed for header and body (RFC 6376), signatures are
-rsa-sha256 or ed25519-sha256 (RFC 8463).
+Canonicalization is that of SES, relaxed for the header and simple for the body
+(RFC 6376), signatures are rsa-sha256 or ed25519-sha256 (RFC 8463).
 """
 
 import base64
@@ -82,14 +82,14 @@ def signed(raw: bytes, keys: Sequence[SigningKey], at: Millis) -> bytes:
         return raw
     head = split(raw)
     names, lines = _signed_lines(raw, head)
-    body_hash = base64.b64encode(sha256(relaxed_body(raw[head.body :]))).decode("ascii")
+    body_hash = base64.b64encode(sha256(simple_body(raw[head.body :]))).decode("ascii")
     signatures = [_signature(key, names, lines, body_hash, at) for key in keys]
     return b"".join([*signatures, raw])
 
 
 def _signature(key: SigningKey, names: Sequence[str], lines: bytes, body_hash: str, at: Millis) -> bytes:
     field = (
-        f"DKIM-Signature: v=1; a={key.algorithm}; c=relaxed/relaxed; q=dns/txt;\r\n"
+        f"DKIM-Signature: v=1; a={key.algorithm}; c=relaxed/simple; q=dns/txt;\r\n"
         f" d={key.domain};\r\n s={key.selector}; t={at // SECOND};\r\n"
         f" {_folded_names(names)};\r\n bh={body_hash};\r\n b="
     ).encode("ascii")
@@ -122,24 +122,18 @@ def _signed_lines(raw: bytes, head: Head) -> tuple[list[str], bytes]:
 
 def _relaxed(name: bytes, value: bytes) -> bytes:
     """https://www.rfc-editor.org/rfc/rfc6376#section-3.4.2"""
-    return name + b":" + _with_single_spaces(value.replace(b"\r\n", b"")).strip(b" ")
+    value = value.replace(b"\r\n", b"").replace(b"\t", b" ")
+    while b"  " in value:  # halves each row of spaces; a regular expression would stop at every single one
+        value = value.replace(b"  ", b" ")
+    return name + b":" + value.strip(b" ")
 
 
-def relaxed_body(body: bytes) -> bytes:
+def simple_body(body: bytes) -> bytes:
     """Return the body in the form in which it is hashed; its lines end in CRLF.
 
-    https://www.rfc-editor.org/rfc/rfc6376#section-3.4.4
+    https://www.rfc-editor.org/rfc/rfc6376#section-3.4.3
     """
-    body = _with_single_spaces(body).replace(b" \r\n", b"\r\n").rstrip(b"\r\n")
-    return body + b"\r\n" if body else b""
-
-
-def _with_single_spaces(data: bytes) -> bytes:
-    if b"\t" in data:
-        data = data.replace(b"\t", b" ")
-    while b"  " in data:  # halves each row of spaces; a regular expression would stop at every single one
-        data = data.replace(b"  ", b" ")
-    return data
+    return body.rstrip(b"\r\n") + b"\r\n"
 
 
 def _folded_names(names: Sequence[str]) -> str:

@@ -9,8 +9,7 @@ https://www.rfc-editor.org/rfc/rfc5321
 import asyncio
 import re
 import ssl
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -272,24 +271,39 @@ class Connection:
         if reply.code != 235:
             raise Broken(f"{called} did not take the user and password", reply.text, ours=True)
 
-    @contextmanager
-    def _broken_at(self, step: str, *, in_doubt: bool = False) -> Iterator[None]:
-        """Turn what goes wrong into Broken, with the step at which it did."""
-        try:
-            yield
-        except TimeoutError as error:
-            raise self._broken(f"{step} timed out", in_doubt) from error
-        except NotSmtp as error:
-            raise self._broken(f"the far side does not speak SMTP: {error}", in_doubt) from error
-        except ssl.SSLCertVerificationError as error:
-            why = f"{self.hop.called}'s certificate is not valid: {error.verify_message}"
-            raise self._broken(why, in_doubt) from error
-        except OSError as error:
-            raise self._broken(f"{step}: {error}", in_doubt) from error
+    def _broken_at(self, step: str, *, in_doubt: bool = False) -> "_Step":
+        return _Step(self, step, in_doubt)
 
-    def _broken(self, why: str, in_doubt: bool) -> Broken:
-        self.transcript.add(NOTE, why)
-        return Broken(why, in_doubt=in_doubt)
+
+class _Step:
+    """Turns what goes wrong in its block into Broken, and notes it. There is one for each command and each reply."""
+
+    __slots__ = ("_connection", "_in_doubt", "_name")
+
+    def __init__(self, connection: Connection, name: str, in_doubt: bool) -> None:
+        self._connection = connection
+        self._name = name
+        self._in_doubt = in_doubt
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is not None and (why := self._why(error)):
+            self._connection.transcript.add(NOTE, why)
+            raise Broken(why, in_doubt=self._in_doubt) from error
+
+    def _why(self, error: BaseException) -> str | None:
+        match error:
+            case TimeoutError():
+                return f"{self._name} timed out"
+            case NotSmtp():
+                return f"the far side does not speak SMTP: {error}"
+            case ssl.SSLCertVerificationError():
+                return f"{self._connection.hop.called}'s certificate is not valid: {error.verify_message}"
+            case OSError():
+                return f"{self._name}: {error}"
+        return None
 
 
 class Asked:

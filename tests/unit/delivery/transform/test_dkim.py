@@ -1,14 +1,12 @@
 """Signatures that an implementation of somebody else's verifies, and that every change breaks."""
 
-import re
-
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pillarbox.delivery.transform.dkim import SigningKey, relaxed_body, signed
+from pillarbox.delivery.transform.dkim import SigningKey, signed, simple_body
 from pillarbox.kit.headers import split
 from pillarbox.kit.mime import in_crlf_lines
 from tests.support.dkim import verifies as dkimpy_verifies
@@ -48,7 +46,7 @@ def test_a_signature_verifies_and_stands_first(key: SigningKey) -> None:
 
     assert verifies(mail)
     assert mail.endswith(MAIL)
-    assert mail.startswith(f"DKIM-Signature: v=1; a={key.algorithm}; c=relaxed/relaxed; q=dns/txt;\r\n".encode())
+    assert mail.startswith(f"DKIM-Signature: v=1; a={key.algorithm}; c=relaxed/simple; q=dns/txt;\r\n".encode())
     assert f"\r\n d={key.domain};\r\n s={key.selector}; t=1790000000;\r\n".encode() in mail
 
 
@@ -63,6 +61,7 @@ def test_a_signature_verifies_and_stands_first(key: SigningKey) -> None:
         (b"list.example.com", b"list.example.net"),
         (b"x=:Pillarbox", b"y=:Pillarbox"),
         (b"Hello", b"hello"),
+        (b"Hello \t there. \r\n", b"Hello there.\r\n"),
         (b"Bye.", b"Bye. Bye."),
         (b"t=1790000000", b"t=1790000001"),
     ],
@@ -99,7 +98,6 @@ def test_a_header_that_is_added_breaks_it(added: bytes, at_the_end: bool) -> Non
     [
         (b"X-Other: x", b"X-Other: y"),
         (b"Subject:  spaced \t out  ", b"SUBJECT:spaced\r\n out"),
-        (b"Hello \t there. \r\n", b"Hello there.\r\n"),
         (b"\r\n\r\n\r\n", b"\r\n"),
     ],
 )
@@ -184,12 +182,14 @@ def test_whatever_the_message_is_like(headers: list[tuple[bytes, bytes]], body: 
 @given(BODIES)
 def test_a_body_is_read_as_the_rules_say(body: bytes) -> None:
     text = in_crlf_lines(body)
-    lines = [re.sub(rb"[ \t]+", b" ", line).rstrip(b" ") for line in text.split(b"\r\n")]
+    lines = text.split(b"\r\n")
     while lines and not lines[-1]:
         lines.pop()
-    assert relaxed_body(text) == b"".join(line + b"\r\n" for line in lines)
+    assert simple_body(text) == (b"".join(line + b"\r\n" for line in lines) or b"\r\n")
 
 
 def test_a_long_row_of_line_ends_or_spaces_is_read_at_once() -> None:
-    assert relaxed_body(b"a" + b"\r\n" * 5_000_000) == b"a\r\n"
-    assert relaxed_body(b"a" + b" \t" * 5_000_000 + b"b\r\n") == b"a b\r\n"
+    assert simple_body(b"a" + b"\r\n" * 5_000_000) == b"a\r\n"
+    long = MAIL.replace(b"spaced", b"spaced" + b" \t" * 5_000_000)
+    signature = signed(MAIL, [ED25519], AT).removesuffix(MAIL)
+    assert signed(long, [ED25519], AT).startswith(signature)

@@ -16,10 +16,11 @@ import msgspec
 from pillarbox.delivery.suppression import suppress
 from pillarbox.events.record import record
 from pillarbox.events.types import Bounce, BouncedRecipient, Complaint, Delivery, DeliveryDelay, Event, Fact, Send
+from pillarbox.events.types import recipients_of as named_in
 from pillarbox.kit import metrics
 from pillarbox.store import events as log
 from pillarbox.store import messages, quarantine, upstream_ids
-from pillarbox.store.messages import MessageRow
+from pillarbox.store.messages import MessageRow, RecipientRow
 from pillarbox.store.plan import Plan
 from pillarbox.store.quarantine import QuarantineRow
 from pillarbox.store.upstream_ids import OUR_ID_TAG, UpstreamId
@@ -117,16 +118,19 @@ def _homes(arrivals: Sequence[Arrival], told: Sequence[tuple[int, Told]]) -> Pla
     rows = yield from messages.get_many(wanted)
     homes: dict[_Key, MessageRow] = {}
     learned: dict[str, MessageRow] = {}
+    recipients: list[RecipientRow] = []
     for key, tellers in by_id.items():
         home = rows.get(ids[key]) or _as_told(*tellers[0])  # the message may no longer be kept: its events are
         if is_witnessed(home) and home.account == tellers[0][0].source.scope.account:
             filled = _filled_in(home, tellers)
-            if filled != home or key in new:
+            if filled != home:
                 learned[home.message_id] = filled
+            if filled != home or key in new:
+                recipients += recipients_of(filled)
             home = filled
         homes[key] = rows[ids[key]] = home
     yield from messages.learn(list(learned.values()))
-    yield from messages.add_if_absent((), [row for one in learned.values() for row in recipients_of(one)])
+    yield from messages.add_if_absent((), recipients)
     return homes
 
 
@@ -162,8 +166,11 @@ def _tagged(tellers: Iterable[tuple[Arrival, Told]]) -> str:
 
 
 def _filled_in(home: MessageRow, tellers: Iterable[tuple[Arrival, Told]]) -> MessageRow:
+    last: Told | None = None
     for arrival, one in tellers:
-        told = _as_told(arrival, one)
+        if last is not None and one.mail == last.mail and one.named in ((), last.named):
+            continue  # events that come together mostly tell the same of their message
+        last, told = one, _as_told(arrival, one)
         if told.mail != home.mail:
             home = filled_in(home, told)
     return home
@@ -191,13 +198,17 @@ def _record(arrivals: Sequence[Arrival], placed: Sequence[_Placed]) -> Plan[Coun
 
 def _event(arrival: Arrival, one: _Placed) -> Event:
     home = one.home
-    fact = _as_addressed(one.told.fact, addresses_of(home))
+    fact = _as_addressed(one.told.fact, home)
     event_id = f"{home.message_id}/{one.told.key}"
     return Event(event_id, home.scope, home.message_id, one.told.happened_at, arrival.arrived_at, fact)
 
 
-def _as_addressed(fact: Fact, ours: Sequence[str]) -> Fact:
+def _as_addressed(fact: Fact, home: MessageRow) -> Fact:
     """Name recipients as the message does: servers change the case of what they report."""
+    named_here = named_in(fact)
+    ours = addresses_of(home) if named_here else []
+    if set(ours).issuperset(named_here or ()):
+        return fact
     spelt = {address.lower(): address for address in ours}
 
     def of(address: str) -> str:

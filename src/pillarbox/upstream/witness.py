@@ -31,6 +31,14 @@ _COMMON = (
     ("Subject", "subject"),
 )
 
+
+class _Addressed(msgspec.Struct):
+    """The one member of MailFacts that is asked for each fact that names recipients."""
+
+    recipients: list[str]
+
+
+_read_addressed = msgspec.json.Decoder(_Addressed).decode
 _write_mail = msgspec.json.Encoder().encode
 _read_mail = msgspec.json.Decoder(MailFacts).decode
 
@@ -104,12 +112,12 @@ def recipients_of(message: MessageRow) -> list[RecipientRow]:
     at = message.accepted_at
     return [
         RecipientRow(message.message_id, number, *message.scope, address, at, "accepted", 0, at)
-        for number, address in enumerate(_read_mail(message.mail).recipients)
+        for number, address in enumerate(addresses_of(message))
     ]
 
 
 def addresses_of(message: MessageRow) -> list[str]:
-    return _read_mail(message.mail).recipients
+    return _read_addressed(message.mail).recipients
 
 
 def _together(some: Sequence[str], more: Sequence[str]) -> list[str]:

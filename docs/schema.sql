@@ -448,6 +448,14 @@ CREATE TABLE sessions (
 
 CREATE INDEX sessions_by_user ON sessions (user_name);
 
+CREATE TABLE subscription_turns (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    subscription TEXT NOT NULL,
+    next_at DOUBLE PRECISION NOT NULL,
+    PRIMARY KEY (account, region, subscription)
+) WITHOUT ROWID;
+
 CREATE TABLE suppression_lists (
     account TEXT NOT NULL,
     region TEXT NOT NULL,

@@ -29,6 +29,7 @@ from pillarbox.pubsub.publish import Notice, publish_many
 from pillarbox.pubsub.receive import receive
 from pillarbox.pubsub.signing import Signer
 from pillarbox.pubsub.subscriptions import Confirmation, Subscribed, Wanted
+from pillarbox.store import subscription_turns
 from pillarbox.store.plan import Plan, Rows
 from pillarbox.store.sqlite import SqliteStore
 from tests.support.queue_policy import policy_for_topic
@@ -518,14 +519,36 @@ async def test_a_crash_between_claim_and_end_repeats_and_loses_nothing(box: Box,
     await outside.close()
 
 
-async def test_an_endpoint_is_asked_as_often_as_its_policy_allows(box: Box, receiver: Receiver) -> None:
+@pytest.mark.parametrize("processes", [1, 3])
+async def test_a_subscriber_is_posted_to_as_often_as_its_policy_allows_by_all_processes_together(
+    box: Box, receiver: Receiver, processes: int
+) -> None:
     policy = json.dumps({"throttlePolicy": {"maxReceivesPerSecond": 20}})
     await box.subscribe(receiver.url, DeliveryPolicy=policy)
     await box.publish(*map(str, range(12)))
+    outside = Outside(allow_loopback=True)
+    others = [
+        Deliverer(box.store, box.signer, outside, KEYRING, "https://box.example", box.clock, box.letters)
+        for _ in range(processes - 1)
+    ]
     began = asyncio.get_running_loop().time()
-    await box.deliverer.deliver_due()
+    await asyncio.gather(*(one.deliver_due() for one in (box.deliverer, *others)))
     assert asyncio.get_running_loop().time() - began >= 11 / 20
     assert [state for state, _, _ in await box.states()] == ["done"] * 12
+    await outside.close()
+
+
+async def test_what_has_no_turn_for_long_is_not_claimed_for_as_long(box: Box, receiver: Receiver) -> None:
+    policy = json.dumps({"throttlePolicy": {"maxReceivesPerSecond": 1}})
+    made = await box.subscribe(receiver.url, DeliveryPolicy=policy)
+    name = subscribers.place_of(made.arn, HERE.region)[1]
+    ahead = await box.store.write(subscription_turns.take, HERE, name, 1, 30, NOON, NOON + MINUTE)
+    assert ahead == [NOON + second * 1000 for second in range(30)]  # what other processes are about to post
+    await box.publish("hello")
+    await box.turn(by=0)
+    assert await box.states() == [("due", "", 0)]
+    await box.turn(by=MINUTE)
+    assert await box.states() == [("done", "HTTP 200", 1)]
 
 
 @pytest.mark.parametrize(

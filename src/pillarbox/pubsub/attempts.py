@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pillarbox.kit.clock import Millis
+from pillarbox.kit.clock import SECOND, Millis
 from pillarbox.pubsub import posts, queue_access, queue_sending, retry, subscribers, topics
 from pillarbox.pubsub.notice_content import attributes_for_queue
 from pillarbox.pubsub.posts import Signed, Told
@@ -23,11 +23,14 @@ from pillarbox.pubsub.subscription_attributes import dead_letter_arn
 from pillarbox.pubsub.topic_order import Order
 from pillarbox.pubsub.topics import Topic
 from pillarbox.store import notifications as stored
-from pillarbox.store import nouns
+from pillarbox.store import nouns, subscription_turns
 from pillarbox.store.notifications import DeliveryRow, Ending, NotificationRow
 from pillarbox.store.plan import Plan
 
 _SENDER = "sns.amazonaws.com"
+
+# Of a throttled subscription no more is claimed than has its turn so soon, long before a lease ends.
+_TURNS_AHEAD: Millis = 10 * SECOND
 
 # A confirmation is of use only while it can change something.
 _STATE_FOR = {
@@ -39,7 +42,7 @@ _STATE_FOR = {
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A claimed row with all that its attempt needs."""
+    """A claimed row with all that its attempt needs; it is not to be made before `turn_at`."""
 
     row: DeliveryRow
     told: Told
@@ -47,6 +50,7 @@ class Job:
     topic: Topic
     order: Order | None = None
     tenant: str | None = None
+    turn_at: Millis = 0
 
     @property
     def is_raw(self) -> bool:
@@ -117,11 +121,27 @@ class Finish:
 
 
 def claim(endpoint: str, lease: str, now: Millis, until: Millis, most: int) -> Plan[tuple[list[Job], list[Finish]]]:
-    """Lease due rows of one endpoint; those that nobody wants any more end here."""
+    """Lease due rows of one endpoint; those that nobody wants any more end here, those without a turn wait on."""
     rows = yield from stored.claim(endpoint, lease, now, until, most)
     jobs, gone = yield from _sorted_out(rows, now)
-    yield from stored.end([_ending(finish) for finish in gone])
+    jobs, early = yield from _in_turn(jobs, now)
+    yield from stored.end([_ending(finish) for finish in (*gone, *early)])
     return jobs, gone
+
+
+def _in_turn(jobs: Sequence[Job], now: Millis) -> Plan[tuple[list[Job], list[Finish]]]:
+    """Take turns for the jobs of throttled subscriptions; what gets none soon is to be claimed again later."""
+    mine = [job for job in jobs if not job.policy.most_per_second]
+    early: list[Finish] = []
+    # In one order, so that two transactions never wait for each other in a circle.
+    for name in sorted({job.row.subscription for job in jobs if job.policy.most_per_second}):
+        same = [job for job in jobs if job.row.subscription == name]
+        scope, rate = same[0].row.scope, same[0].policy.most_per_second or 1
+        until = now + _TURNS_AHEAD
+        turns = yield from subscription_turns.take(scope, name, rate, len(same), now, until)
+        mine += [dataclasses.replace(job, turn_at=at) for job, at in zip(same, turns, strict=False)]
+        early += [Finish(job.row, "due", job.row.why, now, job.row.attempts, until) for job in same[len(turns) :]]
+    return mine, early
 
 
 def next_in_order(endpoint: str, now: Millis, most: int) -> Plan[tuple[list[Job], list[Finish]]]:

@@ -9,6 +9,7 @@ part of the connections only: a dead endpoint stalls nobody else.
 import asyncio
 import contextlib
 import functools
+from collections.abc import Sequence
 
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import SECOND, Clock, Millis
@@ -23,7 +24,7 @@ from pillarbox.pubsub.endpoints import EMAIL, FIFO, SQS
 from pillarbox.pubsub.http_post import HttpPoster, Outcome
 from pillarbox.pubsub.posts import Signed, string_to_sign
 from pillarbox.pubsub.queue_sending import QueuedMessage
-from pillarbox.pubsub.retry import MOST_RETRY_SECONDS, Policy, Verdict, next_attempt_at
+from pillarbox.pubsub.retry import MOST_RETRY_SECONDS, Verdict, next_attempt_at
 from pillarbox.pubsub.signing import Signer
 from pillarbox.store import notifications as stored
 from pillarbox.store.engine import Store
@@ -55,7 +56,6 @@ class _Lane:
         self.protocol = protocol
         self.width = _FIRST_WIDTH
         self.rate: int | None = None
-        self._next_turn = 0.0
         self.failing_since: Millis | None = None
         self.last_failure = ""
 
@@ -68,15 +68,9 @@ class _Lane:
             self.width = min(self.width + 1, _WIDEST)
             self.failing_since = None
 
-    async def turn(self, policy: Policy) -> None:
-        """Wait until the endpoint may be asked again: one after the other, as many a second as its policy allows."""
-        self.rate = policy.most_per_second
-        if self.rate is None:
-            return
-        now = asyncio.get_running_loop().time()
-        mine = max(now, self._next_turn)
-        self._next_turn = mine + 1 / self.rate
-        await asyncio.sleep(mine - now)
+    def throttle(self, jobs: Sequence[Job]) -> None:
+        """Learn how many a second their policies allow, if they say."""
+        self.rate = min((job.policy.most_per_second for job in jobs if job.policy.most_per_second), default=None)
 
     @property
     def places(self) -> int:
@@ -261,7 +255,8 @@ class Deliverer:
         if too_old and lane.has_failed_for_an_hour(now):
             why = f"not tried: the endpoint has failed for an hour, last with: {lane.last_failure}"
             return Finish(row, "dead", why, now, row.attempts, dead_letter=self._dead_letter(job, body))
-        await lane.turn(job.policy)
+        if job.turn_at > now:
+            await asyncio.sleep((job.turn_at - now) / SECOND)
         poster = self._email if row.protocol in EMAIL else self._http
         outcome = await poster.post(job, body)
         now = self._clock.now()
@@ -277,6 +272,7 @@ class Deliverer:
         if lane.endpoint.endswith(FIFO) and lane.protocol == SQS:
             return await self._in_order(lane, most, now)
         jobs, gone = await self._store.write(claim, lane.endpoint, new_token(), now, now + _LEASE, most)
+        lane.throttle(jobs)
         for finish in gone:
             self._tell(finish.row, finish)
         return jobs

@@ -10,7 +10,7 @@ from typing import Any
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import DAY, HOUR, Clock, Millis
 from pillarbox.kit.ids import Scope
-from pillarbox.store import account_times, message_terms, messages, nouns, retention
+from pillarbox.store import account_times, message_terms, messages, nouns, retention, subscription_turns
 from pillarbox.store.account_times import Days
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan
@@ -85,6 +85,7 @@ class Retention:
             ("fact keys", retention.drop_seen, history.common),
             ("search terms", message_terms.drop, oldest),
             ("quarantine", retention.drop_quarantine, history.common),
+            ("turns of subscriptions", subscription_turns.forget, now - HOUR),
         ]
         if history.shortest() != oldest:
             kinds.append(("search terms", message_terms.drop_where_others_keep_theirs, history))

@@ -8,6 +8,7 @@ puts a group of promises on disk in one transaction, with a verdict for each;
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from pillarbox.events.record import record
 from pillarbox.events.types import Event
@@ -45,6 +46,8 @@ from pillarbox.store.plan import Keep, Plan, PutAway
 
 # Reading or making a message of this size takes about a millisecond: beyond it, off the loop.
 _LARGE = 128 * 1024
+
+Promised = TypeVar("Promised", "Promise", Deferred)
 
 ACCEPTED = metrics.counter(
     "messages_accepted_total",
@@ -304,7 +307,7 @@ class Sender:
     async def _promises(self, drafts: Sequence[Draft], now: Millis) -> list[Promise | Deferred | str | Exception]:
         if self._room:
             self._room.check()
-        envelopes = await _read_each(drafts) if len(drafts) < deferred.FEWEST else await _read_call(drafts)
+        envelopes, waiting = await self._read(drafts)
         answered = await self._answered(drafts, envelopes, now)
         first = new_message_id(drafts[0].scope, now)
         made: list[Promise | Deferred | str | Exception] = []
@@ -314,11 +317,28 @@ class Sender:
                     made.append(answered[place])
                 elif isinstance(envelope, Exception):
                     made.append(envelope)
+                elif place in waiting:
+                    message_id = part_message_id(first, place)
+                    made.append(self._paced(accept_deferred(draft, envelope, waiting[place], message_id, place, now)))
                 else:
-                    made.append(await self._promise(draft, envelope, now, first, place))
+                    made.append(self._paced(await self._promise(draft, envelope, now)))
             except Exception as reason:
                 made.append(reason)
         return made
+
+    async def _read(self, drafts: Sequence[Draft]) -> tuple[list[Envelope | Exception], dict[int, Standing]]:
+        """Read the drafts of a call; the standings are of those whose messages are made later, by place."""
+        if len(drafts) < deferred.FEWEST:
+            return await _read_each(drafts), {}
+        unmade = await _read_unmade(drafts)
+        places = [place for place, envelope in enumerate(unmade) if envelope is not None]
+        known = await self._standings.of_alike(drafts[0].scope, [one for one in unmade if one is not None])
+        if known and known[0][1].splits:
+            return await _read_each(drafts), {}
+        later = dict(zip(places, known, strict=True))
+        made = iter(await _read_each([draft for place, draft in enumerate(drafts) if place not in later]))
+        envelopes = [later[place][0] if place in later else next(made) for place in range(len(drafts))]
+        return envelopes, {place: standing for place, (_, standing) in later.items()}
 
     async def _answered(
         self, drafts: Sequence[Draft], envelopes: Sequence[Envelope | Exception], now: Millis
@@ -336,21 +356,17 @@ class Sender:
         there = await self._store.read(idempotency.earlier, list(asked.values()), now)
         return {place: idempotency.answer(once, there[once.at]) for place, once in asked.items() if once.at in there}
 
-    async def _promise(
-        self, draft: Draft, envelope: Envelope, now: Millis, first: str, place: int
-    ) -> Promise | Deferred:
-        """Return what is promised; a message of a call that waits has an id that follows from `first` and its place."""
+    async def _promise(self, draft: Draft, envelope: Envelope, now: Millis) -> Promise:
         envelope, standing = await self._standings.of(draft.scope, envelope)
-        if not envelope.is_made and standing.splits:
-            envelope, standing = await self._standings.of(draft.scope, await asyncio.to_thread(read_envelope, draft))
-        promise: Promise | Deferred
-        if not envelope.is_made:
-            promise = accept_deferred(draft, envelope, standing, part_message_id(first, place), place, now)
-        elif len(envelope.prepared.recipients) > MOST_RECIPIENTS:
-            promise = await asyncio.to_thread(accept, draft, envelope, standing, self._route, now)
-        else:
-            promise = accept(draft, envelope, standing, self._route, now)
-        if standing.rate is not None and self._shut.is_shut(draft.scope, now):
+        asked = (draft, envelope, standing, self._route, now)
+        if len(envelope.prepared.recipients) > MOST_RECIPIENTS:
+            return await asyncio.to_thread(accept, *asked)
+        return accept(*asked)
+
+    def _paced(self, promise: Promised) -> Promised:
+        """Return what is promised, unless the account is known to have nothing left of its rate."""
+        asked = promise.asked
+        if asked.rate is not None and self._shut.is_shut(asked.scope, asked.now):
             raise RateExceeded
         return promise
 
@@ -390,15 +406,10 @@ def _told(draft: Draft, made: Promise | Deferred | str | Exception) -> str | Exc
     return made
 
 
-async def _read_call(drafts: Sequence[Draft]) -> list[Envelope | Exception]:
-    """Read the drafts of a call, and make at once only those messages that may be refused when they are made."""
+async def _read_unmade(drafts: Sequence[Draft]) -> list[Envelope | None]:
     if sum(map(weight_unmade, drafts)) > _LARGE:
-        waiting = await asyncio.to_thread(deferred.read_unmade, drafts)
-    else:
-        waiting = deferred.read_unmade(drafts)
-    there = zip(drafts, waiting, strict=True)
-    made = iter(await _read_each([draft for draft, envelope in there if envelope is None]))
-    return [next(made) if envelope is None else envelope for envelope in waiting]
+        return await asyncio.to_thread(deferred.read_unmade, drafts)
+    return deferred.read_unmade(drafts)
 
 
 async def _read_each(drafts: Sequence[Draft]) -> list[Envelope | Exception]:

@@ -7,8 +7,9 @@ https://docs.aws.amazon.com/ses/latest/dg/sending-authorization-policies.html
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from pillarbox.kit.addresses import Mailbox, parse_mailbox
 from pillarbox.kit.clock import Millis, iso
@@ -30,8 +31,7 @@ class Spoken(NamedTuple):
     mailbox: Mailbox
 
 
-@dataclass(slots=True, frozen=True)
-class Asking:
+class Asking(msgspec.Struct, frozen=True):
     """A send as policies see it. `grants` is the scope of the caller's key; None allows everything."""
 
     principal: Principal

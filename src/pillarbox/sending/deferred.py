@@ -9,7 +9,7 @@ template is kept as it was at the call.
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import msgspec
@@ -21,8 +21,7 @@ from pillarbox.resources.sending_authorization import OnBehalf
 from pillarbox.sending.admission import Asked
 from pillarbox.sending.compose import custom_headers
 from pillarbox.sending.draft import Draft, Templated, Tracked
-from pillarbox.sending.envelope import Envelope, envelope_of_unmade, read_envelope
-from pillarbox.sending.handlebars.errors import TemplateError
+from pillarbox.sending.envelope import Envelope, addressed_as, envelope_of_unmade, read_envelope
 from pillarbox.sending.idempotency import Once
 from pillarbox.sending.list_management import ListManagement
 from pillarbox.sending.policy import MOST_RECIPIENTS
@@ -171,8 +170,9 @@ class _Unmade:
         try:
             # What data do not fill is kept as it was written.
             self._longest -= sum(len(part.encode()) for part in (parts.subject, parts.text, parts.html) if part)
+            self._shared = envelope_of_unmade(replace(shared, to=(), cc=(), bcc=(), tags=()), content)
             self._foresight = Foresight(parts)
-        except (TemplateError, UnicodeError):
+        except (Refusal, UnicodeError):
             pass  # told when the message is made
 
     def read(self, draft: Draft) -> Envelope | None:
@@ -187,7 +187,7 @@ class _Unmade:
             content.data.encode()
             if not _fit(draft, content.headers):
                 return None
-            return envelope_of_unmade(draft, content)
+            return addressed_as(draft, self._shared)
         except (Refusal, UnicodeError):
             return None
 
@@ -205,6 +205,8 @@ def _fit(draft: Draft, headers: Pairs) -> bool:
     if len(addresses) > MOST_RECIPIENTS or max(map(len, addresses), default=0) > _LONGEST_FIELD:
         return False
     if headers:
+        if any(name.lower() == "sender" for name, _ in headers):
+            return False  # who must be verified too
         lengths = [len(name) + len(value) for name, value in custom_headers(headers)]
         return max(lengths) <= _LONGEST_FIELD and sum(lengths) <= _LONGEST_FIELDS
     return True

@@ -5,8 +5,10 @@ promise and the events need; nothing later parses the message again.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from pillarbox.events.types import RenderingFailure
 from pillarbox.kit.addresses import parse_mailbox, parse_mailbox_list
@@ -30,8 +32,7 @@ LONGEST_KEY = 255
 Pairs = tuple[tuple[str, str], ...]
 
 
-@dataclass(slots=True, frozen=True)
-class Envelope:
+class Envelope(msgspec.Struct, frozen=True):
     """A message with its envelope.
 
     `sender` is the From as written, `return_path` where feedback mail goes,
@@ -98,9 +99,22 @@ def read_envelope(draft: Draft) -> Envelope:
 
 
 def envelope_of_unmade(draft: Draft, content: Templated) -> Envelope:
-    """Return the envelope of a message that is made later, or raise what is wrong with its addresses."""
-    made_of = _MadeOf(True, content.name, is_made=False)
-    return _addressed(in_ascii(draft), _UNMADE, "", content.headers, made_of)
+    """Return the envelope of a message that is made later and has no Sender of its own, or raise what is wrong."""
+    return _addressed(in_ascii(draft), _UNMADE, "", (), _MadeOf(True, content.name, is_made=False))
+
+
+def addressed_as(draft: Draft, shared: Envelope) -> Envelope:
+    """Return the envelope of one message of a call, or raise what is wrong with its addresses.
+
+    `shared` is that of all, which differ in recipients, tags and keys.
+    """
+    draft = in_ascii(draft)
+    written = _as_written((*draft.to, *draft.cc, *draft.bcc))
+    recipients = tuple(written)
+    tags, key = _without_key(draft.tags or ())
+    asking = replace(shared.prepared.asking, recipients=recipients)
+    prepared = replace(shared.prepared, recipients=recipients, asking=asking, tags=tags)
+    return replace(shared, prepared=prepared, written=tuple(written.values()), key=key)
 
 
 def _read_simple(draft: Draft, content: Simple, made_of: _MadeOf = _GIVEN) -> Envelope:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+import msgspec
+
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Denied, Invalid, NotFound, Refusal
 from pillarbox.kit.ids import Scope
@@ -90,8 +92,7 @@ class DailyQuotaExceeded(Refusal):
     """More recipients in 24 hours than the account may address."""
 
 
-@dataclass(slots=True, frozen=True)
-class Prepared:
+class Prepared(msgspec.Struct, frozen=True):
     """A draft whose message and envelope are read: what the checks look at.
 
     `must_be_verified` are the addresses (as given, with their bare form) that

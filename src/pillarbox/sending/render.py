@@ -14,7 +14,7 @@ from typing import NamedTuple
 from pillarbox.kit.errors import Invalid, Refusal
 from pillarbox.sending.handlebars.compiler import Template, compile_template
 from pillarbox.sending.handlebars.errors import MissingAttribute, RenderingError, TemplateError
-from pillarbox.sending.handlebars.extent import longest
+from pillarbox.sending.handlebars.extent import longest, together
 
 # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_Template.html
 LONGEST_DATA = 262_144
@@ -80,20 +80,19 @@ class Foresight:
 
     def __init__(self, template: TemplateParts) -> None:
         parts = [part for part in compiled_parts(template) if part]
-        extents = [part.extent for part in parts if part.extent is not None]
         self._subject = parts[0]
-        self._extents = extents if len(extents) == len(parts) else None
+        self._extent = together([part.extent for part in parts])
 
     def of(self, data_json: str) -> Foreseen | None:
         """Return what is known; None for what only rendering can tell. Raises InvalidTemplateData."""
-        if self._extents is None:
+        if self._extent is None:
             return None
         data = template_data(data_json)
         try:
             subject = self._subject.render(data)
         except RenderingError:
             return None
-        return Foreseen(subject, sum([longest(extent, data_json) for extent in self._extents]))
+        return Foreseen(subject, longest(self._extent, data_json))
 
 
 def compiled_parts(template: TemplateParts) -> tuple[Template, Template | None, Template | None]:

@@ -7,9 +7,9 @@ who it is for is written into its headers when it leaves.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from pillarbox.events.types import MailFacts, RenderingFailure
 from pillarbox.kit.clock import Millis
@@ -78,7 +78,7 @@ class Making:
 
     def _part(self, number: int) -> MessageRow:
         written = self._recipients.written[number]
-        own = msgspec.structs.replace(
+        own = replace(
             self._mail,
             recipients=[self._recipients.addresses[number]],
             headers=headers_naming_only(self._mail.headers, written),

@@ -3,7 +3,7 @@
 Touches the store, through a memory of its answers. Called by accept.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -109,6 +109,16 @@ class Standings:
             pool_exists=not known.pool or known.pool in self._pools,
             mail_from_lacks=known.mail_from_lacks,
         )
+
+    async def of_alike(self, scope: Scope, envelopes: Sequence[Envelope]) -> list[tuple[Envelope, Standing]]:
+        """The same for envelopes that differ only in recipients, tags and keys."""
+        if self._sandbox or not envelopes:
+            return [await self.of(scope, envelope) for envelope in envelopes]
+        first, standing = await self.of(scope, envelopes[0])
+        chosen = first.prepared.configuration_set
+        if chosen == envelopes[0].prepared.configuration_set:
+            return [(envelope, standing) for envelope in envelopes]
+        return [(envelope.in_configuration_set(chosen or ""), standing) for envelope in envelopes]
 
     async def most_recipients(self, scope: Scope) -> int:
         """Return how many recipients mail of this account may have in at least one of its configuration sets."""

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from msgspec import structs
+
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import SERVICE_ACCOUNT, Scope
 from pillarbox.sending.accept import Promise, accept, keep_promises
@@ -82,6 +84,6 @@ def _promise(mail: SystemMail, route: Route, now: Millis) -> Promise:
         content=Raw(mail.raw, (mail.recipient,)),
         size_limit=V2_SIZE_LIMIT,
     )
-    envelope = replace(read_envelope(draft), return_path="")
+    envelope = structs.replace(read_envelope(draft), return_path="")
     made = accept(draft, envelope, _STANDING, route, now)
     return replace(made, quota_recipients=0)

@@ -5,6 +5,7 @@ by how many loops stand around it. Made by compiler, asked by sending/render.py.
 """
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 from pillarbox.sending.handlebars.tree import Block, Comment, Content, Literal, PartialCall, Program
@@ -30,6 +31,15 @@ def extent_of(program: Program) -> Extent | None:
     """Return by depth of loops what a template writes; None where its length depends on more than that."""
     turns: list[Turn] = []
     return tuple(turns) if _add(program, 0, turns) else None
+
+
+def together(extents: Sequence[Extent | None]) -> Extent | None:
+    """Return what several templates write that are given the same data."""
+    told = [extent for extent in extents if extent is not None]
+    if len(told) < len(extents):
+        return None
+    by_depth = zip_longest(*told, fillvalue=Turn(0, 0))
+    return tuple(Turn(sum(turn.text for turn in one), sum(turn.variables for turn in one)) for one in by_depth)
 
 
 def longest(extent: Extent, data: str) -> int:

@@ -27,7 +27,6 @@ from pillarbox.events.types import (
     DeliveryDelay,
     Event,
     Kind,
-    MailFacts,
     Open,
     Send,
     Subscription,
@@ -85,6 +84,20 @@ class About(NamedTuple):
     recipients: Sequence[str]
 
 
+class _Counted(msgspec.Struct):
+    """What of MailFacts is counted by."""
+
+    sender_address: str
+    source_identity: str | None
+    recipients: list[str]
+    tags: dict[str, list[str]]
+    tenant: str = ""
+    template: str = ""
+
+
+_read_counted = msgspec.json.Decoder(_Counted).decode
+
+
 class Count(NamedTuple):
     """Something to add to the counters of a member; `minute_at` is when the minute of its time begins."""
 
@@ -124,7 +137,7 @@ GONE = About(((ACCOUNT, ""),), ("", "", ""), ())
 
 def about(message: MessageRow, counted_tags: Mapping[str, Millis]) -> About:
     """Return what is counted of a message; `counted_tags` says from when on which tags count."""
-    facts = msgspec.json.decode(message.mail, type=MailFacts)
+    facts = _read_counted(message.mail)
     domain = facts.sender_address.rpartition("@")[2].lower()
     identity = facts.source_identity or domain
     members: list[Member] = [(ACCOUNT, ""), (IDENTITY, domain)]

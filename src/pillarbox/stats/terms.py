@@ -6,7 +6,8 @@ runs for messages that are new in the log; operate/message_search.py looks.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -51,11 +52,11 @@ class Needle(NamedTuple):
 
 def index(messages: Iterable[MessageRow]) -> Plan[None]:
     """Let messages be found by their terms."""
-    rows = [
-        TermRow(week_of(message.accepted_at), *message.scope, term, message.accepted_at, message.message_id)
-        for message in messages
-        for term in terms_of(message)
-    ]
+    rows = []
+    for message in messages:
+        account, region, at, message_id = message.account, message.region, message.accepted_at, message.message_id
+        week_at = week_of(at)
+        rows += [TermRow(week_at, account, region, term, at, message_id) for term in terms_of(message)]
     if rows:
         yield from message_terms.add(rows)
 
@@ -63,19 +64,18 @@ def index(messages: Iterable[MessageRow]) -> Plan[None]:
 def terms_of(message: MessageRow) -> set[str]:
     """Return all terms of a message."""
     facts = _read_facts(message.mail)
-    found = set(_of_address(_FROM, facts.sender_address))
+    found = {*_of_sender(facts.sender_address), *_of_subject(message.subject)}
     for address in facts.recipients[:_MOST_RECIPIENTS]:
         found.update(recipient_terms(address))
-    found.update(_term(_SUBJECT, word) for word in _words(decode_text(message.subject))[:_MOST_WORDS])
     for name, values in facts.tags.items():
         if not name.startswith(_OWN_TAGS):
-            found.update(_term(_TAG, f"{name}={value}") for value in values)
+            found.update([_term(_TAG, f"{name}={value}") for value in values])
     if facts.tenant:
         found.add(_term(_TENANT, facts.tenant))
     return found
 
 
-def recipient_terms(address: str) -> Iterator[str]:
+def recipient_terms(address: str) -> Sequence[str]:
     """Return the terms that are of this recipient alone."""
     return _of_address(_TO, address)
 
@@ -105,12 +105,21 @@ def tenant_needles(tenant: str) -> list[Needle]:
     return [Needle(_term(_TENANT, tenant))]
 
 
-def _of_address(kind: str, address: str) -> Iterator[str]:
+# Many messages come from one sender, and with one subject.
+@lru_cache(maxsize=1024)
+def _of_sender(address: str) -> Sequence[str]:
+    return _of_address(_FROM, address)
+
+
+@lru_cache(maxsize=1024)
+def _of_subject(subject: str) -> Sequence[str]:
+    return [_term(_SUBJECT, word) for word in _words(decode_text(subject))[:_MOST_WORDS]]
+
+
+def _of_address(kind: str, address: str) -> Sequence[str]:
     local, _, domain = address.casefold().rpartition("@")
-    yield _term(kind, f"{local}@{domain}")
-    yield _term(kind, f"@{domain}")
-    for word in _words(local)[1:]:  # with the first the address begins
-        yield _term(kind, word)
+    words = _words(local)[1:]  # with the first the address begins
+    return [_term(kind, part) for part in (f"{local}@{domain}", f"@{domain}", *words)]
 
 
 def _address_needle(kind: str, word: str) -> Needle:

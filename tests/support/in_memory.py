@@ -1,5 +1,6 @@
 """Runs plans on a database in memory, at once and by themselves: no files, no threads, no clock."""
 
+from collections.abc import Callable
 from typing import Any
 
 import apsw
@@ -26,6 +27,20 @@ class InMemory:
                     self.database.executemany(statement.sql, statement.each)
         except StopIteration as done:
             return done.value
+
+    def steps_of(self, work: Callable[[], object]) -> int:
+        """Return how many steps of SQLite's virtual machine something takes: what it costs on any machine."""
+        count = 0
+
+        def step() -> bool:
+            nonlocal count
+            count += 1
+            return False
+
+        self.database.set_progress_handler(step, 1)
+        work()
+        self.database.set_progress_handler(None)
+        return count
 
     def close(self) -> None:
         self.database.close()

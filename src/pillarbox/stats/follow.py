@@ -14,6 +14,7 @@ from pillarbox.kit.ids import Scope
 from pillarbox.stats import tags, terms
 from pillarbox.stats.fold import GONE, About, Added, Count, First, Member, about, firsts, fold, minute_of, spread
 from pillarbox.stats.names import ACCOUNT, CONFIGURATION_SET, MOST_MEMBERS, MOST_VALUES, OTHER, PATH, TENANT
+from pillarbox.stats.spans import FOUR_WEEKS
 from pillarbox.store import counters, messages
 from pillarbox.store.counters import CounterRow, FirstHit
 from pillarbox.store.messages import MessageRow
@@ -26,11 +27,11 @@ MINUTES_KEPT: Millis = 6 * HOUR
 
 _STEPS: Mapping[str, tuple[Millis, ...]] = {
     ACCOUNT: (MINUTE, QUARTER, HOUR, DAY),
-    CONFIGURATION_SET: (MINUTE, HOUR, DAY),
-    TENANT: (MINUTE, HOUR, DAY),
+    CONFIGURATION_SET: (MINUTE, HOUR, DAY, FOUR_WEEKS),
+    TENANT: (MINUTE, HOUR, DAY, FOUR_WEEKS),
     PATH: (DAY,),
 }
-_USUAL_STEPS = (HOUR, DAY)
+_USUAL_STEPS = (HOUR, DAY, FOUR_WEEKS)
 
 # By what something counts: the account and region, and what of the message makes its members.
 _Whose = tuple[Scope, tuple[Member, ...], tuple[str, str, str]]

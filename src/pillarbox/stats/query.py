@@ -26,7 +26,7 @@ from pillarbox.stats.names import (
 )
 from pillarbox.stats.providers import providers_of
 from pillarbox.stats.rates import Rates, rates_of
-from pillarbox.stats.spans import Span
+from pillarbox.stats.spans import Span, stretches
 from pillarbox.store import counters
 from pillarbox.store.plan import Plan
 
@@ -137,9 +137,10 @@ def members(whose: Whose, dimension: str, span: Span, *, most: int, with_capture
     found: dict[str, Counter[str]] = {}
     counted_by = DOMAIN if dimension == PROVIDER else check_dimension(dimension)
     for scope in (yield from scopes_of(whose)):
-        here = yield from counters.by_member(scope, counted_by, span.step, span.since, span.until)
-        for member, totals in here.items():
-            found.setdefault(member, Counter()).update(totals)
+        for since, until, step in stretches(span):
+            here = yield from counters.by_member(scope, counted_by, step, since, until)
+            for member, totals in here.items():
+                found.setdefault(member, Counter()).update(totals)
     if dimension == PROVIDER:
         found = yield from _by_provider(found)
     largest = sorted(found, key=lambda member: (-_weight(found[member]), member))[:most]

@@ -17,26 +17,9 @@ NOON: Millis = 1_700_000_000_000
 LENGTH = 20_000
 
 
-class Counted(InMemory):
-    """Tells how many steps of SQLite's virtual machine the plans took."""
-
-    def steps_of(self, work: Callable[[], None]) -> int:
-        count = 0
-
-        def step() -> bool:
-            nonlocal count
-            count += 1
-            return False
-
-        self.database.set_progress_handler(step, 1)
-        work()
-        self.database.set_progress_handler(None)
-        return count
-
-
 @pytest.fixture
-def counted() -> Iterator[Counted]:
-    made = Counted()
+def counted() -> Iterator[InMemory]:
+    made = InMemory()
     yield made
     made.close()
 
@@ -46,7 +29,7 @@ def message(name: str, group: str | None, known_by: str) -> QueuedMessage:
     return QueuedMessage(HERE, name, "x", {}, "me", group_id=group, deduplication_id=known)
 
 
-def life(counted: Counted, name: str, group: str | None, known_by: str, now: Millis) -> None:
+def life(counted: InMemory, name: str, group: str | None, known_by: str, now: Millis) -> None:
     """Send a message, receive one, hold it longer and delete it."""
     counted.run(queue_sending.enqueue([Shipment([message(name, group, known_by)], now)]))
     (got,) = counted.run(claim(Wish(HERE, name), now, False)).messages
@@ -56,7 +39,7 @@ def life(counted: Counted, name: str, group: str | None, known_by: str, now: Mil
 
 @pytest.mark.parametrize("kind", ["standard", "one group", "many groups", "one tenant", "many tenants"])
 def test_the_life_of_a_message_takes_as_many_steps_in_a_long_queue_as_in_an_empty_one(
-    counted: Counted, kind: str
+    counted: InMemory, kind: str
 ) -> None:
     name = "q.fifo" if "group" in kind else "q"
     counted.run(queues.create(HERE, name, {"FifoQueue": "true"} if "group" in kind else {}, {}, NOON))
@@ -80,7 +63,7 @@ def test_the_life_of_a_message_takes_as_many_steps_in_a_long_queue_as_in_an_empt
     assert max(long) <= 1.5 * max(empty), (long, empty)
 
 
-def test_dead_groups_cost_nothing_either(counted: Counted) -> None:
+def test_dead_groups_cost_nothing_either(counted: InMemory) -> None:
     """Of many groups whose messages are all held, none is looked at."""
     counted.run(queues.create(HERE, "q.fifo", {"FifoQueue": "true"}, {}, NOON))
     nothing = counted.steps_of(lambda: counted.run(claim(Wish(HERE, "q.fifo", 10), NOON + 1, False)))

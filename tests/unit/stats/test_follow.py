@@ -33,6 +33,7 @@ from pillarbox.stats import tags
 from pillarbox.stats.follow import MINUTES_KEPT, QUARTER, count
 from pillarbox.stats.query import Whose, tag_dimensions
 from pillarbox.stats.rebuild import begin_again, left
+from pillarbox.stats.spans import FOUR_WEEKS
 from pillarbox.store import counters, messages
 from pillarbox.store.engine import Store
 from pillarbox.store.messages import MessageRow
@@ -152,10 +153,10 @@ def _by_hand(rows: dict[str, MessageRow], events: Sequence[Event]) -> Counted:
         for dimension, member in members:
             steps = {
                 "account": (MINUTE, QUARTER, HOUR, DAY),
-                "tenant": (MINUTE, HOUR, DAY),
-                "configuration-set": (MINUTE, HOUR, DAY),
+                "tenant": (MINUTE, HOUR, DAY, FOUR_WEEKS),
+                "configuration-set": (MINUTE, HOUR, DAY, FOUR_WEEKS),
             }
-            for step in steps.get(dimension, (HOUR, DAY)):
+            for step in steps.get(dimension, (HOUR, DAY, FOUR_WEEKS)):
                 if step != MINUTE or at // MINUTE * MINUTE >= NOON - MINUTES_KEPT + 25:
                     found[dimension, member, step, at // step * step, name] += amount
 

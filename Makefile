@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test check lint types docs setup system release-data campaign lock clean
+.PHONY: run test test-postgres check lint types docs setup system release-data campaign lock clean
 
 $(VENV)/.runtime: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -50,7 +50,11 @@ release-data:
 	git archive --format=tar HEAD src/pillarbox | xz -9e > tests/data/releases/before.tar.xz
 
 # Long kills, fuzz and fills.
-campaign: setup
+# What is tested over the embedded store, with every server of the tests over PostgreSQL.
+test-postgres: setup
+	PILLARBOX_TEST_ENGINE=postgres $(BIN)/python -m pytest -q -n 4 --dist loadfile tests/contract tests/scenarios tests/faults
+
+campaign: setup test-postgres
 	PILLARBOX_CAMPAIGN=1 $(BIN)/python -m pytest -q tests/faults tests/fuzz tests/unit/pubsub tests/meta/test_mutants.py
 	PILLARBOX_CAMPAIGN=1 $(BIN)/python -m bench.scale
 

@@ -12,6 +12,7 @@ from pillarbox.kit import log
 from pillarbox.store.engine import Store
 from pillarbox.store.postgres import PostgresStore
 from pillarbox.store.sqlite import SqliteStore
+from tests.support import engine
 from tests.support.postgres import Postgres
 
 if TYPE_CHECKING:
@@ -52,6 +53,12 @@ def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server of the machine's own kind, on a socket in a temporary folder."""
     with Postgres.started() as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=engine.IS_POSTGRES)
+def every_server_over_postgres(postgres: Postgres, with_schema: str) -> None:
+    """Where PostgreSQL is asked for, servers that name no database of their own have one there."""
+    engine.made_by(lambda: postgres.new_database(with_schema))
 
 
 @pytest.fixture

@@ -17,13 +17,14 @@ import uvloop
 from pillarbox.app.listening import Listening
 from pillarbox.app.server import serve
 from pillarbox.settings import Settings
+from tests.support import engine
 
 
 class Child:
     """Starts the server on a folder, this program or that of another `source`; leaving the block kills it unwarned."""
 
     def __init__(self, folder: Path, *, source: Path | None = None, **settings: Any) -> None:
-        self._settings = {"data": str(folder), **settings}
+        self._settings = {"data": str(folder), "database": engine.database_of(folder), **settings}
         self._environment = {**os.environ, "PYTHONPATH": str(source)} if source else None
 
     def __enter__(self) -> "Child":

@@ -20,6 +20,7 @@ from pillarbox.resources import credentials, identities
 from pillarbox.settings import Settings
 from pillarbox.store import events
 from pillarbox.store.plan import Plan, Rows
+from tests.support import engine
 
 T = TypeVar("T")
 
@@ -43,7 +44,8 @@ class RunningServer:
     @classmethod
     @contextmanager
     def started(cls, folder: Path, **settings: Any) -> Iterator["RunningServer"]:
-        running = cls(Settings(data=str(folder), **{**_ANY_PORTS, "log_level": "warning", **settings}))
+        usual = {**_ANY_PORTS, "log_level": "warning", "database": engine.database_of(folder)}
+        running = cls(Settings(data=str(folder), **{**usual, **settings}))
         running._thread.start()
         assert running._ready.wait(30), "the server did not start within 30 seconds"
         if running._failure is not None:

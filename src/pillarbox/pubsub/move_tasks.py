@@ -112,9 +112,11 @@ def cancel(scope: Scope, handle: str, now: Millis) -> Plan[MoveTask]:
     except (binascii.Error, ValueError):
         raise InvalidParameter("Value for parameter TaskHandle is invalid.") from None
     known = yield from tasks_of(scope, asked.source_arn)
-    task = next((one for one in known if one.task_id == asked.task_id), None)
-    if task is None:
+    found = next((one for one in known if one.task_id == asked.task_id), None)
+    noun = (yield from nouns.hold(scope, MOVE_TASK, _name(found))) if found else None
+    if noun is None:
         raise ResourceMissing("Task does not exist.")
+    task = _decode(noun.document)
     if task.status != RUNNING:
         raise TaskOver
     return (yield from _end(scope, msgspec.structs.replace(task, status=CANCELLED), now))
@@ -135,7 +137,7 @@ def step(active: str, now: Millis) -> Plan[None]:
     """Do the next step of a running task: move some messages, or end it."""
     account, region, name = active.split("/", 2)
     scope = Scope(account, region)
-    noun = yield from nouns.get(scope, MOVE_TASK, name)
+    noun = yield from nouns.hold(scope, MOVE_TASK, name)
     task = _decode(noun.document) if noun else None
     if task is None or task.status != RUNNING:  # its queue is gone
         yield from nouns.delete(*ACTIVE, active)

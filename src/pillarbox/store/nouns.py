@@ -71,6 +71,13 @@ def get(scope: Scope, kind: str, name: str) -> Plan[Noun | None]:
     return Noun(*found) if found else None
 
 
+def hold(scope: Scope, kind: str, name: str) -> Plan[Noun | None]:
+    """Return what `get` does; nobody else changes it until this transaction ends."""
+    statement = f"SELECT {_COLUMNS} FROM nouns WHERE {_HERE} AND name = ? /*pg: FOR UPDATE */"
+    found = first((yield Rows(statement, (*scope, kind, name))))
+    return Noun(*found) if found else None
+
+
 def get_many(scope: Scope, kind: str, names: list[str]) -> Plan[list[Noun]]:
     """Return those of `names` (at most some hundred) that exist, in the order of their names."""
     if not names:

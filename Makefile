@@ -49,11 +49,11 @@ docs: $(VENV)/.dev
 release-data:
 	git archive --format=tar HEAD src/pillarbox | xz -9e > tests/data/releases/before.tar.xz
 
-# Long kills, fuzz and fills.
 # What is tested over the embedded store, with every server of the tests over PostgreSQL.
 test-postgres: setup
 	PILLARBOX_TEST_ENGINE=postgres $(BIN)/python -m pytest -q -n 4 --dist loadfile tests/contract tests/scenarios tests/faults
 
+# Long kills, fuzz and fills, and all that over PostgreSQL.
 campaign: setup test-postgres
 	PILLARBOX_CAMPAIGN=1 $(BIN)/python -m pytest -q tests/faults tests/fuzz tests/unit/pubsub tests/meta/test_mutants.py
 	PILLARBOX_CAMPAIGN=1 $(BIN)/python -m bench.scale

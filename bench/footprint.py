@@ -23,8 +23,8 @@ from pillarbox.delivery.outcome import Delivered
 from pillarbox.delivery.route import RouteTable
 from pillarbox.events.follow import Follower
 from pillarbox.kit.clock import SECOND, SystemClock
-from pillarbox.sending.accept import Sender
 from pillarbox.sending.draft import V1_SIZE_LIMIT, Draft, Simple, Text
+from pillarbox.sending.sender import Sender
 from pillarbox.sending.standing import Standings
 from pillarbox.stats.follow import count
 from pillarbox.store import outgoing

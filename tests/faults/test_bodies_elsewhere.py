@@ -20,7 +20,7 @@ from pillarbox.kit.secrets import Keyring
 from pillarbox.operate import doctor_machine, moving
 from pillarbox.operate.desk import Desk
 from pillarbox.operate.finding import OK, WRONG
-from pillarbox.sending.accept import Sender
+from pillarbox.sending.sender import Sender
 from pillarbox.sending.standing import Standings
 from pillarbox.settings import S3Setting, Settings
 from pillarbox.store import messages, outgoing

@@ -14,8 +14,8 @@ from pillarbox.kit.secrets import Keyring
 from pillarbox.resources.account import Quota
 from pillarbox.resources.audit import audited_store
 from pillarbox.resources.dedicated_ips import Pools
-from pillarbox.sending.accept import Sender
 from pillarbox.sending.draft import Invocation
+from pillarbox.sending.sender import Sender
 from pillarbox.sending.verification_mail import VerificationMail
 from pillarbox.store.audit import AuditRow
 from pillarbox.store.engine import Store

@@ -46,7 +46,7 @@ from pillarbox.kit.ids import REGIONS
 from pillarbox.operate.desk import Desk
 from pillarbox.pubsub.signing import Signer
 from pillarbox.resources.account import Quota
-from pillarbox.sending.accept import Sender
+from pillarbox.sending.sender import Sender
 from pillarbox.sending.standing import Standings
 from pillarbox.sending.verification_mail import VerificationMail
 from pillarbox.settings import Settings

@@ -15,7 +15,7 @@ from pillarbox.store.engine import Store
 
 if TYPE_CHECKING:  # HTTP and the AWS SDK: commands start without them
     from pillarbox.delivery.transport.ses_client import SesClient
-    from pillarbox.sending.accept import Sender
+    from pillarbox.sending.sender import Sender
     from pillarbox.sending.verification_mail import VerificationMail
 
 OPERATOR = "operator"

@@ -17,9 +17,9 @@ from pillarbox.kit.errors import Denied, Invalid, Refusal, Unavailable
 from pillarbox.kit.ids import new_message_id
 from pillarbox.resources.configuration_sets import ConfigurationSetMissing
 from pillarbox.sending import policy
-from pillarbox.sending.accept import Sender
 from pillarbox.sending.draft import Draft, Templated, weight
 from pillarbox.sending.envelope import KEY_TAG
+from pillarbox.sending.sender import Sender
 
 # https://docs.aws.amazon.com/ses/latest/dg/quotas.html
 MOST_ENTRIES = 50

@@ -26,7 +26,7 @@ def test_sending_leads_to_the_one_way_of_sending(capsys: pytest.CaptureFixture[s
     printed = capsys.readouterr().out
     assert re.search(r"ses SendEmail\n  handler  src/pillarbox/api/ses/sending\.py:\d+\n", printed)
     assert re.search(r"sesv2 SendEmail\n  handler  src/pillarbox/api/sesv2/sending\.py:\d+\n", printed)
-    assert re.search(r"domain   src/pillarbox/sending/accept\.py:\d+  Sender\.send", printed)
+    assert re.search(r"domain   src/pillarbox/sending/sender\.py:\d+  Sender\.send", printed)
     assert re.search(r"test     tests/contract/ses/test_sending\.py:\d+", printed)
 
 

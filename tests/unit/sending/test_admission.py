@@ -11,9 +11,10 @@ from pillarbox.kit.clock import SECOND, Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.resources import account
 from pillarbox.resources.account import OwnQuota, Quota
-from pillarbox.sending.accept import Promise, Sender, keep_promises
+from pillarbox.sending.accept import Promise, keep_promises
 from pillarbox.sending.admission import ShutAccounts, admitted
 from pillarbox.sending.policy import RateExceeded
+from pillarbox.sending.sender import Sender
 from pillarbox.sending.standing import Standings
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Rows

@@ -15,12 +15,12 @@ from pillarbox.kit.errors import Refusal, Unavailable
 from pillarbox.resources.account import Quota
 from pillarbox.resources.configuration_sets import ConfigurationSetMissing
 from pillarbox.sending import bulk, policy
-from pillarbox.sending.accept import Sender
 from pillarbox.sending.bulk import SUCCESS, Entry, Result, draft_for, result_of, send_bulk
 from pillarbox.sending.draft import Draft, Invocation, Templated
 from pillarbox.sending.expand import Expander
 from pillarbox.sending.handlebars.errors import TemplateError
 from pillarbox.sending.render import InvalidTemplateData
+from pillarbox.sending.sender import Sender
 from pillarbox.sending.standing import Standings
 from pillarbox.store import events, messages
 from pillarbox.store.sqlite import SqliteStore

@@ -86,9 +86,9 @@ HEADERS = st.sampled_from(
 )
 ENTRIES = st.builds(
     Entry,
-    to=st.lists(ADDRESSES, max_size=3).map(tuple),
-    cc=st.lists(ADDRESSES, max_size=2).map(tuple),
-    bcc=st.lists(ADDRESSES, max_size=2).map(tuple),
+    to=st.lists(ADDRESSES, max_size=2).map(tuple),
+    cc=st.lists(ADDRESSES, max_size=1).map(tuple),
+    bcc=st.lists(ADDRESSES, max_size=1).map(tuple),
     data=DATA,
     tags=st.sampled_from([(), (("a", "b"),), (("pillarbox-idempotency-key", "k"),)]),
     headers=HEADERS,

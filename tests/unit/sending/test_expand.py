@@ -11,10 +11,11 @@ from pillarbox.kit.ids import Scope, part_message_id
 from pillarbox.operate import sends
 from pillarbox.resources.account import Quota
 from pillarbox.sending import expand
-from pillarbox.sending.accept import Promise, Sender, keep_promises
+from pillarbox.sending.accept import Promise, keep_promises
 from pillarbox.sending.bulk import Entry, send_bulk
 from pillarbox.sending.draft import Templated
 from pillarbox.sending.expand import LEASE, Expander
+from pillarbox.sending.sender import Sender
 from pillarbox.sending.standing import Standings
 from pillarbox.store import events, large_sends, leases, messages, outgoing
 from pillarbox.store.engine import Store

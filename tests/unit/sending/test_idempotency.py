@@ -10,11 +10,12 @@ from pillarbox.kit.clock import DAY, MINUTE
 from pillarbox.kit.errors import Refusal
 from pillarbox.resources import account, identities
 from pillarbox.resources.account import Quota
-from pillarbox.sending.accept import Promise, Sender, keep_promises
+from pillarbox.sending.accept import Promise, keep_promises
 from pillarbox.sending.draft import Draft, Invocation, Templated
 from pillarbox.sending.idempotency import KeyReused, once_of
 from pillarbox.sending.list_management import ListManagement
 from pillarbox.sending.policy import AccountPaused, DailyQuotaExceeded
+from pillarbox.sending.sender import Sender
 from pillarbox.sending.standing import Standings
 from pillarbox.store import messages, outgoing, retry_keys
 from pillarbox.store.engine import Store

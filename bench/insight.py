@@ -87,6 +87,7 @@ def questions(sample: Sample) -> list[Question]:
         Question("overview, a year", "/ui/?last=1y", _BY_KIND.format(when="true")),
         Question("bounces", "/ui/bounces?last=30d", _BY_KIND.format(when=f"kind = 'Bounce' AND {_MONTH}")),
         Question("customers", "/ui/customers?by=tenant&last=30d", _BY_FACT.replace("{what}", "m.mail ->> '$.tenant'")),
+        Question("customers, a year", "/ui/customers?by=tenant&last=1y"),
         Question("customers by tag", "/ui/customers?by=tag:customer&last=30d"),
         Question("recipient providers", "/ui/customers?by=provider&last=30d"),
         Question("recipient providers, a year", "/ui/customers?by=provider&last=1y"),

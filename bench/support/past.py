@@ -3,13 +3,13 @@
 The mail of the first day goes through accept, the ends of attempts, hits, and the follower that counts. Everything else
 is that mail moved by whole days in SQL, several times for each day: ids, times and most addresses and subjects are its
 own, and its counters add up, as their buckets move with it. What comes out is what the program would have written day
-by day, but for feedback ids, for conversations of attempts that went well, and for bodies, which all share.
+by day, but for feedback ids, for conversations of attempts that went well, and for bodies, which all share. Counters
+go back for a year, as they do when history is kept for less.
 """
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,8 +31,9 @@ from pillarbox.sending.envelope import read_envelope
 from pillarbox.sending.policy import Standing, TenantStanding
 from pillarbox.stats import tags
 from pillarbox.stats.follow import count
+from pillarbox.stats.spans import FOUR_WEEKS
 from pillarbox.store.conversations import ConversationRow
-from pillarbox.store.migrate import migrate_sqlite
+from pillarbox.store.migrate import SQLITE, migrate_sqlite, steps
 from pillarbox.store.outgoing import OutgoingRow
 from pillarbox.store.reading import DATABASE
 from pillarbox.store.sqlite import SqliteStore
@@ -43,7 +44,8 @@ _TURNS = 6  # how often each day has the same mail
 # What makes something a copy's own: it has the copy's number in it.
 _MARK = "q000q"
 _MTA = "mta.bench.example.com"
-_CUSTOMERS, _SETS, _CAMPAIGNS, _LINKS = 40, 12, 30, 40
+_CUSTOMERS, _SETS, _CAMPAIGNS, _LINKS = 200, 12, 30, 40
+_COUNTED_DAYS = 365
 _PROVIDERS = ("gmail.com", "outlook.com", "yahoo.com", "gmx.de", "icloud.com", "t-online.de", "orange.fr", "web.de")
 _DOMAINS = (*_PROVIDERS, *(f"company-{number:03}.example" for number in range(120)))
 _NAMES = ("ada", "bob", "carl", "dora", "eve", "fred", "gina", "hugo", "ines", "jan", "kai", "lena", "max", "nora")
@@ -92,7 +94,8 @@ _FIRST = {
     "seen": _WITH_TIME.format("seen", "substr(o.fact_key, 1, 60)"),
     "quota_use": "SELECT * FROM old.quota_use",
     "message_terms": "SELECT * FROM old.message_terms ORDER BY week_at, account, region, term, accepted_at",
-    "counters": "SELECT * FROM old.counters ORDER BY account, region, dimension, step, member, bucket_at, name",
+    "counters": f"SELECT * FROM old.counters WHERE step <> {FOUR_WEEKS}"
+    " ORDER BY account, region, dimension, step, member, bucket_at, name",
     "counter_members": "SELECT * FROM old.counter_members",
 }
 _IN_TIME = {
@@ -127,6 +130,15 @@ _BY_KEY = {
     " WHERE step <> 60000 OR shift = (SELECT max(shift) FROM days)"
     " ON CONFLICT DO UPDATE SET total = total + excluded.total",
 }
+# What was counted before the first day; and, once that is there, by four weeks, which moves by no whole days.
+_LONG_AGO = (
+    "INSERT INTO counter_members SELECT account, region, dimension, day_at + shift, member"
+    " FROM first_counter_members CROSS JOIN before WHERE true ON CONFLICT DO NOTHING",
+    "INSERT INTO counters SELECT account, region, dimension, step, member, bucket_at + shift, name,"
+    f" total * {_TURNS} FROM first_counters CROSS JOIN before WHERE step = {DAY}"
+    " ON CONFLICT DO UPDATE SET total = total + excluded.total",
+    *dict(steps(SQLITE))[31],
+)
 
 
 class Filled(NamedTuple):
@@ -232,7 +244,7 @@ def _closed(at: Millis, attempt: _Attempt) -> Closed:
         row.recipients,
         lines,
     )
-    return replace(closed, conversations=(ConversationRow(*kept),))
+    return closed._replace(conversations=(ConversationRow(*kept),))
 
 
 def _promise(chance: random.Random, at: Millis) -> Promise:
@@ -273,6 +285,10 @@ def _copy(folder: Path, days: int) -> Filled:
         written = thread.submit(_insert, side, _BY_KEY)
         _insert(database, _IN_TIME)
         written.result()
+    side.execute("CREATE TEMP TABLE before (shift)")
+    side.executemany("INSERT INTO before VALUES (?)", [(-day * DAY,) for day in range(1, _COUNTED_DAYS - days + 1)])
+    for statement in _LONG_AGO:
+        side.execute(statement)
     side.close()
     database.execute("ATTACH ? AS beside", (str(beside),))
     with database:

@@ -1,9 +1,11 @@
 """Worker processes die, one after the other, while programs send: the server goes on, and nothing promised is lost."""
 
+import asyncio
 import random
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
+from pillarbox.store import events, outgoing
+from pillarbox.store.engine import open_store
+from pillarbox.store.outgoing import OutgoingRow
 from tests.faults.test_kill import client, missing, set_up
 from tests.support.child import Child
-from tests.support.sink import STALL, Sink
+from tests.support.sink import HOLD, STALL, Sink
 from tests.support.subscriber import Subscriber
 
 KILLS = 6
@@ -103,31 +108,58 @@ def test_workers_that_die_are_started_again_and_lose_nothing_that_was_promised(
         load.wait_for(len(load.acknowledged) + 1)
     promised = load.stop()
     wanted = 2 * len(promised)  # a Send and a Delivery of each
-    # What died while it claimed, unheard, waits for the end of its lease.
     subscriber.wait_for(lambda seen: len(seen.events) >= wanted and missing(promised, seen) == set(), 150)
     assert not set(started) & set(child.workers())
 
 
+def smarthosted(database: str, folder: Path, sink: Sink) -> Child:
+    """Return a server with one worker, which hands everything over to the sink."""
+    smarthost = {"host": "127.0.0.1", "port": sink.port, "tls": "none"}
+    really: dict[str, Any] = {"dev_really_send": True, "routes": [{"transport": "smtp"}], "smarthost": smarthost}
+    return Child(folder, database=database, workers=1, **really)
+
+
+def send_one(child: Child) -> str:
+    ses = client("ses", child.endpoint)
+    ses.verify_email_identity(EmailAddress="a@example.com")
+    to = {"ToAddresses": ["someone@example.net"]}
+    message_id: str = ses.send_email(Source="a@example.com", Destination=to, Message=MESSAGE)["MessageId"]
+    return message_id
+
+
 def test_what_a_worker_had_in_hand_when_it_died_is_tried_again_at_once(database: str, tmp_path: Path) -> None:
-    with Sink.listening() as sink:
-        settings: dict[str, Any] = {
-            "dev_really_send": True,
-            "routes": [{"transport": "smtp"}],
-            "smarthost": {"host": "127.0.0.1", "port": sink.port, "tls": "none"},
-        }
+    with Sink.listening() as sink, smarthosted(database, tmp_path, sink) as child:
         sink.script.once("DOT", STALL)
-        with Child(tmp_path, database=database, workers=1, **settings) as child:
-            ses = client("ses", child.endpoint)
-            ses.verify_email_identity(EmailAddress="a@example.com")
-            ses.send_email(
-                Source="a@example.com", Destination={"ToAddresses": ["someone@example.net"]}, Message=MESSAGE
-            )
-            sink.wait_for_mail(1)
-            (worker,) = child.workers()
-            child.kill_worker(worker)
-            sink.wait_for_mail(2)  # long before a lease ends by itself
+        send_one(child)
+        sink.wait_for_mail(1)
+        (worker,) = child.workers()
+        child.kill_worker(worker)
+        sink.wait_for_mail(2)  # long before a lease ends by itself
     first, second = (message_from_bytes(one.data)["Message-ID"] for one in sink.received)
     assert first == second
+
+
+def test_a_stop_waits_for_the_attempt_in_hand_and_writes_down_how_it_ended(database: str, tmp_path: Path) -> None:
+    with Sink.listening() as sink, smarthosted(database, tmp_path, sink) as child:
+        sink.script.once("DOT", HOLD)
+        message_id = send_one(child)
+        sink.wait_for_mail(1)
+        with ThreadPoolExecutor(1) as beside:
+            stopping = beside.submit(child.stop)
+            with pytest.raises(TimeoutError):
+                stopping.result(1.0)
+            sink.released.set()
+            assert stopping.result() == 0
+    assert len(sink.received) == 1
+    assert asyncio.run(what_became_of(message_id, database, tmp_path)) == (["Delivery", "Send"], [])
+
+
+async def what_became_of(message_id: str, database: str, folder: Path) -> tuple[list[str], list[OutgoingRow]]:
+    store = await open_store(database, folder)
+    told = await store.read(events.of_message, message_id)
+    waiting = await store.read(outgoing.of_message, message_id)
+    await store.close()
+    return sorted(one.kind for one in told), waiting
 
 
 def test_workers_end_with_the_process_that_started_them(child: Child) -> None:

@@ -5,8 +5,10 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+import asyncpg
 import pytest
 
+from pillarbox.app.worker_leases import WorkerLeases
 from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Postponed
 from pillarbox.delivery.route import RouteTable, Rule
 from pillarbox.delivery.scan import EicarScanner
@@ -188,6 +190,27 @@ async def test_a_stop_ends_what_is_in_hand_and_gives_back_what_waits(store: Stor
     left = [row for one in ids for row in await store.read(outgoing.of_message, one)]
     assert [(row.lease, row.attempts) for row in left] == [("", 0)] * 2
     assert await kinds(store, far.taken[0]) == ["Send", "Delivery"]
+
+
+async def test_what_is_claimed_for_a_worker_after_its_death_is_soon_due_again(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    clock = StandingClock()
+    store, last_words = await open_store(postgres_url, tmp_path), await asyncpg.connect(postgres_url)
+    (message_id,) = await promised(store, clock)
+    leases = WorkerLeases(store, (0.05, 0.5, 5.0, 5.0))
+    async with last_words.transaction():  # of the database, which ends after the worker
+        async with leases.lent() as lease:
+            await last_words.execute("UPDATE outgoing SET lease = $1, due_at = due_at + 60000", lease)
+
+    async with asyncio.timeout(30):
+        while (await store.read(outgoing.of_message, message_id))[0].lease != "":
+            await asyncio.sleep(0.01)
+    (row,) = await store.read(outgoing.of_message, message_id)
+    assert row.due_at == row.accepted_at
+    await leases.close()
+    await last_words.close()
+    await store.close()
 
 
 async def test_workers_of_two_processes_keep_one_pace(postgres_url: str, tmp_path: object) -> None:

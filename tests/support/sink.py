@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 CLOSE = "close"
+HOLD = "hold"
 STALL = "stall"
 
 
@@ -37,8 +38,9 @@ class Received:
 class Script:
     """What to answer instead of the usual: at each step the first of its answers, until they are used up.
 
-    An answer is the text of a reply (lines are parted by line feeds), CLOSE or STALL. Steps are CONNECT, the names of
-    commands, BODY (instead of reading the message), DOT (when it was read), and `RCPT address`.
+    An answer is the text of a reply (lines are parted by line feeds), CLOSE, STALL, or HOLD: the usual one, once the
+    sink is `released`. Steps are CONNECT, the names of commands, BODY (instead of reading the message), DOT (when it
+    was read), and `RCPT address`.
     """
 
     answers: dict[str, list[str]] = field(default_factory=dict)
@@ -95,6 +97,7 @@ class Sink(socketserver.ThreadingTCPServer):
         self.commands: list[str] = []
         self.connections = 0
         self.quitting = threading.Event()
+        self.released = threading.Event()
         self.at_once = 0
         self.most_at_once = 0
         self.counting = threading.Lock()
@@ -281,6 +284,9 @@ class _Conversation(socketserver.BaseRequestHandler):
         if told == STALL:
             self.server.quitting.wait(60)
             raise _Over
+        if told == HOLD:
+            self.server.released.wait(60)
+            told = usual
         self._reply(told, self.server.script.unasked.pop(step, ""))
         if told.startswith("421") or (step == "CONNECT" and not told.startswith("220")):
             raise _Over

@@ -21,12 +21,10 @@ import msgspec
 from msgspec.structs import replace
 
 from pillarbox.app.listening import Sockets
+from pillarbox.app.worker_leases import WorkerLeases
 from pillarbox.kit import log, metrics
 from pillarbox.kit.courtesy import Courtesy
-from pillarbox.kit.errors import Unavailable
-from pillarbox.kit.ids import new_token
 from pillarbox.settings import MxSetting, Settings, SmarthostSetting, UpstreamSetting
-from pillarbox.store import leases
 from pillarbox.store.elsewhere import engine_of
 from pillarbox.store.engine import Store
 from pillarbox.store.keeper import Keeper
@@ -71,6 +69,7 @@ class Workers:
         self._sockets = sockets
         self._store = store
         self._courtesy = courtesy
+        self._leases = WorkerLeases(store)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -87,6 +86,7 @@ class Workers:
             for task in (all_answer, *watching):
                 task.cancel()
             await asyncio.gather(all_answer, *watching, return_exceptions=True)
+            await self._leases.close()
 
     async def _keep_alive(self, answering: asyncio.Event) -> None:
         pause = _FIRST_PAUSE_SECONDS
@@ -115,7 +115,7 @@ class Workers:
     @asynccontextmanager
     async def _worker(self) -> "AsyncIterator[_Worker]":
         """Start one, and stop it when the block is left: it finishes what it has in hand."""
-        async with self._lease() as lease, self._stream() as stream:
+        async with self._leases.lent() as lease, self._stream() as stream:
             numbers = [one.fileno() if one else -1 for one in self._sockets]
             orders = Orders(part_of_one(self._settings), numbers, stream.fileno() if stream else -1, lease)
             worker = await _Worker.started([number for number in (*numbers, orders.stream) if number >= 0])
@@ -127,16 +127,6 @@ class Workers:
                 yield worker
             finally:
                 await worker.end(self._settings.drain_seconds + _STOPPING_SECONDS)
-
-    @asynccontextmanager
-    async def _lease(self) -> AsyncIterator[str]:
-        """Lend what one claims mail under. What it leaves undone comes due at once: it is gone, and cannot go on."""
-        lease = new_token()
-        try:
-            yield lease
-        finally:
-            with contextlib.suppress(Unavailable):  # then it comes due when its lease is over
-                await self._store.commit(leases.end_of, lease)
 
     @asynccontextmanager
     async def _stream(self) -> AsyncIterator[socket.socket | None]:

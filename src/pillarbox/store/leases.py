@@ -2,7 +2,7 @@
 
 Plans. Called by app/server.py when it opens a store that no other process works
 on: whatever is leased there was leased by a process that is gone, and waits for
-no lease to end. Called by app/processes.py for a worker that ended, and by
+no lease to end. Called by app/worker_leases.py for a worker that ended, and by
 delivery/worker.py when it ends itself.
 """
 

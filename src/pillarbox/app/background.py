@@ -22,6 +22,7 @@ from pillarbox.edge import bots
 from pillarbox.edge.hit_drain import HitDrain
 from pillarbox.edge.hit_files import HitFiles
 from pillarbox.events.follow import Follower
+from pillarbox.events.tail import Tail
 from pillarbox.kit import log
 from pillarbox.kit.clock import Clock
 from pillarbox.kit.net import Outside
@@ -126,10 +127,11 @@ async def _telling(
     running.push_async_callback(outside.close)
     mailer = TopicMail(store, listening.routes(), settings.service_domain, clock)
     forwarding = Forwarding(settings.service_domain, listening.routes(), clock)
+    tail = Tail(store, clock)
     return [
-        Follower("destinations", store, FanOut(settings.service_domain, clock), clock, courtesy),
-        Follower("forwarding", store, forwarding, clock, courtesy),
-        Follower("stats", store, count, clock, courtesy),
+        Follower("destinations", store, FanOut(settings.service_domain, clock), clock, courtesy, tail),
+        Follower("forwarding", store, forwarding, clock, courtesy, tail),
+        Follower("stats", store, count, clock, courtesy, tail),
         Deliverer(
             store,
             signer,

@@ -11,21 +11,21 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pillarbox.events.types import Event, fact_from_json
+from pillarbox.events.tail import Tail
+from pillarbox.events.types import Event
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import SECOND, Clock, Millis
 from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.errors import Unavailable
-from pillarbox.kit.ids import EVENT_SHARDS, Scope, new_token
+from pillarbox.kit.ids import EVENT_SHARDS, new_token
 from pillarbox.store import events as stored
 from pillarbox.store.engine import Store
-from pillarbox.store.events import EventRow, Position
+from pillarbox.store.events import Position
 from pillarbox.store.plan import Plan
 
 # A lease may be short: what is done under a lost one is undone, as it moves the cursor in the same transaction.
 _LEASE: Millis = 10 * SECOND
 _LOOK_AGAIN: Millis = 2 * SECOND
-_BATCH = 500
 _IDLE_SECONDS = 1.0
 _GATHER_SECONDS = 0.03
 
@@ -48,8 +48,18 @@ class Follower:
     A failure of `work` is logged and tried again: a follower never skips.
     """
 
-    def __init__(self, name: str, store: Store, work: Work, clock: Clock, courtesy: Courtesy | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        store: Store,
+        work: Work,
+        clock: Clock,
+        courtesy: Courtesy | None = None,
+        tail: Tail | None = None,
+    ) -> None:
+        """Followers of one process may share what they read by one `tail`."""
         self._name = name
+        self._tail = tail or Tail(store, clock)
         self._courtesy = courtesy or Courtesy()
         self._store = store
         self._work = work
@@ -60,7 +70,7 @@ class Follower:
         self._more = False
         self._woken = asyncio.Event()
         self._log = log.named(f"follower.{name}")
-        store.listen("events", self._woken.set)
+        store.listen(stored.RECORDED, self._woken.set)
 
     async def run(self) -> None:
         try:
@@ -92,17 +102,16 @@ class Follower:
             BEHIND.labels(self._name).set(0)
             return False
         start = min(self._positions.values())
-        found = await self._store.read(stored.after, start, _BATCH)
+        found, self._more = await self._tail.after(start)
         if not found:
             await self._note_unsettled(start, now)
             return False
-        self._more = len(found) == _BATCH
-        end = found[-1][0]
-        due = [row for position, row in found if position > self._positions.get(row.shard, end)]
+        end = found[-1].position
+        due = [one.event for one in found if one.position > self._positions.get(one.shard, end)]
         BEHIND.labels(self._name).set(max(0, now - due[0].recorded_at) / 1000 if due else 0)
         moved = {shard: max(end, position) for shard, position in self._positions.items()}
         try:
-            await self._store.write(self._do, [event_of(row) for row in due], moved)
+            await self._store.write(self._do, due, moved)
         except Exception as error:
             # The cursors are read again: after a lost connection nobody knows whether they have moved.
             self._positions, self._renew_at = {}, 0
@@ -133,15 +142,3 @@ class Follower:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), _IDLE_SECONDS)
         self._woken.clear()
-
-
-def event_of(row: EventRow) -> Event:
-    """Return a stored row as the event that it is."""
-    return Event(
-        row.event_id,
-        Scope(row.account, row.region),
-        row.message_id,
-        row.happened_at,
-        row.recorded_at,
-        fact_from_json(row.fact),
-    )

@@ -6,7 +6,7 @@ Touches the store (reads). Called by the dashboard, `pillarbox history` and
 
 import msgspec
 
-from pillarbox.events.follow import event_of
+from pillarbox.events.tail import event_of
 from pillarbox.events.types import MailFacts, recipients_of
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import NotFound

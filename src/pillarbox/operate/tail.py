@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from pillarbox.events.follow import event_of
+from pillarbox.events.tail import event_of
 from pillarbox.events.types import recipients_of
 from pillarbox.kit.clock import Millis
 from pillarbox.operate.story import tell

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from pillarbox.events.follow import event_of
+from pillarbox.events.tail import event_of
 from pillarbox.events.types import (
     Bounce,
     Click,

@@ -14,7 +14,7 @@ def begin_again() -> Plan[int]:
     """Forget what was counted, and return how many events are to be counted again."""
     yield from counters.forget_all()
     yield from events.rewind(FOLLOWER)
-    yield Touch("events")
+    yield Touch(events.RECORDED)
     return (yield from events.left_for(FOLLOWER))
 
 

@@ -26,6 +26,9 @@ _BEHIND = "/*pg: (tx, seq) > ( --*/ tx =\n ? /*pg: , --*/ AND seq >\n ? /*pg: ) 
 
 _KEYS_AT_ONCE = 100
 
+# What is touched when facts are recorded, and when facts that were recorded have moved to another message.
+RECORDED, MOVED = "events", "moved-events"
+
 
 class EventRow(NamedTuple):
     event_id: str
@@ -49,7 +52,7 @@ class Position(NamedTuple):
 def append(rows: Sequence[EventRow]) -> Plan[None]:
     """Add facts that are known to be new."""
     yield Many(f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
-    yield Touch("events")
+    yield Touch(RECORDED)
 
 
 def first_seen(account: str, fact_key: str, now: Millis) -> Plan[bool]:

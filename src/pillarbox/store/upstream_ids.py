@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pillarbox.kit.clock import Millis
-from pillarbox.store import messages
-from pillarbox.store.plan import Many, Plan, Rows
+from pillarbox.store import events, messages
+from pillarbox.store.plan import Many, Plan, Rows, Touch
 
 # The tag that the sending side gives a message, with our MessageId as its value: events that come back with it are
 # known to be ours before the link is on disk, or after it was lost with a crash.
@@ -89,3 +89,4 @@ def _take_over(one: UpstreamId) -> Plan[None]:
     )
     yield Rows("DELETE FROM recipients WHERE message_id = ?", (one.their_id,))
     yield Rows("DELETE FROM messages WHERE message_id = ?", (one.their_id,))
+    yield Touch(events.MOVED)

@@ -8,8 +8,8 @@ from pillarbox.edge.bots import Judge, Rules, Speed, Together
 from pillarbox.edge.hit_drain import HitDrain
 from pillarbox.edge.hit_files import HitFiles
 from pillarbox.edge.hit_spool import Hit, HitSpool
-from pillarbox.events.follow import event_of
 from pillarbox.events.record import record
+from pillarbox.events.tail import event_of
 from pillarbox.events.types import Click, Delivery, Event, Fact, Kind, Open
 from pillarbox.kit.clock import DAY, SECOND
 from pillarbox.kit.errors import Unavailable

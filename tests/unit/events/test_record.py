@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from pillarbox.events.follow import event_of
 from pillarbox.events.record import record, record_once
+from pillarbox.events.tail import event_of
 from pillarbox.events.types import Bounce, BouncedRecipient, Complaint, Delivery, Event, Fact
 from pillarbox.store import events, messages
 from pillarbox.store.engine import Store

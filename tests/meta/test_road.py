@@ -21,7 +21,7 @@ BEHIND_THE_ROAD = (
     *("operate", "dashboard", "edge/hit_", "upkeep", "upstream", "settings.py"),
 )
 NOT_COUNTED = (*LEAVES, *BEHIND_THE_ROAD, "app/")
-MOST_MODULES = 45
+MOST_MODULES = 47
 MOST_LINES = 1_750
 
 

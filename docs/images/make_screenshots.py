@@ -4,8 +4,11 @@ Run as `python docs/images/make_screenshots.py [FOLDER] [--every-page]` from a c
 installed. With --every-page it looks at every page, light and dark, wide and narrow, for those who work on them.
 """
 
+import email
+import http.client
 import json
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -20,7 +23,7 @@ from playwright.sync_api import sync_playwright
 
 ACCOUNT = "123456789012"
 HERE = Path(__file__).parent
-PICTURES = {"overview": "/ui/?last=24h", "messages": "/ui/messages", "customers": "/ui/customers?by=tag:customer"}
+PICTURES = {"overview": "/ui/?last=24h", "messages": "/ui/messages", "customers": "/ui/customers?by=tenant"}
 PAGES = {
     **PICTURES,
     "bounces": "/ui/bounces",
@@ -41,6 +44,9 @@ PAGES = {
     "users": "/ui/users",
     "login": "/ui/login",
 }
+HTML = '<h1>Thank you</h1><p>It is on its way. <a href="https://shop.example/orders">Your orders</a></p>'
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
+CUSTOMERS = ("owen", "acme", "globex", "initech")
 SUBJECTS = (
     "Your invoice of March",
     "Welcome to the workshop",
@@ -70,14 +76,12 @@ def client(endpoint: str, service: str):
 
 def fill(endpoint: str, folder: str) -> None:
     """Send what a shop sends for its customers, to people and to the simulator."""
-    tag = [sys.executable, "-m", "pillarbox", "stats", "tag", "customer", "--account", ACCOUNT, "--data", folder]
-    subprocess.run(tag, check=True, stdout=subprocess.DEVNULL)
     ses = client(endpoint, "sesv2")
     topic = client(endpoint, "sns").create_topic(Name="mail-events")["TopicArn"]
     ses.create_configuration_set(ConfigurationSetName="invoices")
     told = {
         "Enabled": True,
-        "MatchingEventTypes": ["DELIVERY", "BOUNCE", "COMPLAINT"],
+        "MatchingEventTypes": ["DELIVERY", "BOUNCE", "COMPLAINT", "OPEN", "CLICK"],
         "SnsDestination": {"TopicArn": topic},
     }
     ses.create_configuration_set_event_destination(
@@ -85,6 +89,11 @@ def fill(endpoint: str, folder: str) -> None:
     )
     for name in ("shop.example", "news@bikes.example"):
         ses.create_email_identity(EmailIdentity=name)
+    for name in CUSTOMERS:
+        ses.create_tenant(TenantName=name)
+        for used in ("identity/shop.example", "configuration-set/invoices"):
+            arn = f"arn:aws:ses:us-east-1:{ACCOUNT}:{used}"
+            ses.create_tenant_resource_association(TenantName=name, ResourceArn=arn)
     parts = {"Subject": "Hello {{name}}", "Text": "Hello {{name}}.", "Html": "<h1>Hello {{name}}</h1><p>Welcome.</p>"}
     ses.create_email_template(TemplateName="welcome", TemplateContent=parts)
     news = {"TopicName": "news", "DisplayName": "What is new", "DefaultSubscriptionStatus": "OPT_IN"}
@@ -98,24 +107,44 @@ def fill(endpoint: str, folder: str) -> None:
     )
     post(f"{endpoint}/ui/api/doctor", b"{}", "application/json")
     post(f"{endpoint}/ui/api/suppression/import", b"moved@mailbox.example,BOUNCE\nnobody\n", "text/csv")
-    rolled = random.Random(7)
+    rolled, opened = random.Random(7), []
     for number in range(120):
         fate = rolled.random()
         provider = rolled.choice(("gmail.com", "outlook.com", "mailbox.example", "company.example"))
         to = f"person{number}@{provider}"
         if fate > 0.97:
             to = rolled.choice(("bounce", "complaint")) + "@simulator.amazonses.com"
-        ses.send_email(
+        sent = ses.send_email(
             FromEmailAddress="Shop <orders@shop.example>",
             Destination={"ToAddresses": [to]},
             ConfigurationSetName="invoices",
             Content={"Simple": {
                 "Subject": {"Data": rolled.choice(SUBJECTS), "Charset": "UTF-8"},
-                "Body": {"Html": {"Data": "<h1>Thank you</h1><p>It is on its way.</p>"}, "Text": {"Data": "Thank you."}},
+                "Body": {"Html": {"Data": HTML}, "Text": {"Data": "Thank you."}},
             }},
-            EmailTags=[{"Name": "customer", "Value": rolled.choice(("owen", "acme", "globex", "initech"))}],
+            TenantName=rolled.choice(CUSTOMERS),
         )  # fmt: skip
-    wait_until_counted(endpoint)
+        if fate < 0.5:
+            opened.append((sent["MessageId"], fate < 0.15))
+    wait_until_counted(endpoint, "sent", 120)
+    time.sleep(4)  # whoever looks sooner is taken for a program
+    for message_id, follows in opened:
+        look_at(f"{endpoint}/ui/messages/{message_id}/source", follows)
+    wait_until_counted(endpoint, "opened", len(opened))
+
+
+def look_at(source: str, follows: bool) -> None:
+    """Do what the reader of a mail does: let the picture in it be shown, and perhaps follow its link."""
+    with urllib.request.urlopen(source) as answer:
+        mail = email.message_from_binary_file(answer)
+    (html,) = (part.get_payload(decode=True) for part in mail.walk() if part.get_content_type() == "text/html")
+    link, pixel = re.findall(r'(?:href|src)="([^"]+)"', html.decode())
+    for url in (pixel, link)[: 1 + follows]:
+        path = url.split("/", 3)[3]
+        connection = http.client.HTTPConnection(source.split("/")[2])
+        connection.request("GET", f"/{path}", headers={"User-Agent": BROWSER})
+        connection.getresponse().read()
+        connection.close()
 
 
 def post(url: str, body: bytes, kind: str) -> None:
@@ -124,13 +153,13 @@ def post(url: str, body: bytes, kind: str) -> None:
         answer.read()
 
 
-def wait_until_counted(endpoint: str) -> None:
-    """Return when the statistics know of everything that was sent."""
+def wait_until_counted(endpoint: str, name: str, number: int) -> None:
+    """Return when the statistics know of everything that was done."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
         with urllib.request.urlopen(f"{endpoint}/ui/api/statistics?account={ACCOUNT}") as answer:
             totals = json.load(answer)["totals"]
-        if totals.get("sent", 0) + totals.get("sent.simulator", 0) >= 120:
+        if totals.get(name, 0) + totals.get(f"{name}.simulator", 0) >= number:
             return
         time.sleep(0.2)
     raise SystemExit("the server did not count what was sent")

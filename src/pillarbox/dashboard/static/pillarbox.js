@@ -18,4 +18,9 @@ document.addEventListener("htmx:afterSettle", () => {
 });
 
 // On a narrow screen the pages are a row that is moved sideways: begin at the one that is shown.
-document.querySelector("nav [aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" });
+const here = document.querySelector("nav [aria-current=page]");
+if (here) {
+  const row = here.closest("nav");
+  const [of, within] = [here.getBoundingClientRect(), row.getBoundingClientRect()];
+  row.scrollLeft += of.left - within.left - (within.width - of.width) / 2;
+}

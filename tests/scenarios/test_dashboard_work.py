@@ -275,6 +275,8 @@ def everything(server: Server) -> list[str]:
     ses.create_contact(ContactListName="people", EmailAddress="ada@example.net")
     assert ask(server, f"/suppression/import?{scope}", b"bob@example.net,BOUNCE\nnobody\n")[0] == 200
     ask(server, "/doctor", {})
+    ask(server, f"/keys?{scope}", {"user": "jo", "scope": "everything", "account": server.account})
+    ask(server, f"/users?{scope}", {"name": f"jo-{server.account}", "role": "member", "account": server.account})
     server.settle()
     pages = (
         "", "messages", "customers", "bounces", "identities", "suppression", "contact-lists", "queue", "sets",

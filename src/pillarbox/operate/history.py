@@ -16,10 +16,11 @@ from pillarbox.operate.messages import Summary, summary_of
 from pillarbox.operate.queue import why_lane_closed
 from pillarbox.operate.sends import Send
 from pillarbox.operate.story import span, tell
-from pillarbox.store import conversations, events, messages, outgoing, upstream_ids
+from pillarbox.store import conversations, events, large_sends, messages, outgoing, upstream_ids
 from pillarbox.store.conversations import ConversationRow
 from pillarbox.store.engine import Store
 from pillarbox.store.events import EventRow
+from pillarbox.store.large_sends import LargeSendRow
 from pillarbox.store.outgoing import CaptureRow, OutgoingRow
 from pillarbox.store.plan import Plan
 
@@ -111,10 +112,12 @@ class History(msgspec.Struct, frozen=True):
 
 async def of(store: Store, message_id: str, now: Millis, account: str = "") -> History:
     """Return the history of a message (of `account`, if one is given), or raise NotFound."""
-    history = await store.read(_history, message_id, now)
-    if history is None or account not in ("", history.message.account):
-        raise NotFound(f"there is no message {message_id}")
-    return history
+    history, promised = await store.read(_found, message_id, now)
+    if history is not None and account in ("", history.message.account):
+        return history
+    if promised is not None and account in ("", promised.account):
+        raise NotFound(f"message {message_id} is promised and about to be written out: ask again in a moment")
+    raise NotFound(f"there is no message {message_id}")
 
 
 async def of_tenant(store: Store, message_id: str, now: Millis, scope: Scope, tenant: str) -> History:
@@ -157,6 +160,12 @@ def why_waiting(row: OutgoingRow, now: Millis, closed: str = "") -> str:
     tries = "once" if row.attempts == 1 else f"{row.attempts} times"
     when = f"in {span(left)}" if left else "now"
     return f"Tried {tries}; the next attempt is due {when}.{last}"
+
+
+def _found(message_id: str, now: Millis) -> Plan[tuple[History | None, LargeSendRow | None]]:
+    """Return a message's history, or else the send of which it is to be written out."""
+    promised = yield from large_sends.to_write(message_id)  # first: it may be written in this moment
+    return (yield from _history(message_id, now)), promised
 
 
 def _history(message_id: str, now: Millis) -> Plan[History | None]:

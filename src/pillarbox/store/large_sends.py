@@ -4,11 +4,12 @@ Plans only. Filled by sending/accept.py, worked off by sending/expand.py under a
 lease, read by whoever shows what became of a send.
 """
 
+import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from pillarbox.kit.clock import Millis
-from pillarbox.kit.ids import Scope
+from pillarbox.kit.ids import Scope, part_message_id, read_message_id
 from pillarbox.store.plan import Many, Plan, Rows, Touch
 
 TOPIC = "large-sends"
@@ -95,6 +96,20 @@ def advance(row: LargeSendRow, count: int, until: Millis) -> Plan[bool]:
             (count, until, *key),
         )
     return bool(rows)
+
+
+def to_write(message_id: str) -> Plan[LargeSendRow | None]:
+    """Return the send of which this message is promised, and perhaps not written yet."""
+    if read_message_id(message_id) is None:
+        return None
+    number = int(message_id[-6:])
+    for table, (_, columns) in _TABLES.items():
+        of_send = (part_message_id(message_id, 0),)
+        for found in (yield Rows(f"SELECT {columns} FROM {table} WHERE message_id = ?", of_send)):
+            row = LargeSendRow(*found)
+            if number in (json.loads(row.entries) if row.entries else range(row.recipient_count)):
+                return row
+    return None
 
 
 def unwritten(send_id: str) -> Plan[int]:

@@ -6,9 +6,9 @@ import pytest
 
 from pillarbox.delivery.route import RouteTable
 from pillarbox.events.types import Kind
-from pillarbox.kit.errors import Unavailable
+from pillarbox.kit.errors import NotFound, Unavailable
 from pillarbox.kit.ids import Scope, part_message_id
-from pillarbox.operate import sends
+from pillarbox.operate import history, sends
 from pillarbox.resources.account import Quota
 from pillarbox.sending import expand
 from pillarbox.sending.accept import Promise, keep_promises
@@ -204,6 +204,19 @@ async def test_the_messages_of_a_bulk_send_are_made_after_the_answer(store: Stor
     await finish(expander(store))
     await assert_written(store, ids)
     assert await store.read(messages.recipients_since, draft().scope, NOON - 1) == 50
+
+
+async def test_until_then_it_is_said_that_they_are_promised(store: Store) -> None:
+    first, *_, refused = await send_to(store, 20, daily_limit=19)
+    assert first is not None and refused is None
+    with pytest.raises(NotFound, match="about to be written out"):
+        await history.of(store, first, NOON)
+    for message_id, account in ((part_message_id(first, 19), ""), (first, "999999999999"), ("none", "")):
+        with pytest.raises(NotFound, match="there is no message"):
+            await history.of(store, message_id, NOON, account)
+
+    await finish(expander(store))
+    assert (await history.of(store, first, NOON)).message.message_id == first
 
 
 async def test_a_call_with_few_entries_is_written_with_its_answer(store: Store) -> None:

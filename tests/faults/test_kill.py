@@ -25,14 +25,14 @@ IN_FLIGHT = 128  # attempts, and posts of each kind, that one kill may repeat
 SENDERS = 4
 
 
-def client(service: str, endpoint: str) -> Any:
+def client(service: str, endpoint: str, read_timeout: int = 10) -> Any:
     return boto3.client(
         service,
         endpoint_url=endpoint,
         region_name="us-east-1",
         aws_access_key_id="123456789012",
         aws_secret_access_key="any",
-        config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=10),
+        config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=read_timeout),
     )
 
 

@@ -1,5 +1,6 @@
-"""Servers behind a load balancer are replaced one after the other, and nobody who sends sees any of it."""
+"""Servers are replaced, several one after the other and one by the next, and nobody who sends sees any of it."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from tests.faults.test_kill import client, set_up
 from tests.faults.test_worker_processes import MESSAGE
 from tests.scenarios.test_roles import status
 from tests.support.balancer import Balancer
+from tests.support.child import Child
 from tests.support.postgres import Postgres
 from tests.support.server import RunningServer
 from tests.support.subscriber import Subscriber
@@ -27,7 +29,9 @@ class Senders:
         self.sent: list[str] = []
         self.failed: list[Exception] = []
         self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._send, args=(client("ses", endpoint),)) for _ in range(SENDERS)]
+        # Longer than a program takes to start.
+        ses = [client("ses", endpoint, read_timeout=60) for _ in range(SENDERS)]
+        self._threads = [threading.Thread(target=self._send, args=(one,)) for one in ses]
         for thread in self._threads:
             thread.start()
 
@@ -40,6 +44,12 @@ class Senders:
                 self.failed.append(error)
             else:
                 self.sent.append(answer["MessageId"])
+
+    def wait_for(self, count: int) -> None:
+        """Return when so many more are sent."""
+        wanted = len(self.sent) + count
+        while len(self.sent) < wanted and not self.failed:
+            self._over.wait(0.01)
 
     def stop(self) -> None:
         self._over.set()
@@ -119,3 +129,26 @@ def test_servers_are_replaced_one_by_one_without_a_refused_request_and_all_is_to
         )
     assert senders.failed == []
     assert {*old, new[0]} <= set(balancer.led), "not all of them answered"
+
+
+def test_a_server_whose_port_the_service_manager_keeps_is_replaced_without_a_refused_request(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+        def child() -> Child:
+            return Child(tmp_path, listener=listener, drain_seconds=DRAIN_SECONDS)
+
+        with child() as first:
+            assert first.endpoint == endpoint
+            ses = client("ses", endpoint)
+            ses.verify_email_identity(EmailAddress="a@example.com")
+            ses.create_configuration_set(ConfigurationSet={"Name": "all"})
+            senders = Senders(endpoint)
+            senders.wait_for(SENDERS)
+            assert first.stop() == 0
+        with child():
+            senders.wait_for(SENDERS)
+            senders.stop()
+            sent_last_day = client("ses", endpoint).get_send_quota()["SentLast24Hours"]
+    assert senders.failed == []
+    assert sent_last_day == len(senders.sent)

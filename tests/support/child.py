@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -19,18 +20,41 @@ from pillarbox.app.server import serve
 from pillarbox.settings import Settings
 from tests.support import engine
 
+# Put a socket where a service manager puts it, and become the program.
+_AS_A_SERVICE_MANAGER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
 
 class Child:
     """Starts the server on a folder, this program or that of another `source`; leaving the block kills it unwarned."""
 
-    def __init__(self, folder: Path, *, source: Path | None = None, **settings: Any) -> None:
+    def __init__(
+        self, folder: Path, *, source: Path | None = None, listener: socket.socket | None = None, **settings: Any
+    ) -> None:
+        """Let it listen by HTTP on `listener`, if that is given, as a service manager does."""
         self._settings = {"data": str(folder), "database": engine.database_of(folder), **settings}
+        self._listener = listener
         self._environment = {**os.environ, "PYTHONPATH": str(source)} if source else None
 
     def __enter__(self) -> "Child":
-        command = [sys.executable, "-m", "tests.support.child", json.dumps(self._settings)]
+        command = [sys.executable, "-m", "tests.support.child"]
+        inherited = []
+        if self._listener:
+            number, port = self._listener.fileno(), self._listener.getsockname()[1]
+            command = [sys.executable, "-c", _AS_A_SERVICE_MANAGER, str(number), *command]
+            self._settings["port"] = port
+            inherited.append(number)
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2], env=self._environment
+            [*command, json.dumps(self._settings)],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+            env=self._environment,
+            pass_fds=inherited,
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

@@ -1,11 +1,13 @@
 """Where a server listens, and what each of its processes has at hand.
 
 Touches sockets, which are bound before anything else so that a port in use is
-told at once. Used by app/server.py, and by app/worker.py on sockets that it
-inherits.
+told at once, or come from the service manager, which keeps them open while one
+process follows another. Used by app/server.py, and by app/worker.py on sockets
+that it inherits.
 """
 
 import gc
+import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +20,7 @@ from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.dns import Names
 from pillarbox.kit.secrets import Keyring
 from pillarbox.resources.dedicated_ips import Pools
-from pillarbox.settings import Settings
+from pillarbox.settings import Settings, SettingsError
 from pillarbox.store.engine import Store
 
 
@@ -41,9 +43,11 @@ class Sockets(NamedTuple):
 
     @classmethod
     def bound(cls, settings: Settings) -> "Sockets":
-        """Bind what the settings ask for, or raise CannotListen and leave nothing bound."""
-        made: list[socket.socket | None] = [_listen(settings.host, settings.port)]
+        """Bind what the settings ask for and nobody has bound for us, or raise CannotListen and leave nothing bound."""
+        given = _handed_over()
+        made: list[socket.socket | None] = []
         try:
+            made.append(given.pop(settings.port, None) or _listen(settings.host, settings.port))
             takes_mail = "smtp" in settings.roles
             for port in (
                 settings.smtp_port * takes_mail,
@@ -51,9 +55,11 @@ class Sockets(NamedTuple):
                 settings.return_path_port * takes_mail,
                 settings.https_port,
             ):
-                made.append(_listen(settings.host, max(port, 0)) if port else None)
-        except OSError:
-            for one in filter(None, made):
+                made.append((given.pop(port, None) or _listen(settings.host, max(port, 0))) if port else None)
+            if given:
+                raise SettingsError(f"settings: the service manager listens on {min(given)}, and no setting names it")
+        except (OSError, SettingsError):
+            for one in filter(None, (*made, *given.values())):
                 one.close()
             raise
         return cls.of(made)
@@ -147,6 +153,17 @@ def settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 20)
+
+
+def _handed_over() -> dict[int, socket.socket]:
+    """Return the sockets that the service manager has bound for this process, by their ports."""
+    # https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html
+    if os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return {}
+    given = [socket.socket(fileno=3 + number) for number in range(int(os.environ.get("LISTEN_FDS", "0")))]
+    for one in given:
+        one.setblocking(False)
+    return {one.getsockname()[1]: one for one in given}
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -16,6 +16,8 @@ from pillarbox.edge.tracking import GIF, PATHS, Tracker
 _NOT_PLAIN = frozenset({b"content-length", b"transfer-encoding", b"x-forwarded-for", b"expect"})
 
 _GOODBYE_SECONDS = 0.5
+# For who has connected while we were told to stop, and has not come to ask yet.
+_FIRST_REQUEST_SECONDS = 1.0
 
 
 class JoinedWrites:
@@ -55,17 +57,26 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **options)
         self._tracker = tracker
         self._is_for_tracker = False
+        self._was_asked = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
 
     def shutdown(self) -> None:
-        """End the connection when nothing is in hand; who keeps one by TLS, and sleeps, does not say goodbye."""
+        """End the connection when nothing is in hand; a new one has a moment for its first request.
+
+        Who keeps one by TLS, and sleeps, does not say goodbye.
+        """
+        if not self._was_asked:
+            self._was_asked = True
+            self.loop.call_later(_FIRST_REQUEST_SECONDS, self.shutdown)
+            return
         super().shutdown()
         if self.transport.is_closing() and self.transport.get_extra_info("sslcontext"):
             self.loop.call_later(_GOODBYE_SECONDS, self.transport.abort)
 
     def on_headers_complete(self) -> None:
+        self._was_asked = True
         self._is_for_tracker = (
             self._tracker is not None
             and self.url.startswith(PATHS)

@@ -151,6 +151,14 @@ async def test_a_connection_is_kept_for_the_next_request_unless_its_client_says_
     assert client.wire.calls[-1] == "closed"
 
 
+async def test_who_connects_while_the_server_stops_has_a_moment_for_a_first_request(client: Client) -> None:
+    client.connection.shutdown()
+    assert not client.wire.is_closing()
+    assert (await client.ask(request(b"/other"))).startswith(b"HTTP/1.1 404")
+    client.connection.shutdown()
+    assert client.wire.is_closing()
+
+
 async def test_requests_one_behind_the_other_are_answered_in_their_order(client: Client) -> None:
     answer = await client.ask(request(LINK), request(b"/other"), request(PIXEL), request(LINK))
 

@@ -182,20 +182,27 @@ def firsts(event: Event, message: About) -> list[First]:
     return found
 
 
-def spread(added: Added, members: Sequence[Member], path: tuple[str, str, str]) -> Iterator[Count]:
-    """Return what is added to each member that a message counts for, and to those that its recipients count for."""
-    if isinstance(added, Count):
-        yield added
-        return
-    name, at, amount, domains, alone = added
-    for dimension, member in members:
-        yield Count(dimension, member, name, at, amount)
-    for domain, number in Counter(domains).items():
-        yield Count(DOMAIN, domain, name, at, number)
-    # As in SES's own metrics, mail to several recipients and to the simulator is left out here.
-    # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_BatchGetMetricDataQuery.html
-    if alone and len(domains) == 1 and domains[0] != SIMULATOR and ":" not in name:
-        yield Count(PATH, write_path(*path, domains[0]), name, at, amount)
+def spread(sums: Mapping[Added, int], members: Sequence[Member], path: tuple[str, str, str]) -> Iterator[Count]:
+    """Return what is added to each member that messages count for, and to those that their recipients count for.
+
+    `sums` says how often each is added for messages that count by the same.
+    """
+    whole: Counter[tuple[str, Millis]] = Counter()
+    for added, times in sums.items():
+        if isinstance(added, Count):
+            yield added._replace(amount=times * added.amount)
+            continue
+        name, at, amount, domains, alone = added
+        whole[name, at] += times * amount
+        for domain, number in ((domains[0], 1),) if len(domains) == 1 else Counter(domains).items():
+            yield Count(DOMAIN, domain, name, at, times * number)
+        # As in SES's own metrics, mail to several recipients and to the simulator is left out here.
+        # https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_BatchGetMetricDataQuery.html
+        if alone and len(domains) == 1 and domains[0] != SIMULATOR and ":" not in name:
+            yield Count(PATH, write_path(*path, domains[0]), name, at, times * amount)
+    for (name, at), amount in whole.items():
+        for dimension, member in members:
+            yield Count(dimension, member, name, at, amount)
 
 
 def minute_of(at: Millis) -> Millis:

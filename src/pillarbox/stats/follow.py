@@ -12,7 +12,7 @@ from pillarbox.events.types import Event, Kind, was_witnessed
 from pillarbox.kit.clock import DAY, HOUR, MINUTE, Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.stats import tags, terms
-from pillarbox.stats.fold import GONE, About, Added, Count, First, Member, about, firsts, fold, minute_of, spread
+from pillarbox.stats.fold import GONE, About, Added, First, Member, about, firsts, fold, minute_of, spread
 from pillarbox.stats.names import ACCOUNT, CONFIGURATION_SET, MOST_MEMBERS, MOST_VALUES, OTHER, PATH, TENANT
 from pillarbox.stats.spans import FOUR_WEEKS
 from pillarbox.store import counters, messages
@@ -37,8 +37,8 @@ _USUAL_STEPS = (HOUR, DAY, FOUR_WEEKS)
 _Whose = tuple[Scope, tuple[Member, ...], tuple[str, str, str]]
 # How often each is added; it is spread over the members once for all.
 _Sums = defaultdict[_Whose, Counter[Added]]
-# The sums of a member, by name and minute; the amount of the key means nothing.
-_Counts = Counter[tuple[Scope, Count]]
+# The sums of members: by scope, dimension, member, name and minute.
+_Counts = Mapping[tuple[Scope, str, str, str, Millis], int]
 
 
 def count(events: Sequence[Event]) -> Plan[None]:
@@ -98,20 +98,19 @@ def _count_firsts(sums: _Sums, seen: Sequence[tuple[Event, _Whose, First]]) -> P
 
 
 def _spread(sums: _Sums) -> _Counts:
-    counts: _Counts = Counter()
+    counts: dict[tuple[Scope, str, str, str, Millis], int] = defaultdict(int)
     for (scope, members, path), tallies in sums.items():
-        for added, times in tallies.items():
-            for one in spread(added, members, path):
-                counts[scope, one._replace(amount=0)] += times * one.amount
+        for dimension, member, name, minute_at, amount in spread(tallies, members, path):
+            counts[scope, dimension, member, name, minute_at] += amount
     return counts
 
 
 def _without_name(counts: _Counts) -> Plan[set[tuple[Scope, str, Millis, str]]]:
     """Return the members that have no counters of their own on a day, because that has many already."""
     wanted: dict[tuple[Scope, str, Millis], dict[str, None]] = defaultdict(dict)
-    for scope, one in counts:
-        if one.dimension != ACCOUNT:
-            wanted[scope, one.dimension, one.minute_at - one.minute_at % DAY][one.member] = None
+    for scope, dimension, member, _, minute_at in counts:
+        if dimension != ACCOUNT:
+            wanted[scope, dimension, minute_at - minute_at % DAY][member] = None
     others: set[tuple[Scope, str, Millis, str]] = set()
     for (scope, dimension, day_at), members in sorted(wanted.items()):
         most = MOST_MEMBERS.get(dimension, MOST_VALUES)
@@ -121,11 +120,10 @@ def _without_name(counts: _Counts) -> Plan[set[tuple[Scope, str, Millis, str]]]:
 
 
 def _rows(counts: _Counts, others: set[tuple[Scope, str, Millis, str]], oldest_minute: Millis) -> list[CounterRow]:
-    totals: Counter[tuple[str, str, str, Millis, str, Millis, str]] = Counter()
-    for (scope, one), amount in counts.items():
-        is_other = (scope, one.dimension, one.minute_at - one.minute_at % DAY, one.member) in others
-        member = OTHER if is_other else one.member
-        for step in _STEPS.get(one.dimension, _USUAL_STEPS):
-            if step != MINUTE or one.minute_at >= oldest_minute:
-                totals[(*scope, one.dimension, step, member, one.minute_at - one.minute_at % step, one.name)] += amount
+    totals: dict[tuple[str, str, str, Millis, str, Millis, str], int] = defaultdict(int)
+    for (scope, dimension, named, name, at), amount in counts.items():
+        member = OTHER if (scope, dimension, at - at % DAY, named) in others else named
+        for step in _STEPS.get(dimension, _USUAL_STEPS):
+            if step != MINUTE or at >= oldest_minute:
+                totals[(*scope, dimension, step, member, at - at % step, name)] += amount
     return [CounterRow(*key, total) for key, total in totals.items() if total]

@@ -1,6 +1,6 @@
 """Which messages hold which terms: addresses, words and tags, by the week in which a message was accepted.
 
-Plans only. Written by stats/search.py, which makes the terms; read by
+Plans only. Written by stats/terms.py, which makes the terms; read by
 operate/message_search.py. A term may outlive its message by some days, so
 whoever finds a message by it looks whether it is there and fits.
 """

@@ -1,4 +1,4 @@
-"""Which bodies the messages of a time refer to.
+"""Which bodies the messages of a time refer to, and whether some are still to be written.
 
 Plans only. Called by upkeep/bodies_elsewhere.py, which removes what nothing
 refers to.
@@ -17,3 +17,12 @@ def page(scope: Scope, after: tuple[Millis, str], until: Millis, most: int) -> P
         (*scope, *after, until, most),
     )
     return rows
+
+
+def are_to_come(account: str, since: Millis, until: Millis) -> Plan[bool]:
+    """Say whether messages that the account was promised in a time are still to be made, of a list kept as a body."""
+    rows = yield Rows(
+        "SELECT 1 FROM bulk_sends WHERE account = ? AND accepted_at >= ? AND accepted_at < ? LIMIT 1",
+        (account, since, until),
+    )
+    return bool(rows)

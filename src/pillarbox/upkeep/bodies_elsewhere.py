@@ -95,7 +95,10 @@ class BodiesElsewhere:
         """Remove the pieces of an hour that nothing refers to."""
         for account in await asyncio.to_thread(self._place.folders, f"{_day(hour)}/"):
             beginning = elsewhere.beginning(account, hour)
-            if there := await asyncio.to_thread(self._place.names, beginning):
+            there = await asyncio.to_thread(self._place.names, beginning)
+            # Then what they are made of is here, and their bodies may come at any moment: all goes with its day.
+            waits = await self._store.read(body_references.are_to_come, account, hour, hour + HOUR)
+            if there and not waits:
                 orphans = sorted(set(there) - await self._referred_to(account, hour))
                 for some in _portions(orphans):
                     await asyncio.to_thread(self._place.remove, some)

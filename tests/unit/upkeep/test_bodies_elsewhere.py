@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from pillarbox.delivery.route import RouteTable
 from pillarbox.kit.clock import DAY, HOUR, Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.sending.accept import Promise, keep_promises
+from pillarbox.sending.bulk import Entry, send_bulk
+from pillarbox.sending.draft import Templated
+from pillarbox.sending.expand import Expander
+from pillarbox.sending.sender import Sender
+from pillarbox.sending.standing import Standings
 from pillarbox.store import account_times, messages, outgoing
 from pillarbox.store.account_times import Days
 from pillarbox.store.elsewhere import ElsewhereStore, piece_of
@@ -85,6 +91,25 @@ async def test_what_nothing_refers_to_goes_when_nobody_can_be_about_to(kept: Els
     assert pieces(folder) == {orphan, *used}
     await rounds_until(kept, START + 2 * HOUR)
     assert pieces(folder) == used
+
+
+async def test_what_messages_are_still_to_be_made_of_stays(kept: ElsewhereStore, folder: Path) -> None:
+    await rounds_until(kept, START)
+    standings = Standings(kept, StandingClock(START), any_sender=True, sandbox=False)
+    shared = replace(draft(), content=Templated("t", "Hello", "Hi {{name}}", None, '{"name": "you"}'), to=())
+    entries = [Entry(to=(f"a{number}@example.net",)) for number in range(20)]
+    sent = await send_bulk(Sender(kept, standings, RouteTable()), shared, entries, START)
+    assert len(pieces(folder)) == 1
+
+    await rounds_until(kept, START + 3 * HOUR)
+    expander = Expander(kept, RouteTable(), StandingClock(START + 3 * HOUR))
+    while await expander.step():
+        pass
+    await rounds_until(kept, START + 6 * HOUR)
+
+    for one in sent:
+        row = await kept.read(messages.get, one.message_id or "")
+        assert row is not None and b"Hi you" in await kept.body(row.body)
 
 
 async def test_a_piece_whose_writing_was_cut_off_goes(kept: ElsewhereStore, folder: Path) -> None:

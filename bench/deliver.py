@@ -1,12 +1,13 @@
-"""How many messages a second go from accepted to delivered, signed, beside a Postfix that relays the same mail.
+"""How many messages a second go from accepted to delivered, signed and tracked, beside a Postfix that relays the same.
 
 Run with `make bench-deliver`. The candidates take turns at the same load, each started anew for each turn and
 handing over to a sink of the same kind:
 
 - deliver: Pillarbox outside dev mode, with the route `smtp` and a worker for each core, else as it is served by
-  default: requests verified, every acceptance on disk before its answer (synchronous FULL), every message signed with
-  DKIM (RSA-2048), every outcome on disk as an event, every conversation kept.
+  default: requests verified, every acceptance on disk before its answer (synchronous FULL), links and opens of every
+  message tracked, each signed with DKIM (RSA-2048), every outcome on disk as an event, every conversation kept.
 - deliver-ed25519: the same, signed with Ed25519.
+- deliver-untracked: the same as deliver, with links and opens left alone.
 - postfix: Debian's Postfix, syncing as by default, taking the same mail by SMTP and relaying it unsigned.
 
 In the `mixed` case the sink refuses one recipient in ten for ever and defers one; both send the sender a bounce for
@@ -30,14 +31,14 @@ import apsw
 
 from bench.support import load, postfix
 from bench.support.choosy_sink import choosy_sink
-from bench.support.delivering import delivering
+from bench.support.delivering import TRACKED, delivering
 from bench.support.process import cpu_seconds
-from bench.support.requests import SENDER, html_of, signed_requests, write_file
+from bench.support.requests import SENDER, letter_of, signed_requests, write_file
 from pillarbox.sending.compose import compose
 from pillarbox.sending.draft import Simple, Text
 
 ROUNDS = 2
-SECONDS = 4.0
+SECONDS = 2.5
 CONNECTIONS = 64
 REQUESTS = 400
 DRAIN_SECONDS = 120.0
@@ -46,17 +47,23 @@ _OUTCOMES = "pillarbox_delivery_outcomes_total{"
 
 
 class Case(NamedTuple):
-    """What is sent, and whether the sink takes all of it."""
+    """What is sent, whether the sink takes all of it, and who takes turns."""
 
     name: str
     length: int
     takes_all: bool
+    candidates: tuple[str, ...]
 
 
-CASES = (Case("2KB", 2_000, True), Case("30KB", 30_000, True), Case("mixed", 2_000, False))
+CASES = (
+    Case("2KB", 2_000, True, ("deliver", "deliver-ed25519", "deliver-untracked", "postfix")),
+    Case("30KB", 30_000, True, ("deliver", "deliver-ed25519", "postfix")),
+    Case("mixed", 2_000, False, ("deliver", "postfix")),
+)
 WHAT = {
-    "deliver": "signed requests, each on disk before its answer, DKIM RSA-2048, each outcome an event on disk",
+    "deliver": "signed requests, each on disk before its answer, tracked, DKIM RSA-2048, each outcome an event on disk",
     "deliver-ed25519": "the same with DKIM Ed25519",
+    "deliver-untracked": "the same with DKIM RSA-2048, untracked",
     "postfix": "the same mail over SMTP, fsync for each, relayed unsigned",
 }
 
@@ -78,11 +85,12 @@ def sinking(case: Case, folder: Path) -> Iterator[int]:
             yield port
 
 
-def deliver(folder: Path, case: Case, algorithm: str = "rsa") -> Turn:
+def deliver(folder: Path, case: Case, algorithm: str = "rsa", configuration_set: str | None = TRACKED) -> Turn:
     with sinking(case, folder) as sink, delivering(folder / "data", sink, algorithm, WORKERS) as served:
         file, ids = folder / "requests", folder / "ids"
         endpoint = f"http://127.0.0.1:{served.port}"
-        write_file(file, signed_requests(endpoint, served.key_id, served.secret, html_of(case.length), REQUESTS))
+        given = (served.key_id, served.secret, letter_of(case.length), REQUESTS, configuration_set)
+        write_file(file, signed_requests(endpoint, *given))
         warm = load.send(served.port, file, CONNECTIONS, 0.5, ids)
         _wait_until(lambda: _tried(served.port) >= warm.acknowledged)
         known = ids.read_text().split()
@@ -93,7 +101,7 @@ def deliver(folder: Path, case: Case, algorithm: str = "rsa") -> Turn:
         took = time.time() - answered.started_at
         cpu = cpu_seconds(served.pid) - before
         acknowledged = {*known, *ids.read_text().split()}
-    _compare(folder / "data", acknowledged, case)
+    _compare(folder / "data", acknowledged, case, is_tracked=configuration_set is not None)
     return Turn(answered.acknowledged / took, cpu / answered.acknowledged * 1e6)
 
 
@@ -101,8 +109,12 @@ def deliver_ed25519(folder: Path, case: Case) -> Turn:
     return deliver(folder, case, "ed25519")
 
 
+def deliver_untracked(folder: Path, case: Case) -> Turn:
+    return deliver(folder, case, configuration_set=None)
+
+
 def relay(folder: Path, case: Case) -> Turn:
-    content = Simple(Text("A subject", "UTF-8"), html=Text(html_of(case.length), "UTF-8"))
+    content = Simple(Text("A subject", "UTF-8"), html=Text(letter_of(case.length), "UTF-8"))
     mail = folder / "mail"
     # smtp-source ends the lines itself.
     mail.write_bytes(compose(content, sender=SENDER, to=["recipient@example.net"]).raw.replace(b"\r\n", b"\n"))
@@ -124,6 +136,7 @@ def relay(folder: Path, case: Case) -> Turn:
 CANDIDATES: dict[str, Callable[[Path, Case], Turn]] = {
     "deliver": deliver,
     "deliver-ed25519": deliver_ed25519,
+    "deliver-untracked": deliver_untracked,
     "postfix": relay,
 }
 
@@ -143,15 +156,17 @@ def _wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def _compare(folder: Path, acknowledged: set[str], case: Case) -> None:
-    """Every message has the event that its recipient's outcome is."""
+def _compare(folder: Path, acknowledged: set[str], case: Case, *, is_tracked: bool) -> None:
+    """Every message has the event that its recipient's outcome is, and was delivered tracked where it should be."""
     database = apsw.Connection(str(folder / "pillarbox.db"), flags=apsw.SQLITE_OPEN_READONLY)
     kinds: dict[str, set[str]] = {}
-    for message_id, kind in database.execute("SELECT message_id, kind FROM events WHERE kind <> 'Send'"):
-        kinds.setdefault(message_id, set()).add(kind)
+    for message_id, kind, fact in database.execute("SELECT message_id, kind, fact FROM events WHERE kind <> 'Send'"):
+        is_plain = kind == "Delivery" and not all(f'"{mark}":true' in fact for mark in ("with_pixel", "with_links"))
+        kinds.setdefault(message_id, set()).add("Delivery, untracked" if is_plain else kind)
     database.close()
     told = Counter(min(kinds.get(message_id, {"nothing"})) for message_id in acknowledged)
-    allowed = {"Delivery"} if case.takes_all else {"Delivery", "Bounce", "DeliveryDelay"}
+    allowed = {"Delivery" if is_tracked else "Delivery, untracked"}
+    allowed |= set() if case.takes_all else {"Bounce", "DeliveryDelay"}
     assert set(told) == allowed, f"of {len(acknowledged)} acknowledged messages these were told: {dict(told)}"
 
 
@@ -160,12 +175,12 @@ def measure() -> dict[tuple[str, str], list[Turn]]:
     turns: dict[tuple[str, str], list[Turn]] = {}
     for number in range(1, ROUNDS + 1):
         for case in CASES:
-            for name, candidate in CANDIDATES.items():
+            for name in case.candidates:
                 # /var/tmp is on a disk also where /tmp is memory.
                 with tempfile.TemporaryDirectory(dir="/var/tmp", prefix="bench-") as folder:
-                    turn = candidate(Path(folder), case)
+                    turn = CANDIDATES[name](Path(folder), case)
                 turns.setdefault((name, case.name), []).append(turn)
-                print(f"round {number}  {name:16} {case.name:>5} {turn.rate:8,.0f}/s {turn.cpu_us:7.0f} µs", flush=True)
+                print(f"round {number}  {name:17} {case.name:>5} {turn.rate:8,.0f}/s {turn.cpu_us:7.0f} µs", flush=True)
     return turns
 
 
@@ -180,12 +195,12 @@ def main() -> None:
         f"\nMeans of {ROUNDS} rounds, {CONNECTIONS} connections, {os.cpu_count()} cores shared with load and sink,"
         f" workers = {WORKERS}; the machine's load at the end: {os.getloadavg()[0]:.0f}"
     )
-    print(f"{'':24}  delivered/s  CPU µs each")
+    print(f"{'':25}  delivered/s  CPU µs each")
     for (name, case_name), turn in means.items():
-        print(f"{name:17} {case_name:>6}  {turn.rate:11,.0f}  {turn.cpu_us:11.0f}")
+        print(f"{name:18} {case_name:>6}  {turn.rate:11,.0f}  {turn.cpu_us:11.0f}")
     print()
-    for name in ("deliver", "deliver-ed25519"):
-        for case in CASES:
+    for case in CASES:
+        for name in case.candidates[:-1]:
             ours, theirs = means[name, case.name], means["postfix", case.name]
             print(
                 f"ratio {name}-{case.name}/postfix-{case.name} {ours.rate / theirs.rate:.2f}"

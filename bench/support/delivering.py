@@ -1,5 +1,7 @@
 """Serves Pillarbox for a benchmark of delivery: everything that is accepted is signed and handed to a sink.
 
+Mail for the configuration set TRACKED has its links and a pixel tracked.
+
 Run as a process of its own: `python -m bench.support.delivering FOLDER SINK_PORT rsa|ed25519 WORKERS`. Everything
 is set as it is by default, outside dev mode, but for the route, the workers, and as many connections as the Postfix
 beside it may open, which the workers share. Prints one line of JSON when it answers.
@@ -21,15 +23,26 @@ from bench.support.requests import SENDER
 from bench.support.serve import ACCOUNT, REGION, Served
 from pillarbox.app.listening import Listening, settle_memory
 from pillarbox.app.server import serve
+from pillarbox.events.types import Kind
 from pillarbox.kit import metrics
 from pillarbox.kit.clock import Millis, SystemClock
 from pillarbox.kit.ids import Scope
-from pillarbox.resources import account, credentials, dkim_keys, identities, verification
+from pillarbox.pubsub import topics
+from pillarbox.resources import (
+    account,
+    configuration_sets,
+    credentials,
+    dkim_keys,
+    event_destinations,
+    identities,
+    verification,
+)
 from pillarbox.settings import RouteSetting, Settings, SmarthostSetting
 from pillarbox.store.plan import Plan
 
 SCOPE = Scope(ACCOUNT, REGION)
 DOMAIN = SENDER.partition("@")[2]
+TRACKED = "tracked"
 
 
 @contextmanager
@@ -80,6 +93,11 @@ def _set_up(key: dkim_keys.StoredKey, now: Millis) -> Plan[None]:
     yield from identities.change(SCOPE, DOMAIN, _signing, now)
     yield from dkim_keys.put(SCOPE, key, now)
     yield from account.set_suppressed_reasons(SCOPE, (), now)
+    yield from topics.create(SCOPE, TRACKED, {}, {}, now)
+    yield from configuration_sets.create(SCOPE, TRACKED, now)
+    kinds = [Kind.OPEN.value, Kind.CLICK.value]
+    asked = event_destinations.Wanted(TRACKED, True, kinds, ["SNS"], topics.arn_of(SCOPE, TRACKED))
+    yield from event_destinations.create(SCOPE, TRACKED, asked, now)
 
 
 def _signing(identity: identities.Identity) -> identities.Identity:

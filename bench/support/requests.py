@@ -26,6 +26,16 @@ def html_of(size: int) -> str:
     return f"<html><body><table>{''.join(rows)}</table></body></html>"
 
 
+def letter_of(size: int) -> str:
+    """Return HTML of about so many bytes, of the kind that people are told things by: text with some links."""
+    line = "<p>What there is to say about number %d goes on for a line or two, as it does in most mail.</p>\n"
+    link = '<p><a href="https://www.example.com/offer?id=%d">More about it</a></p>\n'
+    lines: list[str] = []
+    while sum(map(len, lines)) < size - 60:
+        lines.append((link if len(lines) % 8 == 4 else line) % len(lines))
+    return f"<html><body>{''.join(lines)}</body></html>"
+
+
 def signed_requests(
     endpoint: str, key_id: str, secret: str, html: str, count: int, configuration_set: str | None = None
 ) -> list[bytes]:

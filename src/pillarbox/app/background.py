@@ -130,8 +130,8 @@ async def _telling(
     tail = Tail(store, clock)
     return [
         Follower("destinations", store, FanOut(settings.service_domain, clock), clock, courtesy, tail),
-        Follower("forwarding", store, forwarding, clock, courtesy, tail),
-        Follower("stats", store, count, clock, courtesy, tail),
+        Follower("forwarding", store, forwarding, clock, courtesy, tail, patient=True),
+        Follower("stats", store, count, clock, courtesy, tail, patient=True),
         Deliverer(
             store,
             signer,

@@ -17,7 +17,7 @@ from pillarbox.store.engine import Store
 from pillarbox.store.events import EventRow, Position
 
 _BATCH = 500
-_MOST_KEPT = 4
+_MOST_KEPT = 16
 # A hint of another process, that events have moved, may be lost.
 _KEEP: Millis = 2 * SECOND
 
@@ -54,13 +54,20 @@ class Tail:
 
     async def after(self, position: Position) -> Batch:
         """Return the next events behind a position, of every shard."""
-        kept = self._kept.get(position)
-        if kept is not None and self._clock.now() - kept[1] < _KEEP:
-            return kept[0]
+        if (kept := self._known_after(position)).entries:
+            return kept
         asking = self._asking.get(position)
         if asking is None:
             asking = self._asking[position] = asyncio.create_task(self._ask(position))
         return await asyncio.shield(asking)
+
+    def _known_after(self, position: Position) -> Batch:
+        """Return what is remembered behind a position: who rests for longer takes together what others took apart."""
+        now, entries, is_full = self._clock.now(), list[Entry](), False
+        while len(entries) < _BATCH and (kept := self._kept.get(position)) and now - kept[1] < _KEEP:
+            entries += kept[0].entries
+            position, is_full = entries[-1].position, kept[0].is_full
+        return Batch(entries, is_full or len(entries) >= _BATCH)
 
     async def _ask(self, position: Position) -> Batch:
         asking, kept, now = self._asking, self._kept, self._clock.now()

@@ -2,6 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
 
 from pillarbox.events.follow import BEHIND, Follower
 from pillarbox.events.record import record
@@ -10,6 +13,7 @@ from pillarbox.kit.ids import EVENT_SHARDS, shard_of_message
 from pillarbox.store import events as stored
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan
+from pillarbox.store.sqlite import SqliteStore
 from tests.support.clock import StandingClock
 from tests.unit.events.following import NOON, SCOPE, cursors, drain, happening, leave_trace, traces
 
@@ -174,3 +178,24 @@ async def test_a_follower_that_stops_hands_its_shards_over_at_once(store: Store)
     await drain(Follower("f", store, leave_trace, StandingClock(NOON)))
 
     assert await store.read(traces) == ["e00001", "e00002"]
+
+
+@pytest.mark.parametrize("count, patient, seconds", [(20, True, 0.25), (20, False, 0.03), (2, True, 0.03)])
+async def test_only_who_is_patient_lets_a_stream_gather(
+    count: int, patient: bool, seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = await SqliteStore.open(tmp_path)
+    rests = []
+
+    async def rest(given: float) -> None:
+        rests.append(given)
+        raise asyncio.CancelledError
+
+    await store.write(record, [happening(number) for number in range(count)])
+    monkeypatch.setattr("pillarbox.events.follow.asyncio.sleep", rest)
+    with pytest.raises(asyncio.CancelledError):
+        await Follower("f", store, Listener(), StandingClock(NOON), patient=patient).run()
+    monkeypatch.undo()
+    await store.close()
+
+    assert rests == [seconds]

@@ -109,6 +109,19 @@ async def test_what_was_read_is_remembered_for_a_moment_only(store: Store) -> No
     assert watched.looks == 2
 
 
+async def test_what_one_has_read_piece_by_piece_another_is_given_as_one(store: Store) -> None:
+    watched, _, tail = _watched(store)
+    pieces = []
+    position = BEGIN
+    for number in range(3):
+        await store.write(record, [happening(number)])
+        pieces += (await tail.after(position)).entries
+        position = pieces[-1].position
+
+    assert (await tail.after(BEGIN)).entries == pieces
+    assert watched.looks == 3
+
+
 async def test_followers_that_share_a_tail_go_through_a_long_log_together(store: Store) -> None:
     watched, clock, tail = _watched(store)
     await store.write(record, [happening(number) for number in range(1_001)])

@@ -102,6 +102,20 @@ MUTANTS = [
         "tests/unit/sending/test_expand.py::test_another_takes_over_when_the_lease_of_a_dead_one_ends",
     ),
     Mutant(
+        "of a bulk call only what was promised is made",
+        "sending/deferred.py",
+        "if one.number in promised]",
+        "if promised]",
+        "tests/unit/sending/test_expand.py::test_who_was_refused_gets_no_message",
+    ),
+    Mutant(
+        "what messages are to be made of is kept elsewhere too",
+        "upkeep/bodies_elsewhere.py",
+        "if there and not waits:",
+        "if there:",
+        "tests/unit/upkeep/test_bodies_elsewhere.py::test_what_messages_are_still_to_be_made_of_stays",
+    ),
+    Mutant(
         "what was said before STARTTLS does not count after it",
         "edge/smtp_channel.py",
         "        self._inlet.discard()\n",

@@ -7,7 +7,6 @@ template is kept as it was at the call.
 """
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import accumulate
@@ -16,6 +15,7 @@ import msgspec
 
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Refusal
+from pillarbox.kit.headers import check_text
 from pillarbox.kit.ids import Scope, part_message_id
 from pillarbox.resources.sending_authorization import OnBehalf
 from pillarbox.sending.admission import Asked
@@ -40,7 +40,6 @@ _LONGEST_HEAD = 1024 * 1024
 _LONGEST_FIELDS = 64 * 1024
 # A word of a header may have 998 characters with what stands before it on the line (kit/headers.py).
 _LONGEST_FIELD = 900
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -164,10 +163,12 @@ class _Unmade:
         self._longest = _LONGEST_RENDERED
         self._foresight: Foresight | None = None
         content = shared.content
-        if not isinstance(content, Templated) or not _leaves_room(shared, content):
+        if not isinstance(content, Templated):
             return
         parts = TemplateParts(content.name, content.subject, content.text, content.html)
         try:
+            if not _leaves_room(shared, content):
+                return
             # What data do not fill is kept as it was written.
             self._longest -= sum(len(part.encode()) for part in (parts.subject, parts.text, parts.html) if part)
             self._shared = envelope_of_unmade(replace(shared, to=(), cc=(), bcc=(), tags=()), content)
@@ -213,7 +214,9 @@ def _fit(draft: Draft, headers: Pairs) -> bool:
 
 
 def _is_field(text: str) -> bool:
-    return len(text) <= _LONGEST_FIELD and not _CONTROL.search(text)
+    """Say whether a subject is certain to fit, or raise InvalidText for what no header may have."""
+    check_text(text, "Subject")
+    return len(text) <= _LONGEST_FIELD
 
 
 class Making:

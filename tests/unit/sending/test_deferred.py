@@ -13,12 +13,16 @@ from hypothesis import strategies as st
 from pillarbox.delivery.route import RouteTable
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.ids import new_message_id, part_message_id
+from pillarbox.resources.contact_lists import ContactList, Topic
+from pillarbox.resources.sending_authorization import Given, OnBehalf, Owner
 from pillarbox.sending import deferred
 from pillarbox.sending.accept import Promise, accept, accept_deferred
 from pillarbox.sending.bulk import Entry, draft_for
 from pillarbox.sending.deferred import Deferred, Making, read_unmade
 from pillarbox.sending.draft import V1_SIZE_LIMIT, Attachment, Draft, Templated, Tracked
 from pillarbox.sending.envelope import read_envelope
+from pillarbox.sending.list_management import ListManagement
+from pillarbox.sending.policy import TenantStanding
 from pillarbox.sending.rows import Belongings, Written
 from tests.support.promises import SCOPE, STANDING, draft
 
@@ -115,6 +119,30 @@ def test_what_waits_becomes_what_it_would_have_been(one: Entry, subject: str) ->
 def all_promised(asked: Sequence[Draft]) -> list[Deferred]:
     made = [promised(draft, number) for number, draft in enumerate(asked)]
     return [one for one in made if isinstance(one, Deferred)]
+
+
+def test_what_all_have_in_common_is_kept_for_each() -> None:
+    arn = "arn:aws:ses:us-east-1:123456789012:identity/example.com"
+    listed = ContactList("news", topics=(Topic("weekly", "Weekly", "OPT_IN"),))
+    standing = replace(
+        GOOD, owners={arn: Owner(True, ())}, tenant=TenantStanding(True, ()), contact_list=listed, verified=frozenset()
+    )
+    shared = replace(
+        SHARED,
+        on_behalf=OnBehalf(source=Given("SourceArn", arn)),
+        tenant="acme",
+        return_path="back@example.com",
+        list_management=ListManagement("news", "weekly"),
+        configuration_set="set",
+    )
+    (asked,) = drafts_of(entry(), shared=shared)
+    (envelope,) = read_unmade([asked])
+    assert envelope is not None
+    later = accept_deferred(asked, envelope, standing, FIRST, 0, NOON)
+    (written,) = making([asked], [later]).following(0, 9, ROUTES, NOON)
+    now = accept(asked, read_envelope(asked), standing, ROUTES, NOON)
+    assert told(written.message, FIRST) == told(now.message, now.message.message_id)
+    assert '"contact_list":"news"' in written.message.mail
 
 
 def test_those_that_were_not_promised_are_not_made() -> None:

@@ -67,16 +67,20 @@ class Expander:
         self._woken.set()
 
     async def run(self) -> None:
-        """Expand until cancelled; what is open then comes due again when its lease ends."""
-        while True:
-            try:
-                if await self.step():
-                    await self._courtesy.give_way()
-                else:
-                    await self._wait()
-            except Unavailable as error:
-                self._log.error("cannot expand", why=str(error))
-                await asyncio.sleep(_AFTER_FAULT_SECONDS)
+        """Expand until cancelled; another may go on with what is open then."""
+        try:
+            while True:
+                try:
+                    if await self.step():
+                        await self._courtesy.give_way()
+                    else:
+                        await self._wait()
+                except Unavailable as error:
+                    self._log.error("cannot expand", why=str(error))
+                    await asyncio.sleep(_AFTER_FAULT_SECONDS)
+        finally:
+            with contextlib.suppress(Unavailable):
+                await self._store.write(large_sends.release, self._lease, self._clock.now())
 
     async def step(self) -> bool:
         """Write one chunk of each send that is due; say whether there may be more to do."""

@@ -79,6 +79,13 @@ def claim(lease: str, now: Millis, until: Millis, most: int) -> Plan[list[LargeS
     return claimed
 
 
+def release(lease: str, now: Millis) -> Plan[None]:
+    """Make due what is leased under this lease, for whoever takes it over."""
+    for table in _TABLES:
+        yield Rows(f"UPDATE {table} SET due_at = ?, lease = '' WHERE lease = ?", (now, lease))
+    yield Touch(TOPIC)
+
+
 def advance(row: LargeSendRow, count: int, until: Millis) -> Plan[bool]:
     """Count `count` recipients more as written and keep the lease, or end the send with its last.
 

@@ -1,6 +1,8 @@
 """A split send and a bulk send are written out whole and once, whoever dies on the way."""
 
+import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -137,6 +139,29 @@ async def test_nothing_is_written_by_one_who_lost_the_lease(store: Store) -> Non
     await finish(expander(store, NOON + LEASE))
 
     await finish(slow)
+    assert await is_whole(store, promised)
+
+
+async def test_what_one_has_open_when_it_is_stopped_another_goes_on_with_at_once(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promised = await kept(store, large())
+    write, stopped = store.write, asyncio.Event()
+
+    async def stalling(planner: Any, *args: Any) -> Any:
+        if planner is expand.write_chunk:
+            stopped.set()
+            await asyncio.Event().wait()
+        return await write(planner, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "write", stalling)
+        running = asyncio.create_task(expander(store).run())
+        await stopped.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    await finish(expander(store))
     assert await is_whole(store, promised)
 
 

@@ -33,6 +33,8 @@ from pillarbox.store.plan import Plan
 from pillarbox.store.remember import Remembering
 
 _LARGE = 128 * 1024
+# A document can hold so many links that each kilobyte takes half a millisecond.
+_LARGE_TRACKED = 3 * 1024
 _MOST_OPEN_KEYS = 10_000
 
 _read_mail = msgspec.json.Decoder(MailFacts).decode
@@ -142,8 +144,8 @@ class Preparer:
             unsubscribe_url=self._unsubscribe_url(message.message_id, mail),
             tracking=None if hop in self.site.tracked_there else await self._tracking(message, mail, recipients),
         )
-        # A short document can hold links enough to keep others waiting.
-        if facts.tracking or len(given) > _LARGE or any(key.is_slow for key in facts.keys):
+        large = _LARGE_TRACKED if facts.tracking else _LARGE
+        if len(given) > large or any(key.is_slow for key in facts.keys):
             left = await asyncio.to_thread(transform, given, facts)
         else:
             left = transform(given, facts)

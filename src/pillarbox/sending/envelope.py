@@ -40,8 +40,8 @@ class Envelope(msgspec.Struct, frozen=True):
     recipients with their names, in the order of the bare addresses. `key` is
     the caller's own for this message: sent again with it, it is the same one.
     `only_to` is whom its headers are to name, when that is not what they say.
-    Without `is_made` the message is still to be made of its template: there are
-    no bytes yet, no subject and no headers.
+    Of a message that is still to be made of its template there are no bytes yet,
+    no subject and no headers.
     """
 
     prepared: Prepared
@@ -58,7 +58,6 @@ class Envelope(msgspec.Struct, frozen=True):
     templated: bool = False
     template: str = ""
     failure: RenderingFailure | None = None
-    is_made: bool = True
 
     def identity_among(self, verified: frozenset[str]) -> str | None:
         """Return the most specific verified identity that the sender speaks for."""
@@ -81,7 +80,6 @@ class _MadeOf(NamedTuple):
     templated: bool = False
     template: str = ""
     failure: RenderingFailure | None = None
-    is_made: bool = True
 
 
 _GIVEN = _MadeOf()
@@ -100,7 +98,7 @@ def read_envelope(draft: Draft) -> Envelope:
 
 def envelope_of_unmade(draft: Draft, content: Templated) -> Envelope:
     """Return the envelope of a message that is made later and has no Sender of its own, or raise what is wrong."""
-    return _addressed(in_ascii(draft), _UNMADE, "", (), _MadeOf(True, content.name, is_made=False))
+    return _addressed(in_ascii(draft), _UNMADE, "", (), _MadeOf(True, content.name))
 
 
 def addressed_as(draft: Draft, shared: Envelope) -> Envelope:
@@ -150,7 +148,6 @@ def _addressed(draft: Draft, composed: Composed, subject: str, own_headers: Pair
         templated=made_of.templated,
         template=made_of.template,
         failure=made_of.failure,
-        is_made=made_of.is_made,
     )
 
 

@@ -129,7 +129,7 @@ class Sender:
             self._room.check()
         envelopes, waiting = await self._read(drafts)
         answered = await self._answered(drafts, envelopes, now)
-        first = new_message_id(drafts[0].scope, now)
+        first = new_message_id(drafts[0].scope, now) if waiting else ""
         made: list[Promise | Deferred | str | Exception] = []
         for place, (draft, envelope) in enumerate(zip(drafts, envelopes, strict=True)):
             try:

@@ -181,3 +181,15 @@ def test_anything_else_is_left_over_with_its_reason(text: str) -> None:
     reading = read({**ENVELOPE, "Message": text})
     assert reading.events == []
     assert reading.unreadable and all(left.why for left in reading.unreadable)
+
+
+@pytest.mark.parametrize("agent", ['"half \\ud83d of a pair"', "NaN", "1e999"])
+def test_json_that_is_not_quite_as_the_standard_has_it_is_read_too(agent: str) -> None:
+    event = sample("open")
+    event["open"]["userAgent"] = "AGENT"
+    text = json.dumps(event).replace('"AGENT"', agent)
+
+    (read_event,) = events_in({**ENVELOPE, "Message": text})
+
+    assert isinstance(read_event.detail, Open)
+    assert read_event.detail.user_agent == str(json.loads(agent))

@@ -107,12 +107,12 @@ def draft_for(shared: Draft, entry: Entry, send_id: str, place: int = 0) -> Draf
     """
     content = shared.content
     assert isinstance(content, Templated)
-    replaced = {name.lower() for name, _ in entry.headers}
-    kept = tuple(header for header in content.headers if header[0].lower() not in replaced)
     data = content.data if entry.data is None or _NO_DATA.fullmatch(entry.data) else entry.data
+    headers = _headers(content.headers, entry.headers)
+    filled = Templated(content.name, content.subject, content.text, content.html, data, headers, content.attachments)
     return replace(
         shared,
-        content=replace(content, data=data, headers=(*kept, *entry.headers)),
+        content=filled,
         to=entry.to,
         cc=entry.cc,
         bcc=entry.bcc,
@@ -135,7 +135,16 @@ def result_of(outcome: str | Exception) -> Result:
     return Result(status, error="The request processing has failed because of an unknown error.")
 
 
+def _headers(shared: Pairs, own: Pairs) -> Pairs:
+    if not own:
+        return shared
+    replaced = {name.lower() for name, _ in own}
+    return (*(header for header in shared if header[0].lower() not in replaced), *own)
+
+
 def _merged(shared: Pairs, own: Pairs) -> Pairs:
+    if not own:
+        return shared
     names = {name for name, _ in own}
     return (*(tag for tag in shared if tag[0] not in names), *own)
 

@@ -51,7 +51,7 @@ release-data:
 
 # What is tested over the embedded store, with every server of the tests over PostgreSQL.
 test-postgres: setup
-	PILLARBOX_TEST_ENGINE=postgres $(BIN)/python -m pytest -q -n 4 --dist loadfile tests/contract tests/scenarios tests/faults
+	TEST_ENGINE=postgres $(BIN)/python -m pytest -q -n 4 --dist loadfile tests/contract tests/scenarios tests/faults
 
 # Long kills, fuzz and fills, and all that over PostgreSQL.
 campaign: setup test-postgres

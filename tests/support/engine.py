@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-IS_POSTGRES = os.environ.get("PILLARBOX_TEST_ENGINE") == "postgres"
+IS_POSTGRES = os.environ.get("TEST_ENGINE") == "postgres"
 
 _databases: dict[Path, str] = {}
 _make: list[Callable[[], str]] = []

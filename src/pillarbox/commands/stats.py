@@ -111,12 +111,13 @@ def show(
 def rebuild(*, place: Place = HERE) -> None:
     """Count everything again from the event log."""
     left = total = ask(place, CountAgain(), int)
-    moved_at = time.monotonic()
+    moved_at, said = time.monotonic(), -1
     while left:  # a server runs, and counts in the background
-        say(f"{total - left} of {total} events counted")
+        if left != said:
+            say(f"{total - left} of {total} events counted")
+            moved_at, said = time.monotonic(), left
         time.sleep(_LOOK_AGAIN_SECONDS)
-        before, left = left, ask(place, StillToCount(), int)
-        moved_at = time.monotonic() if left < before else moved_at
+        left = ask(place, StillToCount(), int)
         if time.monotonic() - moved_at > _PATIENCE_SECONDS:
             raise CommandError(f"{left} events are still to be counted, and nothing moves: see the server's log")
     say("all events are counted")

@@ -5,14 +5,15 @@ https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html#bounce-type
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+
+import msgspec
 
 from pillarbox.stats.names import BOUNCED, Name
 
 _SIMULATED = "Mail to the mailbox simulator: a test, which counts in no rate."
 
 
-class Explained(NamedTuple):
+class Explained(msgspec.Struct, frozen=True):
     """One reason, how often it came up, what it means and what to do."""
 
     what: str

@@ -3,7 +3,7 @@
 Built by app.py, which hands it the requests whose path is `/ui` or begins with
 `/ui/`, as they are. Here is what holds for every page: who may look and change, what a
 browser may do with it, and how a refusal is told. Each page is JSON too, for
-`Accept: application/json`, with `.json` at its end or under `/ui/api/`.
+`Accept: application/json` or under `/ui/api/`.
 """
 
 import hmac
@@ -118,6 +118,7 @@ def _answers(desk: Desk, show: Show, quota: Quota) -> dict[str, Page]:
         "/customers": customers.customers,
         "/customer": customers.customer,
         "/api/overview": overview.overview,
+        "/api/bounces": overview.bounces,
         "/api/statistics": overview.statistics,
         "/api/members": customers.customers,
     }

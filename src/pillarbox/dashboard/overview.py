@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from pillarbox.dashboard import advice
 from pillarbox.dashboard.access import Viewer
+from pillarbox.dashboard.advice import Explained
 from pillarbox.dashboard.chart import chart_of
 from pillarbox.dashboard.show import Show, as_json, is_refresh, refresh, url, wants_json
 from pillarbox.kit.clock import Millis
@@ -21,8 +22,8 @@ from pillarbox.resources import account
 from pillarbox.resources.account import Quota
 from pillarbox.stats import query, rates
 from pillarbox.stats.names import ACCOUNT
-from pillarbox.stats.query import PROVIDER, Statistics, Whose
-from pillarbox.stats.spans import SPAN_WORDS, SPANS, span_of
+from pillarbox.stats.query import PROVIDER, Line, Statistics, Whose
+from pillarbox.stats.spans import SPAN_WORDS, SPANS, Span, span_of
 from pillarbox.store import events
 from pillarbox.store.plan import Plan
 
@@ -51,6 +52,15 @@ class Overview(msgspec.Struct, frozen=True):
     queue: Queue
     quotas: list[Use]
     events: list[Told]
+
+
+class Troubles(msgspec.Struct, frozen=True):
+    """All that the page of bounces and complaints shows: what happened, what it means and what to do."""
+
+    statistics: Statistics
+    explained: list[Explained]
+    delays: list[Explained]
+    providers: list[Line]
 
 
 class OverviewPages:
@@ -86,16 +96,12 @@ class OverviewPages:
         """Why mail did not arrive or was not wanted, and what to do."""
         whose, last = whose_of(request, viewer), last_of(request, "30d")
         span = span_of(last, self._desk.clock.now())
-        found = await self._desk.store.read(query.statistics, whose, span)
-        providers = await self._desk.store.read(
-            lambda: query.members(whose, PROVIDER, span, most=_MOST_PROVIDERS, with_captured=self._desk.dev)
-        )
+        found = await self._troubles(whose, span)
+        if wants_json(request):
+            return as_json(found)
         return self._show.page(
             "bounces.html",
             found=found,
-            explained=advice.explain(found.totals),
-            delays=advice.explain_delays(found.totals),
-            providers=[one for one in providers if advice.bounces_of(one.totals) or one.rates.complaint],
             rates=rates,
             last=last,
             spans=SPAN_WORDS,
@@ -109,6 +115,18 @@ class OverviewPages:
         one = (whose_of(request, viewer), span, asked.get("by", ACCOUNT), asked.get("only", ""))
         found = await self._desk.store.read(lambda: query.statistics(*one, with_captured=self._desk.dev))
         return as_json(found)
+
+    async def _troubles(self, whose: Whose, span: Span) -> Troubles:
+        found = await self._desk.store.read(query.statistics, whose, span)
+        providers = await self._desk.store.read(
+            lambda: query.members(whose, PROVIDER, span, most=_MOST_PROVIDERS, with_captured=self._desk.dev)
+        )
+        return Troubles(
+            found,
+            advice.explain(found.totals),
+            advice.explain_delays(found.totals),
+            [one for one in providers if advice.bounces_of(one.totals) or one.rates.complaint],
+        )
 
     async def _overview(self, whose: Whose, last: str) -> Overview:
         now, store = self._desk.clock.now(), self._desk.store

@@ -21,7 +21,7 @@ from pillarbox.kit.errors import Invalid, Unavailable
 from pillarbox.kit.ids import Scope
 from pillarbox.operate import history, messages
 from pillarbox.operate.history import History
-from pillarbox.operate.messages import STATES, Wanted
+from pillarbox.operate.messages import STATES, Number, Wanted
 from pillarbox.operate.snippet import NOT_LOOKED_AT, NOT_SHOWN_AGAIN, boto3_snippet
 from pillarbox.resources.users import Role
 from pillarbox.stats.spans import SPAN_WORDS, span_of
@@ -58,6 +58,7 @@ class Pages:
             "/messages/{message_id}/source": self.source,
             "/api/messages": self.messages,
             "/api/messages.csv": self.export,
+            "/api/messages/counts": self.counts,
             "/api/messages/{message_id}": self.message,
         }
 
@@ -69,15 +70,13 @@ class Pages:
         if wants_json(request):
             return as_json(page)
         filters = _filters(request)
-        are_counted = not (viewer.tenant or _is_narrowed(filters))
-        counts = await messages.count_by_state(self._store, wanted, now) if are_counted else {}
         shown = self._show.live(
             "_messages.html",
             url("/ui/messages", filters) if not wanted.after else None,
             page=page,
             filters=filters,
             states=STATES,
-            counts=counts,
+            counts=await self._counts(request, viewer, wanted, now),
             older=url("/ui/messages", {**filters, "after": page.next}) if page.next else None,
             newest=url("/ui/messages", filters) if wanted.after else None,
             viewer=viewer,
@@ -86,6 +85,12 @@ class Pages:
         if is_refresh(request):
             return refresh(request, shown, push_url=url("/ui/messages", filters))
         return self._show.page("messages.html", live=shown, filters=filters, spans=SPAN_WORDS, viewer=viewer)
+
+    async def counts(self, request: Request, viewer: Viewer) -> Response:
+        """How many recipients are in each state, for programs."""
+        now = self._clock.now()
+        found = await self._counts(request, viewer, _wanted(request, viewer, now), now)
+        return as_json({state or "all": number for state, number in found.items()})
 
     async def export(self, request: Request, viewer: Viewer) -> Response:
         """Every message that fits, as a file."""
@@ -118,6 +123,12 @@ class Pages:
         name = f"{found.message.message_id}.eml"
         headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Security-Policy": "sandbox"}
         return Response(await self._store.body(_body_of(found)), media_type="message/rfc822", headers=headers)
+
+    async def _counts(self, request: Request, viewer: Viewer, wanted: Wanted, now: Millis) -> Mapping[str, Number]:
+        """Return nothing where more is asked for than a time: what fits that nobody counts."""
+        if viewer.tenant or _is_narrowed(_filters(request)):
+            return {}
+        return await messages.count_by_state(self._store, wanted, now)
 
     def _snippet(self, viewer: Viewer) -> str:
         secret = NOT_LOOKED_AT if self._show.look.dev else NOT_SHOWN_AGAIN

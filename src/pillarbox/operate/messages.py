@@ -5,7 +5,6 @@ Touches the store (reads). Called by the dashboard and by `pillarbox messages`.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -108,7 +107,7 @@ async def page(store: Store, wanted: Wanted) -> Page:
     return await store.read(_page, wanted, sought, before, min(max(wanted.limit, 1), MOST_ON_A_PAGE))
 
 
-class Number(NamedTuple):
+class Number(msgspec.Struct, frozen=True):
     """How many recipients, or that there are so many and more."""
 
     recipients: int

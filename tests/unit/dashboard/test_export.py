@@ -83,4 +83,7 @@ async def test_each_state_has_a_chip_with_how_many_recipients_are_in_it(dashboar
     assert 'All <span class="n" title="recipients">2</span>' in page
     assert 'Delivered <span class="n" title="recipients">0</span>' in page
     assert 'aria-current="true">Bounced</a>' in narrowed  # only time and state are counted by
+    counts = json.loads((await dashboard.get("/ui/api/messages/counts?last=24h")).body)
+    assert (counts["all"]["recipients"], counts["bounced"]) == (2, {"recipients": 1, "or_more": False})
+    assert json.loads((await dashboard.get("/ui/api/messages/counts?to=ada")).body) == {}
     assert 'href="/ui/messages.csv?to=ada&amp;status=bounced" download' in narrowed

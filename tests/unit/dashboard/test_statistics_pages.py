@@ -75,6 +75,18 @@ async def test_the_first_page_says_of_how_much_mail_opens_are_a_share(dashboard:
     assert (await _json(dashboard, "/ui/api/statistics"))["rates"]["open"] == 0.5
 
 
+async def test_bounces_are_explained_to_programs_too(dashboard: Dashboard) -> None:
+    await _some_mail(dashboard)
+
+    found = await _json(dashboard, "/ui/api/bounces?last=24h")
+
+    (reason,) = found["explained"]
+    assert (reason["what"], reason["recipients"], reason["is_test"]) == ("Bounce: Permanent, General", 1, False)
+    assert reason["means"] and reason["do"] and found["delays"] == []
+    assert found["statistics"]["totals"]["bounced.permanent"] == 1
+    assert [(one["member"], one["rates"]["bounce"]) for one in found["providers"]] == [("yahoo", 1.0)]
+
+
 async def test_the_first_page_says_what_waits_and_why(dashboard: Dashboard) -> None:
     waiting = await dashboard.room.accept("ada@example.net")
     await dashboard.room.attempt(waiting, {"ada@example.net": Deferred("greylisted", "450 4.7.1 later")})

@@ -1,7 +1,10 @@
 """A server that is stopped and started again: what was promised before is kept after."""
 
 import json
+import threading
+import time
 import urllib.request
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,6 +12,7 @@ from urllib.parse import urlsplit
 from pillarbox.operate.client import Client
 from pillarbox.operate.history import History
 from pillarbox.operate.requests import ShowHistory
+from pillarbox.pubsub import receive
 from tests.support.server import RunningServer, Server
 from tests.support.set_up import configuration_set_told_to
 from tests.support.subscriber import Subscriber
@@ -97,3 +101,25 @@ def test_what_was_set_up_is_there_after_the_start(tmp_path: Path, subscriber: Su
         sent = send(server, 1)
         server.settle()
         assert {message_id for _, message_id in taken(subscriber)} == sent
+
+
+def test_who_waits_at_a_queue_is_told_at_once_that_there_is_nothing_when_the_server_stops(tmp_path: Path) -> None:
+    with RunningServer.started(tmp_path, dev=True) as running, ThreadPoolExecutor(1) as thread:
+        sqs = running.for_new_account().client("sqs")
+        url = sqs.create_queue(QueueName="q")["QueueUrl"]
+        began = time.monotonic()
+        polling = thread.submit(sqs.receive_message, QueueUrl=url, WaitTimeSeconds=20)
+        until(lambda: any(receive._room_of(running.listening.store).waiters.values()))
+
+        running.stop()
+
+        assert "Messages" not in polling.result()
+    assert time.monotonic() - began < 8  # it would have been 10 until it is broken off, or 20
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Wait for what another thread brings about."""
+    end = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < end
+        threading.Event().wait(0.005)

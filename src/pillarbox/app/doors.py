@@ -44,6 +44,7 @@ from pillarbox.kit.clock import Clock
 from pillarbox.kit.disk import Room
 from pillarbox.kit.ids import REGIONS
 from pillarbox.operate.desk import Desk
+from pillarbox.pubsub import receive
 from pillarbox.pubsub.signing import Signer
 from pillarbox.resources.account import Quota
 from pillarbox.sending.sender import Sender
@@ -80,6 +81,7 @@ async def open_doors(
     await running.enter_async_context(door.serving(sockets.smtp, sockets.smtps))
     returns = await _return_path(listening, tls, clock)
     await running.enter_async_context(returns.serving(sockets.return_path))
+    running.callback(receive.let_go, listening.store)
     running.push_async_callback(_send_away, edge, listening.settings.drain_seconds)
 
 

@@ -35,6 +35,15 @@ async def receive(store: Store, wish: Wish, now: Millis) -> list[ReceivedMessage
     return await _wait(store, room, wish, (now, start), wait)
 
 
+def let_go(store: Store) -> None:
+    """Let nobody wait from now on, since this process stops: who does is told what there is."""
+    room = _room_of(store)
+    room.lets_go = True
+    for waiters in room.waiters.values():
+        for woken in waiters:
+            woken.set()
+
+
 async def _wait(
     store: Store, room: "_Room", wish: Wish, asked: tuple[Millis, float], wait_seconds: int
 ) -> list[ReceivedMessage]:
@@ -47,7 +56,7 @@ async def _wait(
             at = now + int((clock() - start) * SECOND)
             found = await _claim(store, room, wish, at)
             left = start + wait_seconds - clock()
-            if found.messages or left <= 0:
+            if found.messages or left <= 0 or room.lets_go:
                 return found.messages
             if found.look_again_at is not None:
                 left = min(left, (found.look_again_at - at) / SECOND)
@@ -91,6 +100,7 @@ class _Room:
 
     waiters: dict[str, dict[asyncio.Event, None]] = field(default_factory=dict)  # the longest waiting first
     allowance: Counter[tuple[Scope, str]] = field(default_factory=Counter)
+    lets_go: bool = False
 
     @contextmanager
     def waiting(self, store: Store, topic: str) -> Iterator[asyncio.Event]:

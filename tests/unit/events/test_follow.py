@@ -182,20 +182,13 @@ async def test_a_follower_that_stops_hands_its_shards_over_at_once(store: Store)
 
 @pytest.mark.parametrize("count, patient, seconds", [(20, True, 0.25), (20, False, 0.03), (2, True, 0.03)])
 async def test_only_who_is_patient_lets_a_stream_gather(
-    count: int, patient: bool, seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    count: int, patient: bool, seconds: float, tmp_path: Path
 ) -> None:
     store = await SqliteStore.open(tmp_path)
-    rests = []
-
-    async def rest(given: float) -> None:
-        rests.append(given)
-        raise asyncio.CancelledError
-
     await store.write(record, [happening(number) for number in range(count)])
-    monkeypatch.setattr("pillarbox.events.follow.asyncio.sleep", rest)
-    with pytest.raises(asyncio.CancelledError):
-        await Follower("f", store, Listener(), StandingClock(NOON), patient=patient).run()
-    monkeypatch.undo()
-    await store.close()
+    follower = Follower("f", store, Listener(), StandingClock(NOON), patient=patient)
 
-    assert rests == [seconds]
+    assert await follower.step()
+
+    assert follower._gather_seconds() == seconds
+    await store.close()

@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import ExitStack
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,7 +15,9 @@ async def seconds_given(courtesy: Courtesy, monkeypatch: pytest.MonkeyPatch) -> 
     async def rest(seconds: float) -> None:
         rests.append(seconds)
 
-    monkeypatch.setattr(asyncio, "sleep", rest)
+    # Only there: a server that another test left running sleeps too.
+    seen = SimpleNamespace(sleep=rest, get_running_loop=asyncio.get_running_loop)
+    monkeypatch.setattr("pillarbox.kit.courtesy.asyncio", seen)
     await courtesy.give_way()
     return sum(rests)
 

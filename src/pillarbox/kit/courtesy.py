@@ -7,6 +7,7 @@ little later, and always done. A load that lasts is shared with it.
 """
 
 import asyncio
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,9 @@ _MANY = 8
 # Callers give up after a while, mail does not: a burst is taken in before it is sent out.
 _BURST_SECONDS = 60.0
 _REST_SECONDS, _REST_AFTERWARDS_SECONDS = 1.0, 0.25
+# Many are answered at once by one commit, and are back a moment later: a burst is over when few wait for longer.
+_LOOK_SECONDS, _CALM_LOOKS = 0.05, 4
+_CALM_SECONDS = 5.0
 
 
 class Courtesy:
@@ -21,7 +25,7 @@ class Courtesy:
 
     def __init__(self) -> None:
         self._waiting = 0
-        self._burst_ends_at: float | None = None
+        self._busy_at = self._burst_ends_at = -math.inf
 
     @contextmanager
     def waiting(self, many: int = 1) -> Iterator[None]:
@@ -39,11 +43,16 @@ class Courtesy:
         self._waiting -= many
 
     async def give_way(self) -> None:
-        """Rest a second in a burst, and a quarter when it lasts; one batch is done in any case between two rests."""
+        """Rest a second in a burst, and a quarter when it lasts, unless it ends; between two rests a batch is done."""
         if self._waiting < _MANY:
-            self._burst_ends_at = None
             return
         now = asyncio.get_running_loop().time()
-        if self._burst_ends_at is None:
+        if now - self._busy_at > _CALM_SECONDS:
             self._burst_ends_at = now + _BURST_SECONDS
-        await asyncio.sleep(_REST_SECONDS if now < self._burst_ends_at else _REST_AFTERWARDS_SECONDS)
+        self._busy_at = now
+        rest, calm = _REST_SECONDS if now < self._burst_ends_at else _REST_AFTERWARDS_SECONDS, 0
+        for _ in range(round(rest / _LOOK_SECONDS)):
+            await asyncio.sleep(_LOOK_SECONDS)
+            calm = calm + 1 if self._waiting < _MANY else 0
+            if calm == _CALM_LOOKS:
+                break

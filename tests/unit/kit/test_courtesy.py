@@ -49,12 +49,38 @@ async def test_a_call_with_many_messages_is_as_many_who_wait(monkeypatch: pytest
 async def test_a_load_that_lasts_is_shared_and_the_next_burst_goes_first_again(monkeypatch: pytest.MonkeyPatch) -> None:
     courtesy, now = Courtesy(), 0.0
     monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
-    with courtesy.waiting(8):
-        at_first = await seconds_given(courtesy, monkeypatch)
-        now = 59.0
-        assert await seconds_given(courtesy, monkeypatch) == at_first
-        now = 61.0
-        assert 0 < await seconds_given(courtesy, monkeypatch) < at_first
-    assert await seconds_given(courtesy, monkeypatch) == 0
-    with courtesy.waiting(8):
-        assert await seconds_given(courtesy, monkeypatch) == at_first
+
+    async def rest_at(at: float, waiting: int = 8) -> float:
+        nonlocal now
+        now = at
+        with courtesy.waiting(waiting):
+            return await seconds_given(courtesy, monkeypatch)
+
+    in_the_burst = {await rest_at(at) for at in range(60)}
+    assert len(in_the_burst) == 1
+    assert await rest_at(61, waiting=0) == 0, "all are answered for a moment"
+    assert 0 < await rest_at(62) < min(in_the_burst)
+    assert await rest_at(80) in in_the_burst
+
+
+@pytest.mark.parametrize(
+    ("waiting", "is_cut_short"),
+    [((20,), False), ((20, 0), True), ((0,), True), ((0, 20), False), ((20, 0, 0, 0, 20, 0, 20), False)],
+)
+async def test_a_rest_ends_soon_after_the_burst_and_not_while_all_are_answered_at_once(
+    waiting: tuple[int, ...], is_cut_short: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    courtesy, rests = Courtesy(), []
+    courtesy.came(20)
+
+    async def rest(seconds: float) -> None:
+        """Let those wait that are to be seen after this look; as many as at the last one for ever after."""
+        courtesy.went(courtesy._waiting)
+        courtesy.came(waiting[min(len(rests), len(waiting) - 1)])
+        rests.append(seconds)
+
+    seen = SimpleNamespace(sleep=rest, get_running_loop=asyncio.get_running_loop)
+    monkeypatch.setattr("pillarbox.kit.courtesy.asyncio", seen)
+    await courtesy.give_way()
+
+    assert (sum(rests) < 0.5) is is_cut_short

@@ -153,8 +153,9 @@ def test_the_same_key_from_many_at_once_sends_one_message(server: Server, way: L
     assert len(sent(server)) == 1
 
 
-def test_a_key_in_a_header_works_by_smtp_and_does_not_leave(server: Server, way: LossyWay) -> None:
-    ids = [submit(server, "X-Pillarbox-Idempotency-Key: smtp-1"), submit(server, "X-Pillarbox-Idempotency-Key: smtp-1")]
+@pytest.mark.parametrize("name", ["Pillarbox-Idempotency-Key", "X-Pillarbox-Idempotency-Key"])
+def test_a_key_in_a_header_works_by_smtp_and_does_not_leave(server: Server, way: LossyWay, name: str) -> None:
+    ids = [submit(server, f"{name}: smtp-1") for _ in range(2)]
     server.settle()
 
     assert [ids[0]] == sent(server) == list(dict.fromkeys(ids))

@@ -33,7 +33,7 @@ return-path subject to
 """
 _NAMES_SET_BY_US = frozenset(_SET_BY_US.split())
 # They tell the server something; here the members of the call do that, and delivery would strip them unread.
-_INSTRUCTIONS = ("x-ses-", "x-pillarbox-")
+_INSTRUCTIONS = ("x-ses-", "x-pillarbox-", "pillarbox-")
 _HEADER_NAME = re.compile(r"[!-9;-~]+")
 _CONTENT_TYPE = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+ *(?:;[ -~]*)?")
 _CONTENT_ID = re.compile(r"[!-;=?-~]+")

@@ -21,7 +21,7 @@ from pillarbox.sending.draft import Draft, Raw, Simple, Templated, Text, in_asci
 from pillarbox.sending.list_management import HEADER as LIST_HEADER
 from pillarbox.sending.list_management import ListManagement, from_header
 from pillarbox.sending.policy import InvalidMessage, Prepared
-from pillarbox.sending.raw import KEY_HEADER, RawFacts, read_raw
+from pillarbox.sending.raw import KEY_HEADERS, RawFacts, read_raw
 from pillarbox.sending.render import Rendered, TemplateParts, render
 from pillarbox.sending.render import RenderingFailure as NotRendered
 
@@ -187,7 +187,7 @@ def _read_raw(draft: Draft, content: Raw) -> Envelope:
         raise InvalidMessage("Missing required header 'From'.")
     spoken_for = source or author
     assert spoken_for is not None
-    headers, truncated = event_headers([header for header in facts.headers if header[0].lower() != KEY_HEADER])
+    headers, truncated = event_headers([header for header in facts.headers if header[0].lower() not in KEY_HEADERS])
     recipients = _raw_recipients(draft, content, facts)
     if not recipients and content.destinations is None and all(name.lower() != "to" for name, _ in facts.headers):
         raise InvalidMessage("Missing required header 'To'.")

@@ -15,7 +15,7 @@ from pillarbox.sending.policy import InvalidMessage
 
 _SHOWN = 50
 # By this header, which is stripped, a caller says that a message is the same one when it comes again.
-KEY_HEADER = "x-pillarbox-idempotency-key"
+KEY_HEADERS = ("pillarbox-idempotency-key", "x-pillarbox-idempotency-key")
 
 
 @dataclass(slots=True, frozen=True)
@@ -72,7 +72,7 @@ def read_raw(raw: bytes) -> RawFacts:
         bcc=_mailboxes(values.get("bcc", ())),
         subject=decode_text(values.get("subject", [""])[0]),
         control={name: found[0] for name, found in values.items() if name.startswith("x-ses-")},
-        idempotency_key=next(iter(values.get(KEY_HEADER, ())), None),
+        idempotency_key=next((values[name][0] for name in KEY_HEADERS if name in values), None),
         part_count=part_count,
         attachment_names=names,
     )

@@ -18,7 +18,7 @@ from pillarbox.kit.ids import part_message_id
 from pillarbox.kit.recipient_headers import headers_naming_only, naming_only
 from pillarbox.sending.draft import Draft, Raw
 from pillarbox.sending.envelope import Envelope
-from pillarbox.sending.raw import KEY_HEADER
+from pillarbox.sending.raw import KEY_HEADERS
 from pillarbox.sending.rows import Route, Written, belongings_of
 from pillarbox.store.messages import MessageRow
 
@@ -45,7 +45,7 @@ def for_one_each(draft: Draft, envelope: Envelope) -> Envelope:
     raw = envelope.prepared.raw
     if not isinstance(draft.content, Raw):
         raw = naming_only(raw, None)
-    shown = [header for header in list_headers(raw) if header[0].lower() != KEY_HEADER]
+    shown = [header for header in list_headers(raw) if header[0].lower() not in KEY_HEADERS]
     headers, truncated = event_headers(headers_naming_only(shown, envelope.written[0]))
     return replace(
         envelope,

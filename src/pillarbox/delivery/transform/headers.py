@@ -22,7 +22,7 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SET = frozenset(("message-id", "date", "feedback-id"))
 _PRIVATE = frozenset(("bcc", "return-path"))
-_PRIVATE_PREFIXES = ("x-ses-", "x-pillarbox-")
+_PRIVATE_PREFIXES = ("x-ses-", "x-pillarbox-", "pillarbox-")
 _SENDER_ID = "Pillarbox"
 # The least that is allowed: https://www.rfc-editor.org/rfc/rfc5321#section-6.3
 MOST_HOPS = 100

@@ -6,9 +6,9 @@ whole) and store/tables.py (when a store is filled). Tables keyed by MessageId
 are parted by what the id begins with, its region and its time; the log by when
 an event was recorded, and what messages are found by, by their week. What fits
 no part lies in the part `…_rest`, so that no insertion ever fails. Rows never
-move from one part into another: who reads with a snapshot of before would look
-for them in the new part, which is empty for him, and a follower of the log
-would pass over events that nobody is told of again.
+move from one part into another: a snapshot of before the move finds nothing in
+the new part, so that messages that are there would be missed, and a follower of
+the log would pass over events that nobody is told of again.
 """
 
 import re

@@ -49,9 +49,9 @@ docs: $(VENV)/.dev
 release-data:
 	git archive --format=tar HEAD src/pillarbox | xz -9e > tests/data/releases/before.tar.xz
 
-# What is tested over the embedded store, with every server of the tests over PostgreSQL.
+# Contracts and scenarios with every server over PostgreSQL; units and faults name the engines that they are about.
 test-postgres: setup
-	TEST_ENGINE=postgres $(BIN)/python -m pytest -q -n 4 --dist loadfile tests/contract tests/scenarios tests/faults
+	TEST_ENGINE=postgres $(BIN)/python -m pytest -q -n 4 --dist loadfile tests/contract tests/scenarios
 
 # Long kills, fuzz and fills, and all that over PostgreSQL.
 campaign: setup test-postgres

@@ -18,7 +18,6 @@ import uvloop
 from pillarbox.app.listening import Listening
 from pillarbox.app.server import serve
 from pillarbox.settings import Settings
-from tests.support import engine
 
 # Put a socket where a service manager puts it, and become the program.
 _AS_A_SERVICE_MANAGER = """
@@ -36,7 +35,7 @@ class Child:
         self, folder: Path, *, source: Path | None = None, listener: socket.socket | None = None, **settings: Any
     ) -> None:
         """Let it listen by HTTP on `listener`, if that is given, as a service manager does."""
-        self._settings = {"data": str(folder), "database": engine.database_of(folder), **settings}
+        self._settings = {"data": str(folder), **settings}
         self._listener = listener
         self._environment = {**os.environ, "PYTHONPATH": str(source)} if source else None
 

@@ -1,6 +1,6 @@
 """Which engine keeps the store of the servers that tests start: the embedded one, or PostgreSQL for all of them.
 
-`make test-postgres` plays with PostgreSQL what `make test` plays with the embedded store.
+`make test-postgres` plays contracts and scenarios with PostgreSQL, which `make test` plays with the embedded store.
 """
 
 import os

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-postgres check lint types docs setup system release-data campaign lock clean
+.PHONY: run test test-postgres check lint types docs setup system release-data image campaign lock clean
 
 $(VENV)/.runtime: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
@@ -53,8 +53,12 @@ release-data:
 test-postgres: setup
 	TEST_ENGINE=postgres $(BIN)/python -m pytest -q -n 4 --dist loadfile tests/contract tests/scenarios
 
-# Long kills, fuzz and fills, and all that over PostgreSQL.
-campaign: setup test-postgres
+# Build the container image without an engine and play a first mail against it; as root, in some minutes.
+image: setup
+	timeout 900 sh packaging/container/try.sh
+
+# Long kills, fuzz and fills, all that over PostgreSQL, and the image.
+campaign: setup test-postgres image
 	PILLARBOX_CAMPAIGN=1 $(BIN)/python -m pytest -q tests/faults tests/fuzz tests/unit/pubsub tests/meta/test_mutants.py
 	PILLARBOX_CAMPAIGN=1 $(BIN)/python -m bench.scale
 

@@ -524,3 +524,17 @@ CREATE TABLE users (
     tenant TEXT NOT NULL,
     created_at BIGINT NOT NULL
 );
+
+CREATE TABLE waiting_posts (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    upstream TEXT NOT NULL,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    republish BIGINT NOT NULL,
+    arrived_at BIGINT NOT NULL,
+    post_count BIGINT NOT NULL,
+    size BIGINT NOT NULL,
+    posts BLOB NOT NULL
+);
+
+CREATE INDEX waiting_posts_by_time ON waiting_posts (arrived_at, post_count, size);

@@ -18,6 +18,7 @@ from pillarbox.store import events
 from pillarbox.store.engine import Store
 from pillarbox.store.sqlite import SqliteStore
 from pillarbox.upstream.arrival import Source
+from pillarbox.upstream.intake import Intake
 from pillarbox.upstream.poller import QueuePoller
 from pillarbox.upstream.sqs_client import Queue, QueueError, SqsClient
 from tests.support.child import Child
@@ -111,6 +112,7 @@ async def test_a_post_that_cannot_be_stored_is_not_said_to_be_taken(tmp_path: Pa
     store = await SqliteStore.open(tmp_path)
     for _ in range(2):  # SNS posts it again, and again when our answer was lost
         assert (await door(store).answer("POST", "/in/sns/far", headers, read)).status == 200
+    assert await Intake(store, SystemClock()).step()
     assert [row.kind for row in await store.read(events.of_message, MESSAGE)] == ["Open"]
     await store.close()
 

@@ -15,10 +15,11 @@ import pytest
 from pillarbox.kit.clock import SystemClock
 from pillarbox.kit.errors import Invalid, Unavailable
 from pillarbox.operate import moving
-from pillarbox.store import events, leases, messages, tables
+from pillarbox.store import events, leases, messages, tables, waiting_posts
 from pillarbox.store.engine import Store, open_store
 from pillarbox.store.events import Position
 from pillarbox.store.plan import Rows
+from pillarbox.store.waiting_posts import Origin, Posted
 from tests.faults.test_kill import client, missing, set_up
 from tests.faults.test_worker_processes import MESSAGE, Load
 from tests.scenarios.test_backup import Installation
@@ -60,6 +61,8 @@ async def fill(store: Store, count: int) -> list[str]:
         await room.deliver(message_id)
     for message_id in sent[1::3]:
         await room.capture(message_id)
+    origin = Origin("far", "111111111111", "us-east-1", 0)
+    await store.write(waiting_posts.add, [Posted(origin, one, b"\xff", bytes(range(256))) for one in range(count)])
     return sent
 
 

@@ -158,6 +158,8 @@ def _busy(account: str) -> Plan[bool]:
         " AND kind IN ('queue-move-active', 'topic-replay-active') AND name LIKE ?",
         (f"{account}%",),
     )
+    told = yield Rows("SELECT count(*) FROM waiting_posts WHERE ? IN ('', account)", (account,))
     last = yield from events.last_position()
     behind = yield Rows("SELECT count(*) FROM cursors WHERE (tx, seq) < (?, ?)", last)
-    return bool(outgoing[0][0] or unwritten[0][0] or posts[0][0] or moves[0][0] or behind[0][0])
+    waiting = (outgoing, unwritten, posts, moves, told, behind)
+    return any(rows[0][0] for rows in waiting)

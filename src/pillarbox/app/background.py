@@ -49,6 +49,7 @@ from pillarbox.upkeep.service_keys import ServiceKeys
 from pillarbox.upkeep.unconfirmed import Unconfirmed
 from pillarbox.upkeep.upstream_lists import UpstreamLists
 from pillarbox.upkeep.upstream_quotas import UpstreamQuotas
+from pillarbox.upstream.intake import Intake
 
 
 class _Part(Protocol):
@@ -145,6 +146,7 @@ async def _telling(
         QueueSweep(store, clock),
         Runner(store, QueueMover(store), clock),
         Runner(store, TopicReplayer(store), clock),
+        Intake(store, clock, courtesy),
         *(Runner(store, poller, clock) for poller in pollers(listening, upstreams, clock, running)),
     ]
 

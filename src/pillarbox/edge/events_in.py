@@ -1,16 +1,17 @@
 """Where the SNS of an upstream posts events: `/in/sns/NAME` on the public face.
 
-Reads and writes the store, and fetches certificates and confirmations from the
-hosts of SNS. Called by edge/http.py. What is forged gets 403 and is forgotten;
-what could not be verified or stored now gets 503, so that SNS posts it again;
-200 is said only when every fact of the post is on disk.
+Writes to the store, and fetches certificates and confirmations from the hosts
+of SNS. Called by edge/http.py. What is forged gets 403 and is forgotten; what
+could not be verified or stored now gets 503, so that SNS posts it again; 200 is
+said when the post is on disk as it came. upstream/intake.py takes it into the
+event log.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pillarbox.consumer.endpoint import expected, subscribe_url, told_by
+from pillarbox.consumer.endpoint import expected, subscribe_url
 from pillarbox.consumer.errors import CannotVerify, Refused
 from pillarbox.consumer.sns import NOTIFICATION, SUBSCRIPTION_CONFIRMATION, SnsMessage
 from pillarbox.consumer.verify import Verifier
@@ -19,9 +20,10 @@ from pillarbox.kit.clock import Clock
 from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.net import AddressRefused, Outside, Unreachable
+from pillarbox.store import waiting_posts
 from pillarbox.store.engine import Store
-from pillarbox.upstream.arrival import Source, arrival_of
-from pillarbox.upstream.ingest import note, take
+from pillarbox.store.waiting_posts import Origin, Posted
+from pillarbox.upstream.arrival import Source
 from pillarbox.wire.faults import Fault
 from pillarbox.wire.request import Response
 
@@ -33,8 +35,8 @@ _TIMEOUT_SECONDS = 10.0
 POSTS = metrics.counter(
     "upstream_posts_total",
     labels=("upstream", "outcome"),
-    doc="""Posts of SNS at `/in/sns/`: `taken`, `confirmed`, `refused` (forged, or of a topic that nobody expects) or
-    `again` (could not be verified or stored now; SNS posts them again).
+    doc="""Posts of SNS at `/in/sns/`: `taken` (they are on disk), `confirmed`, `refused` (forged, or of a topic that
+    nobody expects) or `again` (could not be verified or stored now, or too many wait; SNS posts them again).
 
     A steady `again` loses events in the end: the log says what is missing.""",
 )
@@ -49,6 +51,11 @@ class Expected:
     verifier: Verifier
     outside: Outside
 
+    @property
+    def origin(self) -> Origin:
+        name, scope, republish = self.source
+        return Origin(name, *scope, int(republish))
+
 
 class EventsIn:
     """Answers the posts of the upstreams that are expected; never raises for what strangers post."""
@@ -59,6 +66,7 @@ class EventsIn:
         """What works behind the doors gives way by `courtesy` while many posts wait for their answer."""
         self._courtesy = courtesy or Courtesy()
         self._expecting = {one.source.name: one for one in expecting}
+        self._origins = {one.source.name: one.origin for one in expecting}
         self._store = store
         self._clock = clock
         self._fetching = asyncio.Lock()
@@ -102,12 +110,16 @@ class EventsIn:
         if message.type != NOTIFICATION:
             self._log.warning("unsubscribed: no more events come", upstream=upstream.source.name)
             return "taken"
-        post = told_by(message)
-        arrival = arrival_of(upstream.source, message.message_id, post.events, post.unreadable, self._clock.now())
-        with self._courtesy.waiting():
-            taken = await self._store.commit(take, arrival)
-        note(upstream.source, taken)
+        await self._keep(self._origins[upstream.source.name], message)
         return "taken"
+
+    async def _keep(self, origin: Origin, message: SnsMessage) -> None:
+        # JSON may hold halves of surrogate pairs; they are for whoever reads the event.
+        post_id, text = (one.encode("utf-8", "surrogatepass") for one in (message.message_id, message.message))
+        with self._courtesy.waiting():
+            kept = await self._store.commit(waiting_posts.add, Posted(origin, self._clock.now(), post_id, text))
+        if not kept:
+            raise Unavailable("too many posts wait to be taken into the history")
 
     async def _verify(self, upstream: Expected, message: SnsMessage) -> None:
         verifier = upstream.verifier

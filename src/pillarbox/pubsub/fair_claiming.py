@@ -16,6 +16,10 @@ from pillarbox.store.fair_messages import Turn
 from pillarbox.store.plan import Plan
 from pillarbox.store.queue_messages import ClaimedRow
 
+# A tenant's turn may come for messages that were deleted. Who finds only such asks the next tenants; what is left of
+# very many is found by whoever asks next.
+_MOST_ASKED = 256
+
 
 def shares_of(turns: Sequence[Turn], most: int) -> Counter[str | None]:
     """Return how many messages each tenant gives, and how many are of none (under None)."""
@@ -30,14 +34,21 @@ def shares_of(turns: Sequence[Turn], most: int) -> Counter[str | None]:
 def claim(queue: str, most: int, now: Millis, until: Millis) -> Plan[list[ClaimedRow]]:
     """Hide up to `most` visible messages until then and return them; fewer than there are, perhaps, but then some."""
     until = max(until, now + 1)  # so that nobody is asked again at once for what was just given
-    turns = yield from fair_messages.tenants_due(queue, now, most)
-    turns += yield from fair_messages.others_due(queue, now, most)
-    rows: list[ClaimedRow] = []
-    for tenant, share in sorted(shares_of(turns, most).items(), key=lambda one: one[0] or ""):
-        rows += yield from stored.claim(queue, share, now, until, tenant=tenant)
-        if tenant is not None:
-            yield from fair_messages.end_turn(queue, tenant, now)
-    return rows
+    asked: set[str | None] = set()
+    while len(asked) < _MOST_ASKED:
+        tenants = yield from fair_messages.tenants_due(queue, now, most + len(asked))
+        turns = [turn for turn in tenants if turn.tenant not in asked]
+        turns += yield from fair_messages.others_due(queue, now, most)
+        shares = shares_of(turns, most)
+        rows: list[ClaimedRow] = []
+        for tenant, share in sorted(shares.items(), key=lambda one: one[0] or ""):
+            rows += yield from stored.claim(queue, share, now, until, tenant=tenant)
+            if tenant is not None:
+                yield from fair_messages.end_turn(queue, tenant, now)
+        if rows or not shares.keys() - {None}:
+            return rows
+        asked |= shares.keys()
+    return []
 
 
 def visible(queue: str, most: int, now: Millis) -> Plan[list[ClaimedRow]]:

@@ -107,6 +107,15 @@ def test_what_is_in_flight_is_counted_with_its_tenants(memory: InMemory) -> None
     assert memory.run(queue_messages.in_flight(memory.run(queues.find(HERE, "q")).key, NOON)) == 3
 
 
+def test_a_turn_for_messages_that_were_deleted_goes_to_the_next_tenant(memory: InMemory) -> None:
+    send(memory, "a", "b")
+    key = memory.run(queues.find(HERE, "q")).key
+    (first,) = memory.run(queue_messages.claim(key, 1, NOON, NOON + SECOND, tenant="a"))
+    memory.run(queue_messages.remove([(key, first.number)]))
+
+    assert tenants(receive(memory, 1, NOON + 2)) == ["b"]
+
+
 async def test_receivers_side_by_side_get_different_messages_of_all_tenants(store: Store) -> None:
     """On both engines, of which one lets transactions run side by side."""
     await store.write(queues.create, HERE, "q", {}, {}, NOON)

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from pillarbox.commands.reach import EXPECTED
 from pillarbox.settings import SettingsError
@@ -122,16 +122,39 @@ def _usual(app: App, name: str, command: str) -> Callable[..., None]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
-        build()(arguments, exit_on_error=False, print_error=False, result_action="return_value")
+        app = build()
+        _read_what_is_asked_for(app, sys.argv[1:] if arguments is None else arguments)
+        app(arguments, exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        return _fail(f"{' '.join(str(error).split())} See `pillarbox --help`.")
+        asked = " ".join(("pillarbox", *(error.command_chain or ())))
+        return _fail(f"{_what_is_wrong(error)} See `{asked} --help`.")
     except (SettingsError, *EXPECTED) as error:
         return _fail(str(error))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # whoever read us has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:  # a folder that cannot be made, a file that may not be read
+        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     return 0
+
+
+def _read_what_is_asked_for(app: App, arguments: Sequence[str]) -> None:
+    """Read the commands below the family that is asked for: its help, if it is shown, tells what each does."""
+    asked = app
+    for word in arguments:
+        if word.startswith("-") or word not in asked:
+            break
+        asked = asked[word]
+    if asked is not app:
+        for name in asked:
+            asked[name]
+
+
+def _what_is_wrong(error: CycloptsError) -> str:
+    if isinstance(error, UnusedCliTokensError):
+        return f"Unknown: {' '.join(error.unused_tokens or ())}."
+    return " ".join(str(error).split())
 
 
 def _fail(reason: str) -> int:

@@ -2,10 +2,11 @@
 
 Touches the settings file. Called by the command line. An unknown key is an
 error, so that a misspelt one is never silently without effect.
-docs/settings.md is printed from the docstrings here.
+docs/settings.md tells each of them; a test compares names and defaults.
 """
 
 import os
+import re
 import ssl
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ _STAYS_HERE = frozenset({"capture", "simulator"})
 
 AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
 Days = Annotated[int, msgspec.Meta(ge=0)]
+Port = Annotated[int, msgspec.Meta(ge=-1, le=65535)]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 
 
@@ -173,15 +175,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that an operator can set; see docs/settings.md."""
 
     data: str = "pillarbox-data"
-    database: str = "sqlite:"
+    database: Annotated[str, msgspec.Meta(pattern=r"^(sqlite:|postgres(ql)?://\S*)$")] = "sqlite:"
     database_connections: Annotated[int, msgspec.Meta(ge=2, le=1000)] = 16
     keyring: str = ""
     host: str = "127.0.0.1"
-    port: int = 8025
-    smtp_port: int = 2587
-    smtps_port: int = 2465
-    return_path_port: int = 2525
-    https_port: Annotated[int, msgspec.Meta(ge=-1, le=65535)] = 0
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8025
+    smtp_port: Port = 2587
+    smtps_port: Port = 2465
+    return_path_port: Port = 2525
+    https_port: Port = 0
     operator_address: str = ""
     smtp_connections: AtLeastOne = 1000
     smtp_idle_seconds: Seconds = 300.0
@@ -195,8 +197,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dev: bool = False
     any_sender: bool = False
     dev_really_send: bool = False
-    public_url: str = ""
-    sns_cert_url: str = ""
+    public_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s/]+\S*)?$")] = ""
+    sns_cert_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[^\s/]+\S*)?$")] = ""
     tracking_url: Annotated[str, msgspec.Meta(pattern=r"^(https?://[A-Za-z0-9.:\[\]-]+/?)?$")] = ""
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     clamd: Annotated[str, msgspec.Meta(pattern=r"^(/[^\0]+|[A-Za-z0-9.:\[\]-]+:\d{1,5})?$")] = ""
@@ -227,7 +229,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body_limit_bytes: int = 64 * 1024 * 1024
     bodies_in_flight_bytes: int = 512 * 1024 * 1024
     log_json: bool = False
-    log_level: str = "info"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
     routes: tuple[RouteSetting, ...] = ()
     smarthost: SmarthostSetting | None = None
     mx: MxSetting | None = None
@@ -261,10 +263,7 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
     """Return the settings, or raise SettingsError naming what is wrong."""
     values: dict[str, Any] = {}
     if file is not None:
-        try:
-            values.update(tomllib.loads(file.read_text()))
-        except (OSError, tomllib.TOMLDecodeError) as error:
-            raise SettingsError(f"{file}: {error}") from None
+        values.update(_read(file))
     for name, text in environment.items():
         if name.startswith(PREFIX):
             _set(values, name.removeprefix(PREFIX).lower(), text)
@@ -274,7 +273,7 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
     try:
         settings = msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"settings: {error}") from None
+        raise SettingsError(f"settings: {_in_words(str(error), environment)}") from None
     _check(settings)
     return settings
 
@@ -282,6 +281,33 @@ def load(file: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
 def from_process(file: Path | None, **flags: Any) -> Settings:
     """Load with the environment of this process."""
     return load(file, os.environ, flags)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"the settings file {file} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"the settings file {file} cannot be read: it is not text in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"the settings file {file} is not TOML: {error}") from None
+
+
+def _in_words(error: str, environment: Mapping[str, str]) -> str:
+    """Return what msgspec says about a value as one reads it who set it: the name of the setting first."""
+    what, _, place = error.partition(" - at `$.")
+    place = place.removesuffix("`")
+    if unknown := re.fullmatch(r"Object contains unknown field `(.+)`", what):
+        name = f"{place}.{unknown[1]}" if place else unknown[1]
+        variable = PREFIX + name.upper().replace(".", "_")
+        given = f" ({variable} in the environment)" if variable in environment else ""
+        return f"there is no setting `{name}`{given}; docs/settings.md tells those that there are"
+    if what.startswith("Expected `str` matching regex"):
+        what = "this cannot be its value; docs/settings.md tells what can"
+    elif what.startswith("Invalid enum value"):
+        what += "; docs/settings.md tells which there are"
+    return f"{place}: {what}" if place else what
 
 
 def _set(values: dict[str, Any], name: str, text: str) -> None:
@@ -324,6 +350,7 @@ def _check(settings: Settings) -> None:
         raise SettingsError(f"settings: roles: {wrong}")
     _check_operator(settings)
     _check_proxies(settings.trusted_proxies)
+    _check_nameservers(settings.nameservers)
     _check_routes(settings)
     if settings.smarthost is not None:
         _check_smarthost(settings.smarthost)
@@ -369,6 +396,13 @@ def _check_proxies(proxies: tuple[str, ...]) -> None:
             ip_network(one)
         except ValueError as error:
             raise SettingsError(f"settings: trusted_proxies: {error}") from None
+
+
+def _check_nameservers(nameservers: tuple[str, ...]) -> None:
+    for one in nameservers:
+        host, port = (one, "") if _is_address(one) else one.rpartition(":")[::2]
+        if not _is_address(host.removeprefix("[").removesuffix("]")) or (port and not port.isdecimal()):
+            raise SettingsError(f"settings: nameservers: {one!r} is neither an address nor address:port")
 
 
 def _check_routes(settings: Settings) -> None:
@@ -453,9 +487,9 @@ def _check_events(upstream: UpstreamSetting, events: EventsSetting) -> None:
             raise SettingsError(f"{here}: `certificate_hosts` are names, or name:port; {host!r} is neither")
 
 
-def _is_address(text: str, version: int) -> bool:
+def _is_address(text: str, version: int = 0) -> bool:
     try:
-        return ip_address(text).version == version
+        return ip_address(text).version in (version or 4, version or 6)
     except ValueError:
         return False
 

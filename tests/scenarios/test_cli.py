@@ -259,12 +259,35 @@ def test_an_error_is_one_line_that_says_what_to_do(server: Serving, arguments: t
 
 def test_what_needs_a_server_says_how_to_start_one(tmp_path: Path) -> None:
     assert f"pillarbox serve --data {tmp_path}" in run("tail", data=tmp_path, code=1)
+    assert f"pillarbox serve --dev --data {tmp_path}" in run("demo", data=tmp_path, code=1)
     assert "name its folder with --data" in run("messages", data=tmp_path / "nowhere", code=1)
 
 
 def test_two_servers_do_not_share_a_folder(server: Serving) -> None:
     error = run("serve", *FREE_PORTS, data=server.data, code=1)
     assert "another pillarbox process works on" in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        ({"data": ""}, "data: there is a file where a folder has to be"),
+        ({"data/pillarbox.db": "no database"}, "pillarbox.db is no database: restore a backup"),
+        ({"data/keyring.json": "no keys"}, "keyring.json is no keyring: put back the one"),
+    ],
+)
+def test_a_data_folder_that_is_none_is_told_in_one_line(tmp_path: Path, files: dict[str, str], reason: str) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+
+    error = run("serve", *FREE_PORTS, data=tmp_path / "data", code=1)
+    assert error.startswith("pillarbox: ") and reason in error and error.count("\n") == 1
+
+
+def test_the_help_of_a_family_tells_what_each_command_does(tmp_path: Path) -> None:
+    said = run("upstream", "--help", data=tmp_path)
+    assert "Ask an upstream for its quota now" in said and "Their access keys" in said
 
 
 def test_a_data_folder_may_have_a_long_name(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Settings from a file, the environment and flags, and what is not acceptable in them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,45 @@ def test_direct_delivery_needs_no_table_and_may_have_one_from_the_environment(tm
 def test_what_cannot_work_is_an_error_that_names_it(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(SettingsError, match=why):
         of(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("por = 25\n", "there is no setting `por`; docs/settings.md"),
+        ("[mx]\nhello = 1\n", "there is no setting `mx.hello`; docs/settings.md"),
+        ("port = 65536\n", "port: Expected `int` <= 65535"),
+        ("port = -1\n", "port: Expected `int` >= 0"),
+        ('database = "mysql://db/mail"\n', "database: this cannot be its value"),
+        ('public_url = "mail.example.org"\n', "public_url: this cannot be its value"),
+        ('log_level = "loud"\n', "log_level: Invalid enum value 'loud'; docs/settings.md"),
+        ('nameservers = ["ns.example.org"]\n', "'ns.example.org' is neither an address nor address:port"),
+        ('nameservers = ["192.0.2.1:dns"]\n', "neither an address nor address:port"),
+        ("port = \n", "pillarbox.toml is not TOML: Invalid value"),
+    ],
+)
+def test_what_is_wrong_begins_with_the_name_of_the_setting(tmp_path: Path, text: str, why: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(why)):
+        of(tmp_path, text)
+
+
+def test_an_unknown_setting_from_the_environment_is_told_by_its_variable(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"`mx\.hello` \(PILLARBOX_MX_HELLO in the environment\)"):
+        of(tmp_path, "", {"PILLARBOX_MX_HELLO": "1"})
+
+
+def test_a_settings_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "latin.toml").write_bytes(b'helo = "\xe9"')
+
+    with pytest.raises(SettingsError, match=r"latin\.toml cannot be read: it is not text in UTF-8"):
+        load(tmp_path / "latin.toml", {}, {})
+    with pytest.raises(SettingsError, match=r"none\.toml cannot be read: No such file"):
+        load(tmp_path / "none.toml", {}, {})
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:53"])
+def test_a_name_server_is_an_address_with_or_without_a_port(tmp_path: Path, address: str) -> None:
+    assert of(tmp_path, f'nameservers = ["{address}"]\n').nameservers == (address,)
 
 
 def test_a_file_that_holds_no_certificate_is_named(tmp_path: Path) -> None:

@@ -63,8 +63,8 @@ async def serve(
             hosts=hosts(settings),
             premises=premises(settings, listening),
         )
-        examining = Runner(store, Examinations(desk), clock).run()
-        for work in (*await background(listening, signer, upstreams, clock, running), examining):
+        works = await background(listening, signer, upstreams, clock, running)
+        for work in (*works, Runner(store, Examinations(desk), clock).run()):
             await running.enter_async_context(kept_running(work, stop))
         if settings.workers:
             await running.enter_async_context(Workers(settings, sockets, store, listening.courtesy).running())

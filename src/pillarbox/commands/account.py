@@ -18,6 +18,9 @@ def reviews(*, json: _Json = False, place: Place = HERE) -> None:
     if json:
         say_json(found)
         return
+    if not found:
+        say("nobody has asked to leave the sandbox")
+        return
     headings = ("ACCOUNT", "REGION", "STATUS", "MAIL", "WEBSITE", "USE CASE")
     rows = [
         (one.account, one.region, one.status or "-", one.mail_type, one.website_url, " ".join(one.use_case.split()))

@@ -27,7 +27,7 @@ _POLL_SECONDS = 0.05
 
 def demo(*, place: Place = HERE) -> None:
     """Play the stories that Pillarbox is made for against a server in dev mode."""
-    admin = client_of_server(place)
+    admin = client_of_server(place, "--dev ")
     status = admin.ask(Status(), ServerStatus)
     if not status.dev:
         raise CommandError("the demo sends mail: it plays against a server in dev mode only (pillarbox serve --dev)")

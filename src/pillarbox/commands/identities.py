@@ -98,7 +98,8 @@ def _say_report(report: Report) -> None:
         say("  no records are asked for: an address is verified by mail, or vouched for")
         return
     wrong = [record for record in report.records if record.is_needed and record.state != "found"]
-    say(f"{len(wrong)} of the records above are not as they must be" if wrong else "all the records are there")
+    are = "is not as it has" if len(wrong) == 1 else "are not as they have"
+    say(f"{len(wrong)} of the records above {are} to be" if wrong else "all the records are there")
 
 
 def _say_record(record: Record) -> None:

@@ -49,15 +49,15 @@ def ask(place: Place, request: Request, kind: type[T]) -> T:
         return answered
 
 
-def client_of_server(place: Place) -> Client:
-    """Return a client whose server answers, or raise what to do about it."""
+def client_of_server(place: Place, flags: str = "") -> Client:
+    """Return a client whose server answers, or raise how to start one, with these flags."""
     settings = place.settings()
     client = Client(settings.socket_path)
     try:
         client.ask(Status(), dict)
     except NoServer:
         raise CommandError(
-            f"no server runs on {settings.folder}: start one with `pillarbox serve --data {settings.folder}`"
+            f"no server runs on {settings.folder}: start one with `pillarbox serve {flags}--data {settings.folder}`"
         ) from None
     return client
 

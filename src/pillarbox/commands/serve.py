@@ -100,9 +100,6 @@ def _run_or_tell(settings: Settings) -> None:
         _run(settings)
     except OSError as error:
         raise CommandError(_why_not(settings, error)) from None
-    except OverflowError:
-        highest = max(settings.port, settings.smtp_port, settings.smtps_port, settings.return_path_port)
-        raise CommandError(f"settings: a port is at most 65535, not {highest}") from None
 
 
 def _count_together() -> None:
@@ -163,11 +160,20 @@ def _what_leaves(settings: Settings) -> str:
 
 def _why_not(settings: Settings, error: OSError) -> str:
     if error.filename:
-        return f"cannot serve from {settings.folder}: {error.filename}: {error.strerror}"
-    reason = os.strerror(error.errno) if error.errno else str(error)
+        return f"cannot serve from {settings.folder}: {error.filename}: {_reason(error)}"
+    reason = _reason(error)
     address = getattr(error, "address", f"{settings.host}:{settings.port}")
     flags = "--host, --port, --smtp-port and --smtps-port"
     return f"cannot listen on {address}: {reason}; choose another with {flags}"
+
+
+def _reason(error: OSError) -> str:
+    """Return what the system says, without the numbers."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return "there is a file where a folder has to be"
+    if error.errno is None or error.errno <= 0:  # what looking up a name ends with has numbers of its own
+        return error.strerror or str(error)
+    return os.strerror(error.errno)
 
 
 def _run(settings: Settings) -> None:

@@ -43,8 +43,11 @@ class Keyring:
                 json.dump({"keys": first}, file)
                 file.flush()
                 os.fsync(file.fileno())
-        stored = json.loads(path.read_text())["keys"]
-        return cls({key_id: bytes.fromhex(key) for key_id, key in stored.items()})
+        try:
+            stored = json.loads(path.read_text())["keys"]
+            return cls({key_id: bytes.fromhex(key) for key_id, key in stored.items()})
+        except (ValueError, LookupError, AttributeError, TypeError, StopIteration):
+            raise Unavailable(f"{path} is no keyring: put back the one that the store was made with") from None
 
     def seal(self, secret: bytes, row: str) -> bytes:
         """Return `secret` sealed for the row named `row`."""
@@ -64,4 +67,7 @@ class Keyring:
         try:
             return cipher.decrypt(nonce, sealed[1 + length + _NONCE_BYTES :], row.encode())
         except InvalidTag:
-            raise NotOpened(f"the sealed secret of {row!r} does not belong to this keyring or row") from None
+            raise NotOpened(
+                f"the sealed secret of {row!r} does not open with this keyring: put back the one that the store was"
+                " made with"
+            ) from None

@@ -58,7 +58,7 @@ class Client:
     ) -> http.client.HTTPResponse:
         try:
             connection.request(method, target, body)
-        except (FileNotFoundError, ConnectionRefusedError):
+        except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
             raise NoServer(f"no server runs on {self._path.parent}") from None
         except PermissionError:
             raise Unavailable(f"{self._path} belongs to another user: only the user who runs the server may") from None

@@ -4,16 +4,17 @@ Touches the store. Called through operate/requests.py. What is done here is rows
 so that every process that delivers follows within a second.
 """
 
+import re
 from collections.abc import Sequence
 
 import msgspec
 
-from pillarbox.delivery.lanes import Hop, Lane, brought_back, read_lane, set_aside
+from pillarbox.delivery.lanes import OTHER_SES, SORTED_BY_PROVIDER, Hop, Lane, brought_back, read_lane, set_aside
 from pillarbox.delivery.pace import connections_of, forgotten, is_idle, opens_at, rate_of, set_by_hand
 from pillarbox.delivery.pacer import closes, keeps
 from pillarbox.kit.clock import DAY, Millis, iso
 from pillarbox.kit.errors import Invalid, NotFound
-from pillarbox.kit.ids import Scope
+from pillarbox.kit.ids import SERVICE_ACCOUNT, Scope
 from pillarbox.operate import audit
 from pillarbox.operate.desk import Desk
 from pillarbox.store import holds, messages, outgoing, pace
@@ -23,6 +24,9 @@ from pillarbox.store.pace import Limits
 from pillarbox.store.plan import Plan
 
 _MOST_REASONS = 3
+_SMARTHOST = "smtp"
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_LEAVES = SORTED_BY_PROVIDER | {OTHER_SES, _SMARTHOST}
 
 
 class What(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -117,6 +121,8 @@ async def paces(desk: Desk) -> list[Pace]:
 async def set_pace(desk: Desk, hop: str, rate: float | None, connections: int | None, *, forget: bool) -> Pace:
     """Put a ceiling on a pace (0 takes it away), or forget what was learned; return what is so now."""
     egress, provider = Hop.read(hop)
+    if egress.partition(":")[0] not in _LEAVES or (not provider and egress != _SMARTHOST):
+        raise Invalid(f"mail leaves by mx/PROVIDER, mx:POOL/PROVIDER, ses/UPSTREAM or smtp, and not by {hop!r}")
     return await audit.write(
         desk, "queue.pace", hop, Scope("", ""), _set_pace, egress, provider, rate, connections, forget, desk.clock.now()
     )
@@ -288,6 +294,8 @@ def _hold_of(what: What, why: str, now: Millis) -> Hold:
     named = [one for one in (what.configuration_set, what.provider, what.message_id) if one]
     if len(named) > 1 or not (named or what.account):
         raise Invalid("name one of these: an account, a configuration set, a provider or a message")
+    if what.account and what.account != SERVICE_ACCOUNT and not _ACCOUNT.fullmatch(what.account):
+        raise Invalid(f"an account is 12 digits, not {what.account!r}")
     if what.message_id:
         return Hold(MESSAGE, "", what.message_id, why, now)
     if what.configuration_set:

@@ -26,7 +26,7 @@ from pillarbox.store import account_times
 from pillarbox.store.bodies import Disk, Segments
 from pillarbox.store.migrate import HALF_FILLED, IMPORTING, migrate_sqlite
 from pillarbox.store.plan import Drop, Keep, Many, Plan, Rows, Touch
-from pillarbox.store.reading import BODIES, Reading, connect
+from pillarbox.store.reading import BODIES, DATABASE, Reading, connect
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -265,8 +265,11 @@ class SqliteStore:
                 wake()
 
     def _open_for_writing(self, folder: Path, vfs: str | None) -> apsw.Connection:
-        connection = connect(folder, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, vfs)
-        connection.pragma("journal_mode", "WAL")
+        try:
+            connection = connect(folder, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, vfs)
+            connection.pragma("journal_mode", "WAL")
+        except apsw.NotADBError:
+            raise Unavailable(f"{folder / DATABASE} is no database: restore a backup, or move it away") from None
         # https://www.sqlite.org/pragma.html#pragma_synchronous FULL syncs the log at each commit.
         connection.pragma("synchronous", "FULL" if self._synchronous else "OFF")
         return connection
@@ -296,7 +299,9 @@ def _lock(folder: Path) -> int:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(handle)
-        raise Unavailable(f"another pillarbox process works on {folder}") from None
+        raise Unavailable(
+            f"another pillarbox process works on {folder}: stop it first, or name another folder with --data"
+        ) from None
     return handle
 
 

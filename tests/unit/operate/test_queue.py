@@ -218,7 +218,15 @@ async def test_forgetting_leaves_what_was_set_by_hand(office: Office) -> None:
     assert (pace.rate, pace.connections, pace.not_before, pace.why) == (10.0, 5, 0, "")
 
 
-@pytest.mark.parametrize("what", [What(), What(provider="google", message_id="m"), What(message_id="m", account="")])
+@pytest.mark.parametrize("hop", ["google", "mx", "ses", "capture", "post/google"])
+async def test_a_pace_is_that_of_a_way_out_and_a_provider(office: Office, hop: str) -> None:
+    with pytest.raises(Invalid, match=f"not by '{hop}'"):
+        await queue.set_pace(office.desk, hop, 5.0, None, forget=False)
+
+
+@pytest.mark.parametrize(
+    "what", [What(), What(provider="google", message_id="m"), What(message_id="m", account=""), What("spam")]
+)
 async def test_what_cannot_be_meant_is_refused(office: Office, what: What) -> None:
     with pytest.raises((Invalid, NotFound)):
         await queue.pause(office.desk, what, "")

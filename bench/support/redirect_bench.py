@@ -210,7 +210,8 @@ def _sent(served: Served) -> str:
 def _write_requests(links: TrackingLinks, message_id: str, file: Path) -> None:
     lines = []
     for number in range(1, LINKS + 1):
-        path = links.link(message_id, 0, 1, f"https://shop.example/offers/{number}?campaign=autumn&source=mail", "")
+        target = f"https://shop.example/offers/{number}?campaign=autumn&source=mail"
+        path = links.of_copy(message_id, 0).link(1, target)
         lines.append(f"GET {path} HTTP/1.1\r\nHost: click.example\r\nUser-Agent: {AGENT}\r\nAccept: */*\r\n\r\n")
     file.write_text(json.dumps(lines))
 

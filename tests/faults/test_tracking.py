@@ -54,7 +54,7 @@ def _click(endpoint: str, links: TrackingLinks, message_id: str, first: int, ans
     try:
         for number in range(first, first + 1_000_000):
             target = f"https://shop.example/{number}"
-            connection.request("GET", links.link(message_id, 0, 1, target))
+            connection.request("GET", links.of_copy(message_id, 0).link(1, target))
             answer = connection.getresponse()
             answer.read()
             assert (answer.status, answer.getheader("location")) == (302, target)

@@ -18,8 +18,8 @@ from tests.support.examples import examples
 MESSAGE = "010001a208f8029a-c1cde9f7-c25f-4263-80ec-0e62218f4487-000000"
 LINKS = TrackingLinks({7: b"k" * 32})
 TARGETS = ("https://shop.example/?a=1&b=%2525&c=d+e", "http://shop.example/a%20b/", "https://shop.example/#x")
-WHOLE = [LINKS.link(MESSAGE, 0, 1, target, "k:v;").encode() for target in TARGETS]
-WHOLE.append(LINKS.pixel(MESSAGE, 0).encode())
+WHOLE = [LINKS.of_copy(MESSAGE, 0).link(1, target, "k:v;").encode() for target in TARGETS]
+WHOLE.append(LINKS.of_copy(MESSAGE, 0).pixel().encode())
 
 EXAMPLES = examples(300)
 

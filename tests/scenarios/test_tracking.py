@@ -206,7 +206,7 @@ def test_a_link_that_clients_have_damaged_leads_where_it_did_or_nowhere(shop: Sh
     listening = shop.server.running.listening
     links = shop.server.running.run(tracking_keys.load(listening.store, listening.keyring, SystemClock().now()))
     message_id = shop.send(f'<a href="{html.escape(one["url"])}">x</a>')
-    link = links.link(message_id, 0, 1, one["url"])
+    link = links.of_copy(message_id, 0).link(1, one["url"])
     signature, _, key = link.rpartition("/")[2].partition("=")
     asked = one["asked"].replace("{link}", link).replace("{id}", message_id)
     asked = asked.replace("{sig}", signature).replace("{key}", key)

@@ -13,7 +13,7 @@ MESSAGE = "010001a208f8029a-c1cde9f7-c25f-4263-80ec-0e62218f4487-000000"
 TARGET = "https://shop.example/offers?id=5&mail=a%40example.net&name=K"
 KEYS = {6: b"o" * 32, 7: b"k" * 32}
 LINKS = TrackingLinks(KEYS)
-LINK = LINKS.link(MESSAGE, EVERYONE, 1, TARGET, "k:v;")
+LINK = LINKS.of_copy(MESSAGE, EVERYONE).link(1, TARGET, "k:v;")
 
 
 class Reply(NamedTuple):
@@ -55,13 +55,13 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     ],
 )
 def test_a_link_leads_on(alone: int, target: str) -> None:
-    reply = ask(alone, LINKS.link(MESSAGE, 3, 2, target))
+    reply = ask(alone, LINKS.of_copy(MESSAGE, 3).link(2, target))
 
     assert (reply.status, reply.location) == (302, target)
 
 
 def test_a_link_of_last_year_leads_on(alone: int) -> None:
-    older = TrackingLinks({6: KEYS[6]}).link(MESSAGE, 0, 1, TARGET)
+    older = TrackingLinks({6: KEYS[6]}).of_copy(MESSAGE, 0).link(1, TARGET)
 
     assert ask(alone, older).location == TARGET
 
@@ -109,7 +109,7 @@ def test_a_form_is_taken_by_nobody(alone: int) -> None:
 
 
 def test_a_pixel_is_shown(alone: int) -> None:
-    reply = ask(alone, LINKS.pixel(MESSAGE, 0))
+    reply = ask(alone, LINKS.of_copy(MESSAGE, 0).pixel())
 
     assert (reply.status, reply.kind) == (200, "image/gif")
     assert reply.body.startswith(b"GIF89a")

@@ -7,6 +7,7 @@ they do to them is undone by trying each likely original against the MAC.
 """
 
 import base64
+import binascii
 import hmac
 import re
 from collections.abc import Iterator, Mapping
@@ -45,6 +46,7 @@ _AS_MADE = re.compile(
 )
 _PIXEL = re.compile(rf"({_MESSAGE_ID})(?:/([A-Za-z0-9_-]*)(=*)([0-9]{{0,6}}))?")
 _ONE_SLASH = re.compile(r"(https?):/+(?=[^/])", re.IGNORECASE)
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _TARGET = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 _OCTETS = re.compile(r"%[0-9A-Fa-f]{2}")
 # What a client that decodes a second time has taken away is put back: for values of a query that were encoded as a
@@ -111,22 +113,9 @@ class TrackingLinks:
         self._newest = next(reversed(self._keys))
         self._macs = {number: hmac.new(key, digestmod="sha256") for number, key in self._keys.items()}
 
-    def link(self, message_id: str, recipient: int, number: int, url: str, tags: str = "") -> str:
-        """Return the path of a link to `url`; it needs no escape in HTML.
-
-        Raises ValueError for one that cannot be tracked.
-        """
-        target = _target(url)
-        if target is None:
-            raise ValueError(f"no URI of the web: {url!r}")
-        packed = _packed(tags)
-        mac = self._mac(self._newest, _link_content(message_id, recipient, number, url, packed))
-        return f"{LINK_PATH}{target}/{number}/{message_id}/{_token(recipient, mac, packed)}={self._newest}"
-
-    def pixel(self, message_id: str, recipient: int) -> str:
-        """Return the path of the pixel of a message, or of one recipient's copy of it."""
-        mac = self._mac(self._newest, _pixel_content(message_id, recipient))
-        return f"{PIXEL_PATH}{message_id}/{_token(recipient, mac, b'')}={self._newest}"
+    def of_copy(self, message_id: str, recipient: int) -> "LinksOfCopy":
+        """Return what makes the links of a message, or of one recipient's copy of it."""
+        return LinksOfCopy(message_id, recipient, self._newest, self._macs[self._newest])
 
     def read(self, target: bytes) -> Link | Pixel | SignatureLost | None:
         """Return what a request asks for by its raw path, `?` and query; None for what is altered, or not ours."""
@@ -207,17 +196,56 @@ class TrackingLinks:
         return mac.digest()[:_MAC_BYTES]
 
 
+class LinksOfCopy:
+    """Makes the links of one copy, which begin alike: that is put into their MAC once."""
+
+    def __init__(self, message_id: str, recipient: int, key: int, mac: hmac.HMAC) -> None:
+        self._message_id = message_id
+        self._recipient = recipient
+        self._mac = mac
+        self._begun = mac.copy()
+        self._begun.update(_link_begins(message_id, recipient))
+        self._octets = recipient.to_bytes(_RECIPIENT_BYTES)
+        self._ends = f"={key}"
+
+    def link(self, number: int, url: str, tags: str = "") -> str:
+        """Return the path of a link to `url`; it needs no escape in HTML.
+
+        Raises ValueError for one that cannot be tracked.
+        """
+        target = _target(url)
+        if target is None:
+            raise ValueError(f"no URI of the web: {url!r}")
+        packed = _packed(tags) if tags else b""
+        mac = self._begun.copy()
+        mac.update(_link_ends(number, url, packed))
+        token = binascii.b2a_base64(self._octets + mac.digest()[:_MAC_BYTES] + packed, newline=False)
+        letters = token.translate(_URL_SAFE, b"=").decode("ascii")
+        return f"{LINK_PATH}{target}/{number}/{self._message_id}/{letters}{self._ends}"
+
+    def pixel(self) -> str:
+        """Return the path of the pixel."""
+        mac = self._mac.copy()
+        mac.update(_pixel_content(self._message_id, self._recipient))
+        token = binascii.b2a_base64(self._octets + mac.digest()[:_MAC_BYTES], newline=False)
+        return f"{PIXEL_PATH}{self._message_id}/{token.translate(_URL_SAFE, b'=').decode('ascii')}{self._ends}"
+
+
 def _link_content(message_id: str, recipient: int, number: int, url: str, packed: bytes) -> bytes:
     """No part but the last can hold a line break, so no two links have the same content."""
-    return b"link\n%s\n%d\n%d\n%s\n%s" % (message_id.encode(), recipient, number, packed, url.encode("latin-1"))
+    return _link_begins(message_id, recipient) + _link_ends(number, url, packed)
+
+
+def _link_begins(message_id: str, recipient: int) -> bytes:
+    return b"link\n%s\n%d\n" % (message_id.encode(), recipient)
+
+
+def _link_ends(number: int, url: str, packed: bytes) -> bytes:
+    return b"%d\n%s\n%s" % (number, packed, url.encode("latin-1"))
 
 
 def _pixel_content(message_id: str, recipient: int) -> bytes:
     return b"pixel\n%s\n%d" % (message_id.encode(), recipient)
-
-
-def _token(recipient: int, mac: bytes, packed: bytes) -> str:
-    return base64.urlsafe_b64encode(recipient.to_bytes(_RECIPIENT_BYTES) + mac + packed)[:-1].decode("ascii")
 
 
 def _packed(tags: str) -> bytes:

@@ -20,14 +20,14 @@ async def test_every_process_reads_what_another_has_made(store: Store) -> None:
     one = await tracking_keys.load(store, KEYRING, NOON)
     other = await tracking_keys.load(store, KEYRING, NOON)
 
-    assert other.read(one.link(ID, 0, 1, URL).encode()) == Link(ID, 0, 1, URL, "")
+    assert other.read(one.of_copy(ID, 0).link(1, URL).encode()) == Link(ID, 0, 1, URL, "")
 
 
 async def test_the_key_changes_each_year_and_old_mail_still_counts(store: Store) -> None:
-    old = (await tracking_keys.load(store, KEYRING, NOON)).link(ID, 0, 1, URL)
+    old = (await tracking_keys.load(store, KEYRING, NOON)).of_copy(ID, 0).link(1, URL)
     later = await tracking_keys.load(store, KEYRING, NOON + 9 * YEAR)
 
-    new = later.link(ID, 0, 1, URL)
+    new = later.of_copy(ID, 0).link(1, URL)
 
     assert new.rpartition("=")[2] == str(int(old.rpartition("=")[2]) + 9)
     assert later.read(old.encode()) == Link(ID, 0, 1, URL, "")
@@ -37,7 +37,7 @@ async def test_a_server_that_runs_on_reads_what_one_that_started_next_year_makes
     running = await tracking_keys.load(store, KEYRING, NOON)
     started = await tracking_keys.load(store, KEYRING, NOON + YEAR)
 
-    assert running.read(started.link(ID, 0, 1, URL).encode()) == Link(ID, 0, 1, URL, "")
+    assert running.read(started.of_copy(ID, 0).link(1, URL).encode()) == Link(ID, 0, 1, URL, "")
 
 
 async def test_without_the_keyring_that_sealed_them_there_are_no_keys(store: Store) -> None:

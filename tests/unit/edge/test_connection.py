@@ -79,7 +79,7 @@ async def test_what_was_written_leaves_before_the_connection_is_closed() -> None
 LINKS = TrackingLinks({7: b"k" * 32})
 MESSAGE = "010001a208f8029a-c1cde9f7-c25f-4263-80ec-0e62218f4487-000000"
 TARGET = "https://shop.example/?a=1"
-LINK, PIXEL = LINKS.link(MESSAGE, 0, 1, TARGET).encode(), LINKS.pixel(MESSAGE, 0).encode()
+LINK, PIXEL = LINKS.of_copy(MESSAGE, 0).link(1, TARGET).encode(), LINKS.of_copy(MESSAGE, 0).pixel().encode()
 
 
 class Client:

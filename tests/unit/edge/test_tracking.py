@@ -48,7 +48,7 @@ def door(tmp_path: Path) -> Door:
 
 
 async def test_a_click_leads_on_and_is_recorded(door: Door) -> None:
-    answer = await door.ask(LINKS.link(MESSAGE, 2, 1, TARGET, "a:1;b:2;a:3;"), {"User-Agent": "Firefox"})
+    answer = await door.ask(LINKS.of_copy(MESSAGE, 2).link(1, TARGET, "a:1;b:2;a:3;"), {"User-Agent": "Firefox"})
 
     assert (answer.status, answer.headers["location"], answer.body) == (302, TARGET, b"")
     assert "no-store" in answer.headers["cache-control"]
@@ -57,7 +57,7 @@ async def test_a_click_leads_on_and_is_recorded(door: Door) -> None:
 
 
 async def test_an_open_gets_a_picture_of_one_point_and_is_recorded(door: Door) -> None:
-    answer = await door.ask(LINKS.pixel(MESSAGE, EVERYONE))
+    answer = await door.ask(LINKS.of_copy(MESSAGE, EVERYONE).pixel())
 
     assert (answer.status, answer.headers["content-type"]) == (200, "image/gif")
     assert answer.body.startswith(b"GIF89a\x01\x00\x01\x00") and int(answer.headers["content-length"]) == 42
@@ -67,12 +67,12 @@ async def test_an_open_gets_a_picture_of_one_point_and_is_recorded(door: Door) -
 
 async def test_each_time_is_a_hit_of_its_own(door: Door) -> None:
     for _ in range(3):
-        await door.ask(LINKS.pixel(MESSAGE, 0))
+        await door.ask(LINKS.of_copy(MESSAGE, 0).pixel())
 
     assert len(door.hits()) == 3
 
 
-@pytest.mark.parametrize("path", [LINKS.link(MESSAGE, 0, 1, TARGET), LINKS.pixel(MESSAGE, 0)])
+@pytest.mark.parametrize("path", [LINKS.of_copy(MESSAGE, 0).link(1, TARGET), LINKS.of_copy(MESSAGE, 0).pixel()])
 async def test_who_asks_for_the_head_gets_it_and_is_recorded_as_one_who_did(door: Door, path: str) -> None:
     asked, whole = await door.ask(path, method="HEAD"), await door.ask(path)
 
@@ -82,7 +82,7 @@ async def test_who_asks_for_the_head_gets_it_and_is_recorded_as_one_who_did(door
 
 @pytest.mark.parametrize("name", ["Purpose", "Sec-Purpose", "X-Moz"])
 async def test_what_a_browser_fetches_ahead_is_told_apart(door: Door, name: str) -> None:
-    await door.ask(LINKS.link(MESSAGE, 0, 1, TARGET), {name: "prefetch;prerender"})
+    await door.ask(LINKS.of_copy(MESSAGE, 0).link(1, TARGET), {name: "prefetch;prerender"})
 
     assert [hit.manner for hit in door.hits()] == ["PREFETCH"]
 
@@ -103,7 +103,7 @@ ALTERED = {
 
 @pytest.mark.parametrize("how", ALTERED)
 async def test_an_altered_link_leads_nowhere_and_says_so_to_a_person(door: Door, how: str) -> None:
-    answer = await door.ask(ALTERED[how](LINKS.link(MESSAGE, 0, 1, TARGET)))
+    answer = await door.ask(ALTERED[how](LINKS.of_copy(MESSAGE, 0).link(1, TARGET)))
 
     assert answer.status == 400 and "location" not in answer.headers
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -112,14 +112,14 @@ async def test_an_altered_link_leads_nowhere_and_says_so_to_a_person(door: Door,
 
 
 async def test_an_altered_pixel_shows_nothing(door: Door) -> None:
-    answer = await door.ask(LINKS.pixel(MESSAGE, 0).replace("-000000", "-000001"))
+    answer = await door.ask(LINKS.of_copy(MESSAGE, 0).pixel().replace("-000000", "-000001"))
 
     assert answer.status == 400
     assert door.hits() == []
 
 
 async def test_a_link_that_has_lost_its_signature_leads_where_the_message_links_to(door: Door) -> None:
-    cut = LINKS.link(MESSAGE, 3, 1, TARGET).rpartition("/")[0]
+    cut = LINKS.of_copy(MESSAGE, 3).link(1, TARGET).rpartition("/")[0]
 
     answer = await door.ask(cut)
 
@@ -128,14 +128,14 @@ async def test_a_link_that_has_lost_its_signature_leads_where_the_message_links_
 
 
 async def test_a_link_that_has_lost_its_signature_leads_nowhere_else(door: Door) -> None:
-    cut = LINKS.link(MESSAGE, 3, 1, "https://evil.example/").rpartition("/")[0]
+    cut = LINKS.of_copy(MESSAGE, 3).link(1, "https://evil.example/").rpartition("/")[0]
 
     assert (await door.ask(cut)).status == 400
     assert door.hits() == []
 
 
 async def test_a_head_that_is_too_long_is_refused(door: Door) -> None:
-    answer = await door.ask(LINKS.link(MESSAGE, 0, 1, TARGET), {"Cookie": "x" * 8192})
+    answer = await door.ask(LINKS.of_copy(MESSAGE, 0).link(1, TARGET), {"Cookie": "x" * 8192})
 
     assert answer.status == 400
     assert door.hits() == []
@@ -143,14 +143,14 @@ async def test_a_head_that_is_too_long_is_refused(door: Door) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS"])
 async def test_links_are_got_and_nothing_else(door: Door, method: str) -> None:
-    answer = await door.ask(LINKS.link(MESSAGE, 0, 1, TARGET), method=method)
+    answer = await door.ask(LINKS.of_copy(MESSAGE, 0).link(1, TARGET), method=method)
 
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
     assert door.hits() == []
 
 
 async def test_a_very_long_name_of_a_program_is_cut(door: Door) -> None:
-    await door.ask(LINKS.pixel(MESSAGE, 0), {"User-Agent": "x" * 5_000})
+    await door.ask(LINKS.of_copy(MESSAGE, 0).pixel(), {"User-Agent": "x" * 5_000})
 
     assert [len(hit.agent) for hit in door.hits()] == [1024]
 

@@ -25,7 +25,7 @@ urls = st.builds(lambda scheme, path: f"{scheme}://www.example.com/{path}", st.s
 
 
 def asked(mangling: dict[str, Any]) -> bytes:
-    link = LINKS.link(ID, 0, 1, mangling["url"])
+    link = LINKS.of_copy(ID, 0).link(1, mangling["url"])
     found = PLACES.fullmatch(link)
     assert found
     text: str = mangling["asked"].format(link=link, id=ID, sig=found[4], key=found[5])
@@ -48,7 +48,7 @@ def test_a_mangled_link_leads_where_it_did_or_nowhere(mangling: dict[str, Any]) 
 
 @given(urls, st.integers(0, EVERYONE), st.integers(1, 250), st.sampled_from(("", "a:b;", "k-1:v_1;k2:v2;")))
 def test_a_link_says_all_that_was_put_in_it(url: str, recipient: int, number: int, tags: str) -> None:
-    link = LINKS.link(ID, recipient, number, url, tags)
+    link = LINKS.of_copy(ID, recipient).link(number, url, tags)
 
     assert PLACES.fullmatch(link)
     assert not set(link) & set("\"'<>&` \t\n")
@@ -57,14 +57,14 @@ def test_a_link_says_all_that_was_put_in_it(url: str, recipient: int, number: in
 
 @given(urls)
 def test_a_link_that_was_decoded_once_leads_to_the_same_place(url: str) -> None:
-    tail = LINKS.link(ID, 3, 1, url).split(f"/1/{ID}/")[1]
+    tail = LINKS.of_copy(ID, 3).link(1, url).split(f"/1/{ID}/")[1]
 
     assert LINKS.read(f"/CL0/{url}/1/{ID}/{tail}".encode()) == Link(ID, 3, 1, url, "")
 
 
 @given(urls, urls)
 def test_the_signature_of_one_target_is_none_for_another(url: str, other: str) -> None:
-    tail = LINKS.link(ID, 0, 1, url).split(f"/1/{ID}/")[1]
+    tail = LINKS.of_copy(ID, 0).link(1, url).split(f"/1/{ID}/")[1]
     read = LINKS.read(f"/CL0/{other}/1/{ID}/{tail}".encode())
 
     assert read is None or (isinstance(read, Link) and read.url == url)
@@ -77,7 +77,7 @@ def test_no_request_is_too_odd_to_be_read(tail: bytes, front: bytes) -> None:
 
 
 def test_a_pixel_says_whose_it_is() -> None:
-    path = LINKS.pixel(ID, 7)
+    path = LINKS.of_copy(ID, 7).pixel()
 
     assert re.fullmatch(rf"/CI0/{ID}/[A-Za-z0-9_-]{{43}}=56", path)
     for odd in (path, path.replace("=", "%3D"), path.removesuffix("=56"), path + "?x=1", path.replace("=", "")):
@@ -87,13 +87,13 @@ def test_a_pixel_says_whose_it_is() -> None:
 
 
 def test_a_pixel_is_no_link_and_a_link_no_pixel() -> None:
-    signature = LINKS.pixel(ID, 0).rpartition("/")[2]
+    signature = LINKS.of_copy(ID, 0).pixel().rpartition("/")[2]
 
     assert LINKS.read(f"/CL0/https:%2F%2Fwww.example.com/1/{ID}/{signature}".encode()) is None
 
 
 def test_the_signature_has_the_length_of_those_of_the_real_service() -> None:
-    found = PLACES.fullmatch(LINKS.link(ID, 0, 1, "https://www.example.com/"))
+    found = PLACES.fullmatch(LINKS.of_copy(ID, 0).link(1, "https://www.example.com/"))
 
     assert found and len(found[4]) == 43
 
@@ -101,20 +101,22 @@ def test_the_signature_has_the_length_of_those_of_the_real_service() -> None:
 def test_links_of_older_keys_are_read_and_those_of_strangers_are_not() -> None:
     older = TrackingLinks({55: b"o" * 32})
 
-    assert LINKS.read(older.link(ID, 1, 1, "https://a.example/").encode()) == Link(ID, 1, 1, "https://a.example/", "")
-    assert LINKS.read(OTHERS.link(ID, 1, 1, "https://a.example/").encode()) is None
-    assert LINKS.read(OTHERS.pixel(ID, 1).encode()) is None
+    assert LINKS.read(older.of_copy(ID, 1).link(1, "https://a.example/").encode()) == Link(
+        ID, 1, 1, "https://a.example/", ""
+    )
+    assert LINKS.read(OTHERS.of_copy(ID, 1).link(1, "https://a.example/").encode()) is None
+    assert LINKS.read(OTHERS.of_copy(ID, 1).pixel().encode()) is None
 
 
 def test_tags_cannot_be_changed() -> None:
-    link = LINKS.link(ID, 0, 1, "https://a.example/", "k1:v1;k2:v2;")
+    link = LINKS.of_copy(ID, 0).link(1, "https://a.example/", "k1:v1;k2:v2;")
 
     assert LINKS.read(link.encode()) == Link(ID, 0, 1, "https://a.example/", "k1:v1;k2:v2;")
     assert LINKS.read(link.replace("=56", "AAAA=56").encode()) is None
 
 
 def test_a_request_that_is_longer_than_any_link_is_not_looked_at() -> None:
-    assert LINKS.read(LINKS.link(ID, 0, 1, "https://a.example/" + "a" * 9000).encode()) is None
+    assert LINKS.read(LINKS.of_copy(ID, 0).link(1, "https://a.example/" + "a" * 9000).encode()) is None
 
 
 @pytest.mark.parametrize("filling", ["%20+", "https:/", f"/1/{ID}/", "%25", "?=&amp;", "\u00e9 "])

@@ -116,4 +116,4 @@ async def test_the_keys_that_are_printed_verify_what_the_server_signs(tmp_path: 
 
     message_id = "010001a208f8029a-c1cde9f7-c25f-4263-80ec-0e62218f4487-000000"
     elsewhere = TrackingLinks({int(number): bytes.fromhex(key) for number, key in printed.items()})
-    assert elsewhere.read(links.pixel(message_id, 0).encode()) is not None
+    assert elsewhere.read(links.of_copy(message_id, 0).pixel().encode()) is not None

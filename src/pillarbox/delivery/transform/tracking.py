@@ -6,10 +6,9 @@ https://docs.aws.amazon.com/ses/latest/dg/faqs-metrics.html
 """
 
 import binascii
-import hashlib
 import re
-from collections import Counter
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from pillarbox.delivery.tracking import UNMARKED, Marks, Tracking
@@ -29,13 +28,15 @@ from pillarbox.kit.tracking_links import LONGEST_TARGET, can_be_tracked
 
 MOST_LINKS = 250
 PLACEHOLDER = b"{{ses:openTracker}}"
+_PLACEHOLDERS = re.compile(re.escape(PLACEHOLDER))
 _PIXEL = '<img alt="" src="{url}" style="display: none; width: 1px; height: 1px;">'
 _TAG = re.compile(r"([A-Za-z0-9_-]+):([A-Za-z0-9_-]+)")
+_place = itemgetter(0, 1)
 _PGP = b"-----BEGIN PGP "
 # Charsets in which a byte below 128 is not always the ASCII character.
 _SHIFTING = ("iso2022", "hz", "utf-7")
-_MOST_SCANS = 256
-_MOST_REMEMBERED_ANCHORS = 1_000
+# Octets of memory. A document is known again by itself: a digest of it would take five times as long.
+_MOST_KNOWN, _LONGEST_KNOWN, _ANCHOR_OCTETS = 8 << 20, 256 << 10, 500
 
 Edit = tuple[int, int, bytes]
 
@@ -58,7 +59,9 @@ def with_tracking(raw: bytes, message_id: str, tracking: Tracking) -> tuple[byte
     except TooManyParts:  # nobody shows all of such a message either
         return raw, UNMARKED
     rewriting = _Rewriting(message_id, tracking)
-    shows_pixel = next((one for one in documents if PLACEHOLDER in one.content), documents[0] if documents else None)
+    shows_pixel = documents[0] if documents else None
+    if len(documents) > 1:
+        shows_pixel = next((one for one in documents if PLACEHOLDER in one.content), shows_pixel)
     edits: list[Edit] = []
     for document in documents:
         content = rewriting.rewritten(document.content, document is shows_pixel)
@@ -130,16 +133,16 @@ class _Rewriting:
     """Rewrites the documents of one message, whose links are counted together."""
 
     def __init__(self, message_id: str, tracking: Tracking) -> None:
-        self._message_id = message_id
         self._tracking = tracking
+        self._links = tracking.links.of_copy(message_id, tracking.recipient)
         self._count = 0
-        self._same: Counter[str] = Counter()
+        self._same: dict[str, int] = {}
         self.marks = UNMARKED
 
     def rewritten(self, content: bytes, shows_pixel: bool) -> bytes:
-        found = _scanned(content)
+        found = _SCANS.of(content)
         edits = [edit for anchor in found.anchors for edit in self._of_anchor(anchor)]
-        places = [place.start() for place in re.finditer(re.escape(PLACEHOLDER), content)]
+        places = [place.start() for place in _PLACEHOLDERS.finditer(content)]
         pixel = self._pixel() if shows_pixel and self._tracking.opens else b""
         if places:
             edits += [(at, at + len(PLACEHOLDER), pixel if at == places[0] else b"") for at in places]
@@ -152,27 +155,26 @@ class _Rewriting:
 
     def _of_anchor(self, anchor: Anchor) -> list[Edit]:
         edits = [(start, end, b"") for start, end in anchor.removals]
-        if (link := self._link(anchor)) is not None:
-            edits.append((anchor.start, anchor.end, link.encode("ascii")))
+        if (link := self._link(anchor.href, anchor.tags) if anchor.is_tracked else None) is not None:
+            edits.append((anchor.start, anchor.end, link))
         return edits
 
-    def _link(self, anchor: Anchor) -> str | None:
-        """Return where the anchor leads from now on, or None when it stays; a link that is too long is not followed."""
-        tracking, url = self._tracking, anchor.href
-        if not (tracking.clicks and anchor.is_tracked and self._count < MOST_LINKS and can_be_tracked(url)):
+    def _link(self, url: str, said: str) -> bytes | None:
+        """Return where an anchor leads from now on, or None when it stays; a link that is too long is not followed."""
+        tracking = self._tracking
+        if not (tracking.clicks and self._count < MOST_LINKS and can_be_tracked(url)):
             return None
-        tags = "".join(f"{key}:{value};" for key, value in _tags(anchor.tags)) if anchor.tags else ""
-        path = tracking.links.link(self._message_id, tracking.recipient, self._same[url] + 1, url, tags)
+        tags = "".join(f"{key}:{value};" for key, value in _tags(said)) if said else ""
+        number = self._same.get(url, 0) + 1
+        path = self._links.link(number, url, tags)
         if len(path) > LONGEST_TARGET:
             return None
-        self._same[url] += 1
+        self._same[url] = number
         self._count += 1
-        return (tracking.https if url[:5].lower() == "https" else tracking.http) + path
+        return ((tracking.https if url[:5].lower() == "https" else tracking.http) + path).encode("ascii")
 
     def _pixel(self) -> bytes:
-        tracking = self._tracking
-        url = tracking.pixels + tracking.links.pixel(self._message_id, tracking.recipient)
-        return _PIXEL.format(url=url).encode("ascii")
+        return _PIXEL.format(url=self._tracking.pixels + self._links.pixel()).encode("ascii")
 
 
 def _tags(text: str) -> Iterator[tuple[str, str]]:
@@ -185,23 +187,32 @@ def _tags(text: str) -> Iterator[tuple[str, str]]:
 def _apart(edits: Sequence[Edit]) -> list[Edit]:
     """Return the edits in order without those that touch a place which another changes already."""
     apart: list[Edit] = []
-    for edit in sorted(edits, key=lambda edit: edit[:2]):
-        if not apart or edit[0] >= apart[-1][1]:
+    until = 0
+    for edit in sorted(edits, key=_place):
+        if edit[0] >= until:
             apart.append(edit)
+            until = edit[1]
     return apart
 
 
-def _scanned(content: bytes) -> Scan:
-    """Scan a document, or know it again: a mail to many is the same document many times."""
-    digest = hashlib.sha256(content).digest()
-    known = _SCANS.get(digest)
-    if known is None:
-        known = scan(content)
-        if len(known.anchors) <= _MOST_REMEMBERED_ANCHORS:
-            if len(_SCANS) >= _MOST_SCANS:
-                _SCANS.clear()
-            _SCANS[digest] = known
-    return known
+class _Scans:
+    """What was found in the last documents: a mail to many is the same document many times."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Scan] = {}
+        self._octets = 0
+
+    def of(self, document: bytes) -> Scan:
+        found = self._known.get(document)
+        if found is None:
+            found = scan(document)
+            octets = len(document) + _ANCHOR_OCTETS * len(found.anchors)
+            if octets <= _LONGEST_KNOWN:
+                self._octets += octets
+                if self._octets > _MOST_KNOWN:
+                    self._known, self._octets = {}, octets
+                self._known[document] = found
+        return found
 
 
-_SCANS: dict[bytes, Scan] = {}
+_SCANS = _Scans()

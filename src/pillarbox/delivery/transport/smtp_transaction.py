@@ -8,6 +8,7 @@ then; it is never lost.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from time import monotonic
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from pillarbox.delivery.transport.smtp_transcript import NOTE, Conversations
 from pillarbox.kit.mime import in_crlf_lines
 
 _LARGE = 128 * 1024
+_DOTS = re.compile(rb"\n\.")
 # https://www.rfc-editor.org/rfc/rfc6531#section-3.5
 _NOT_ASCII = "553 5.6.7 the address has characters beyond ASCII, and mail to such addresses is not sent"
 
@@ -69,7 +71,7 @@ def as_sent(sender: str, raw: bytes, conversations: Conversations) -> Mail:
     https://www.rfc-editor.org/rfc/rfc5321#section-4.5.2
     """
     data = in_crlf_lines(raw)
-    stuffed = data.replace(b"\r\n.", b"\r\n..")
+    stuffed = data.replace(b"\r\n.", b"\r\n..") if _DOTS.search(data) else data  # looking takes half of the time
     if stuffed.startswith(b"."):
         stuffed = b"." + stuffed
     return Mail(sender, stuffed + b".\r\n", len(data), not data.isascii(), conversations)

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+from pillarbox.operate.snippet import boto3_snippet
 from pillarbox.store import events, messages
 from tests.support.server import Server
 
@@ -22,6 +23,10 @@ def test_the_first_mail_is_sent_and_has_a_history(server: Server) -> None:
 
     told = server.read(events.of_message, sent["MessageId"])
     assert sorted(event.kind for event in told) == ["Bounce", "Delivery", "Send"]
+
+
+def test_the_readme_shows_the_snippet_that_a_server_prints() -> None:
+    assert boto3_snippet("http://localhost:8025", "any-key", "any-secret", dev=True) in README
 
 
 def test_the_readme_shows_things_in_the_order_that_a_newcomer_needs() -> None:

@@ -171,6 +171,9 @@ def _say_whole(whole: Statistics, heading: str) -> None:
 
 
 def _say_members(by: str, members: list[Line]) -> None:
+    if not members:
+        say(f"no mail is counted by {by} in this time")
+        return
     headings = (by.upper(), "SENT", "DELIVERED", "BOUNCES", "COMPLAINTS", "OPENS", "CLICKS")
     say(table(headings, map(_line, members)))
 

@@ -1,9 +1,13 @@
-"""Makes the pictures of the README: starts a server in dev mode, sends real traffic through it and looks at its pages.
+"""Makes the pictures of the README: plays a day of a shop's mail through a server, and looks at its pages.
+
+The mail is sent by the API, handed to a mail server that takes most of it, and opened by its readers; only the server's
+clock is a day behind at first and put forward by the hour, so that the day takes a minute.
 
 Run as `python docs/images/make_screenshots.py [FOLDER] [--every-page]` from a checkout whose development packages are
 installed. With --every-page it looks at every page, light and dark, wide and narrow, for those who work on them.
 """
 
+import asyncio
 import email
 import http.client
 import json
@@ -13,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 from contextlib import contextmanager
@@ -20,6 +25,13 @@ from pathlib import Path
 
 import boto3
 from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+from pillarbox.app.server import serve  # noqa: E402
+from pillarbox.kit.clock import HOUR, MINUTE, SystemClock  # noqa: E402
+from pillarbox.settings import RouteSetting, Settings, SmarthostSetting  # noqa: E402
+from tests.support.sink import Sink  # noqa: E402
 
 ACCOUNT = "123456789012"
 HERE = Path(__file__).parent
@@ -47,6 +59,9 @@ PAGES = {
 HTML = '<h1>Thank you</h1><p>It is on its way. <a href="https://shop.example/orders">Your orders</a></p>'
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"
 CUSTOMERS = ("owen", "acme", "globex", "initech")
+PROVIDERS = ("gmail.com", "outlook.com", "mailbox.example", "company.example")
+# Messages in each hour of the day (UTC), from midnight on.
+A_DAY = (6, 4, 3, 3, 4, 8, 14, 24, 38, 46, 44, 40, 34, 38, 42, 40, 36, 30, 28, 30, 26, 20, 14, 9)
 SUBJECTS = (
     "Your invoice of March",
     "Welcome to the workshop",
@@ -56,17 +71,54 @@ SUBJECTS = (
 )
 
 
+class PlayedClock:
+    """The machine's clock, put back for as long as the day is played."""
+
+    def __init__(self) -> None:
+        self.behind = len(A_DAY) * HOUR
+
+    def now(self) -> int:
+        return SystemClock().now() - self.behind
+
+    def forward(self, by: int) -> None:
+        self.behind = max(self.behind - by, 0)
+
+
 @contextmanager
-def serving(folder: str):
-    """Run a server on a free port and yield its URL."""
-    flags = ["--dev", "--any-sender", "--data", folder, "--port", "0", "--smtp-port", "0", "--smtps-port", "0"]
-    command = [sys.executable, "-m", "pillarbox", "serve", *flags, "--return-path-port", "0", "--log-level", "error"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
-        try:
-            yield next(line.split()[-1] for line in server.stdout if line.strip().startswith("endpoint"))
-        finally:
-            server.terminate()
+def serving(folder: str, clock: PlayedClock, far: Sink):
+    """Run a server on a free port, whose mail goes to `far`, and yield its URL."""
+    settings = Settings(
+        data=folder,
+        port=0,
+        smtp_port=0,
+        smtps_port=0,
+        return_path_port=0,
+        dev=True,
+        dev_really_send=True,
+        routes=(RouteSetting(transport="smtp"),),
+        smarthost=SmarthostSetting(host="127.0.0.1", port=far.port, tls="none"),
+        signature_window_seconds=len(A_DAY) * 3600 + 3600,  # the callers do not live a day ago
+        log_level="error",
+    )
+    ready, found = threading.Event(), {}
+
+    async def run() -> None:
+        found["loop"], found["stop"] = asyncio.get_running_loop(), asyncio.Event()
+
+        def announce(listening) -> None:
+            found["endpoint"] = listening.public_url
+            ready.set()
+
+        await serve(settings, found["stop"], announce, clock)
+
+    thread = threading.Thread(target=asyncio.run, args=(run(),))
+    thread.start()
+    assert ready.wait(30), "the server did not start"
+    try:
+        yield found["endpoint"]
+    finally:
+        found["loop"].call_soon_threadsafe(found["stop"].set)
+        thread.join(30)
 
 
 def client(endpoint: str, service: str):
@@ -107,41 +159,63 @@ def fill(endpoint: str, folder: str) -> None:
     )
     post(f"{endpoint}/ui/api/doctor", b"{}", "application/json")
     post(f"{endpoint}/ui/api/suppression/import", b"moved@mailbox.example,BOUNCE\nnobody\n", "text/csv")
-    rolled, opened = random.Random(7), []
-    for number in range(120):
-        fate = rolled.random()
-        provider = rolled.choice(("gmail.com", "outlook.com", "mailbox.example", "company.example"))
-        to = f"person{number}@{provider}"
-        if fate > 0.97:
-            to = rolled.choice(("bounce", "complaint")) + "@simulator.amazonses.com"
-        sent = ses.send_email(
-            FromEmailAddress="Shop <orders@shop.example>",
-            Destination={"ToAddresses": [to]},
-            ConfigurationSetName="invoices",
-            Content={"Simple": {
-                "Subject": {"Data": rolled.choice(SUBJECTS), "Charset": "UTF-8"},
-                "Body": {"Html": {"Data": HTML}, "Text": {"Data": "Thank you."}},
-            }},
-            TenantName=rolled.choice(CUSTOMERS),
-        )  # fmt: skip
-        if fate < 0.5:
-            opened.append((sent["MessageId"], fate < 0.15))
-    wait_until_counted(endpoint, "sent", 120)
-    time.sleep(4)  # whoever looks sooner is taken for a program
-    for message_id, follows in opened:
-        look_at(f"{endpoint}/ui/messages/{message_id}/source", follows)
-    wait_until_counted(endpoint, "opened", len(opened))
 
 
-def look_at(source: str, follows: bool) -> None:
+def play(endpoint: str, clock: PlayedClock, far: Sink) -> None:
+    """Send what a shop sends in a day: more by day than by night, and some of it to nobody."""
+    rolled, ses, sent, seen = random.Random(7), client(endpoint, "sesv2"), 0, 0
+    while clock.behind:
+        hour = clock.now() // HOUR % len(A_DAY)
+        count, is_last = A_DAY[hour] + rolled.randrange(4), clock.behind <= HOUR
+        for _ in range(count):
+            send(ses, far, rolled, sent, is_last=is_last)
+            sent += 1
+            clock.forward((HOUR - 6 * MINUTE) // count)
+        wait_until_counted(endpoint, "sent", sent)
+        wait_until_quiet(endpoint)
+        clock.forward(5 * MINUTE)  # whoever looks at once is taken for a program
+        for mail in far.received[seen:]:
+            fate = rolled.random()
+            if fate < 0.45:
+                look_at(endpoint, mail.data, follows=fate < 0.12)
+        seen = len(far.received)
+        clock.forward(clock.behind % HOUR or HOUR)
+    wait_until_quiet(endpoint)
+
+
+def send(ses, far: Sink, rolled: random.Random, number: int, *, is_last: bool) -> None:
+    fate = rolled.random()
+    to = f"person{number}@{rolled.choice(PROVIDERS)}"
+    if fate > 0.99:
+        to = rolled.choice(("bounce", "complaint")) + "@simulator.amazonses.com"
+    elif fate > 0.98 or (is_last and number % 8 == 3):
+        far.script.always(f"RCPT {to}", "550 5.1.1 no such user here")
+    elif fate > 0.97:
+        far.script.once(f"RCPT {to}", "452 4.2.2 mailbox full")
+    elif is_last and number % 4 == 1:
+        far.script.always(f"RCPT {to}", "451 4.7.1 greylisted, come again")
+    ses.send_email(
+        FromEmailAddress="Shop <orders@shop.example>",
+        Destination={"ToAddresses": [to]},
+        ConfigurationSetName="invoices",
+        Content={"Simple": {
+            "Subject": {"Data": rolled.choice(SUBJECTS), "Charset": "UTF-8"},
+            "Body": {"Html": {"Data": HTML}, "Text": {"Data": "Thank you."}},
+        }},
+        TenantName=rolled.choice(CUSTOMERS),
+    )  # fmt: skip
+
+
+def look_at(endpoint: str, received: bytes, *, follows: bool) -> None:
     """Do what the reader of a mail does: let the picture in it be shown, and perhaps follow its link."""
-    with urllib.request.urlopen(source) as answer:
-        mail = email.message_from_binary_file(answer)
-    (html,) = (part.get_payload(decode=True) for part in mail.walk() if part.get_content_type() == "text/html")
-    link, pixel = re.findall(r'(?:href|src)="([^"]+)"', html.decode())
+    parts = email.message_from_bytes(received).walk()
+    html = [part.get_payload(decode=True).decode() for part in parts if part.get_content_type() == "text/html"]
+    if not html or "src=" not in html[0]:  # a report
+        return
+    link, pixel = re.findall(r'(?:href|src)="([^"]+)"', html[0])
     for url in (pixel, link)[: 1 + follows]:
         path = url.split("/", 3)[3]
-        connection = http.client.HTTPConnection(source.split("/")[2])
+        connection = http.client.HTTPConnection(endpoint.removeprefix("http://"))
         connection.request("GET", f"/{path}", headers={"User-Agent": BROWSER})
         connection.getresponse().read()
         connection.close()
@@ -153,22 +227,43 @@ def post(url: str, body: bytes, kind: str) -> None:
         answer.read()
 
 
+def ask(url: str):
+    with urllib.request.urlopen(url) as answer:
+        return json.load(answer)
+
+
 def wait_until_counted(endpoint: str, name: str, number: int) -> None:
     """Return when the statistics know of everything that was done."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        with urllib.request.urlopen(f"{endpoint}/ui/api/statistics?account={ACCOUNT}") as answer:
-            totals = json.load(answer)["totals"]
+        totals = ask(f"{endpoint}/ui/api/statistics?account={ACCOUNT}&last=7d")["totals"]
         if totals.get(name, 0) + totals.get(f"{name}.simulator", 0) >= number:
             return
-        time.sleep(0.2)
+        time.sleep(0.1)
     raise SystemExit("the server did not count what was sent")
+
+
+def wait_until_quiet(endpoint: str) -> None:
+    """Return when no mail is left but what waits for another try."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        lanes = ask(f"{endpoint}/ui/api/overview?account={ACCOUNT}")["queue"]["lanes"]
+        if sum(one["rows"] for one in lanes) <= sum(reason["rows"] for one in lanes for reason in one["reasons"]):
+            return
+        time.sleep(0.1)
 
 
 def main(folder: Path, *, every_page: bool) -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    with tempfile.TemporaryDirectory() as data, serving(data) as endpoint, sync_playwright() as playwright:
+    clock = PlayedClock()
+    with (
+        tempfile.TemporaryDirectory() as data,
+        Sink.listening() as far,
+        serving(data, clock, far) as endpoint,
+        sync_playwright() as playwright,
+    ):
         fill(endpoint, data)
+        play(endpoint, clock, far)
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
         for scheme in ("light", "dark") if every_page else ("light",):
             for width in (1280, 390) if every_page else (1280,):

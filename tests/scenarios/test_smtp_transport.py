@@ -15,7 +15,7 @@ from pillarbox.delivery.outcome import Deferred, Delivered, Outcome, Refused
 from pillarbox.delivery.transport.base import Attempt
 from pillarbox.kit.ids import Scope
 from tests.support.https_front import make_certificate
-from tests.support.sink import CLOSE, STALL, Sink
+from tests.support.sink import CLOSE, HOLD, STALL, Sink
 from tests.support.smarthost import OUR_NAME, handing_to
 
 A, B, C = "a@example.net", "b@example.net", "c@example.net"
@@ -278,6 +278,80 @@ class TestPipelining:
             assert (await transport.deliver(attempt(B)))[B] == TAKEN
 
         assert eager.connections == 2
+
+
+class TestBeginningWithTheEndOfTheOneBefore:
+    """Who waits for the only connection says his first commands on it with the end of the message before his."""
+
+    @pytest.fixture
+    def eager(self) -> Iterator[Sink]:
+        with Sink.listening(extensions=("PIPELINING",)) as listening:
+            yield listening
+
+    async def test_it_is_told_in_the_conversation(self, eager: Sink) -> None:
+        made = [attempt(A), attempt(B), attempt(C)]
+        async with handing_to(eager.port, max_connections=1) as transport:
+            outcomes = await asyncio.gather(*map(transport.deliver, made))
+
+        assert outcomes == [{A: TAKEN}, {B: TAKEN}, {C: TAKEN}]
+        assert [one.recipients for one in eager.received] == [[A], [B], [C]]
+        assert eager.connections == 1
+        for number, one in enumerate(made[1:], 2):
+            (held,) = one.conversations.held
+            first, *rest = [line.split(" ", 1)[1] for line in held.lines.splitlines()]
+            assert first == f"* message {number} of this connection, begun with the end of the one before"
+            assert rest[0].startswith("> MAIL FROM:") and rest[-1] == "< 250 2.0.0 taken"
+
+    @pytest.mark.parametrize("said", [CLOSE, "421 4.3.2 going down"])
+    async def test_a_connection_that_dies_with_the_one_before_costs_nothing(self, eager: Sink, said: str) -> None:
+        eager.script.once("DOT", said)
+        async with handing_to(eager.port, max_connections=1) as transport:
+            first, second = await asyncio.gather(transport.deliver(attempt(A)), transport.deliver(attempt(B)))
+
+        assert isinstance(first[A], Deferred)
+        assert second == {B: TAKEN}
+        assert eager.received[-1].recipients == [B]
+
+    async def test_what_becomes_of_the_one_before_is_his_alone(self, eager: Sink) -> None:
+        eager.script.once("DOT", "554 5.7.1 spam")
+        eager.script.once(f"RCPT {B}", "550 5.1.1 no such user")
+        async with handing_to(eager.port, max_connections=1) as transport:
+            outcomes = await asyncio.gather(*(transport.deliver(attempt(one)) for one in (A, B, C)))
+
+        assert outcomes == [
+            {A: Refused("554 5.7.1 spam", remote_ip="127.0.0.1")},
+            {B: Refused("550 5.1.1 no such user", remote_ip="127.0.0.1")},
+            {C: TAKEN},
+        ]
+
+    async def test_whoever_goes_away_meanwhile_sends_nothing(self, eager: Sink) -> None:
+        eager.script.once("DOT", HOLD)
+        async with handing_to(eager.port, max_connections=1) as transport:
+            first, second = (asyncio.create_task(transport.deliver(attempt(one))) for one in (A, B))
+            await eventually(lambda: not eager.script.answers["DOT"])
+            second.cancel()
+            third = asyncio.create_task(transport.deliver(attempt(C)))
+            eager.released.set()
+
+            assert await first == {A: TAKEN} and await third == {C: TAKEN}
+        assert [one.recipients for one in eager.received] == [[A], [C]]
+
+    async def test_what_cannot_be_offered_holds_nobody_up(self, eager: Sink) -> None:
+        made = [attempt(A), attempt(B, data="Grüße\r\n".encode()), attempt("ü@example.net"), attempt(C)]
+        async with handing_to(eager.port, max_connections=1) as transport:
+            outcomes = await asyncio.gather(*map(transport.deliver, made))
+
+        refused = [one for outcome in outcomes[1:3] for one in outcome.values()]
+        assert outcomes[0] == {A: TAKEN} and outcomes[3] == {C: TAKEN}
+        assert all(isinstance(one, Refused) for one in refused)
+        assert [one.recipients for one in eager.received] == [[A], [C]]
+
+    async def test_a_connection_carries_no_more_than_its_messages(self, eager: Sink) -> None:
+        async with handing_to(eager.port, messages_per_connection=3, max_connections=1) as transport:
+            outcomes = await asyncio.gather(*(transport.deliver(attempt(A)) for _ in range(7)))
+
+        assert outcomes == [{A: TAKEN}] * 7
+        assert eager.connections == 3
 
 
 class TestConversations:

@@ -138,16 +138,18 @@ class Connection:
             return None
         return int(told) if told.isascii() and told.isdecimal() else 0
 
-    def ask(self, lines: Sequence[str]) -> "Asked":
-        """Begin a group of commands; the answers come from what is returned, in order."""
-        return Asked(self, lines)
+    async def send_body(self, body: bytes, following: "Asked | None" = None) -> Reply:
+        """Send what follows the 354, dot-stuffed and ended already, and return the answer to it.
 
-    async def send_body(self, body: bytes) -> Reply:
-        """Send what follows the 354, dot-stuffed and ended already, and return the answer to it."""
+        What begins the message that follows may be said with it: https://www.rfc-editor.org/rfc/rfc2920#section-3.1
+        """
         manner = self.hop.manner
         self.messages += 1
         with self._broken_at("sending the message"):
-            self._stream.write(body, 1)
+            if following is None:
+                self._stream.write(body, 1)
+            else:
+                self._stream.write(body + following.octets, 1 + len(following.lines))
             self.transcript.add(OURS, f"({len(body)} bytes of message)")
             if self._stream.unsent:
                 await self._stream.hand_over(manner.block_seconds)
@@ -177,14 +179,12 @@ class Connection:
         """Close at once, whatever was still to be sent."""
         self._stream.abort()
 
-    def write(self, lines: Sequence[str]) -> None:
+    def write(self, octets: bytes, lines: Sequence[str]) -> None:
         """Send commands, each of which will be answered."""
         for line in lines:
-            if _CONTROL.search(line):
-                raise ValueError(f"a command with a control character: {line!r}")
             self.transcript.add(OURS, line)
         with self._broken_at(_name(lines[0])):
-            self._stream.write("".join(f"{line}\r\n" for line in lines).encode("ascii"), len(lines))
+            self._stream.write(octets, len(lines))
 
     async def answer_to(self, name: str, within_seconds: float) -> Reply:
         """Return the next answer. 421 ends the conversation whatever it answers."""
@@ -309,22 +309,33 @@ class _Step:
 class Asked:
     """A group of commands: said at once where the far side takes that, or each when the one before it is answered.
 
-    Either `answer` is called for all of them, or `withdraw` for what is left.
+    It is begun by `say`, or by `go_on` when it was said already, with the end of the message before it. Then either
+    `answer` is called for all of them, in order, or `withdraw` for what is left.
     """
 
     def __init__(self, connection: Connection, lines: Sequence[str]) -> None:
+        for line in lines:
+            if _CONTROL.search(line):
+                raise ValueError(f"a command with a control character: {line!r}")
+        self.lines = lines
+        self.octets = _octets(lines)
         self._connection = connection
-        self._lines = lines
         self._place = 0
         self._at_once = connection.pipelines
         self._taken = 0
+
+    def say(self) -> None:
         if self._at_once:
-            connection.write(lines)
+            self._connection.write(self.octets, self.lines)
+
+    def go_on(self) -> None:
+        for line in self.lines:
+            self._connection.transcript.add(OURS, line)
 
     async def answer(self) -> Reply:
-        line, connection = self._lines[self._place], self._connection
+        line, connection = self.lines[self._place], self._connection
         if not self._at_once:
-            connection.write([line])
+            connection.write(_octets([line]), [line])
         self._place += 1
         manner = connection.hop.manner
         reply = await connection.answer_to(
@@ -343,13 +354,17 @@ class Asked:
         if not self._at_once:
             return
         reply = None
-        while self._place < len(self._lines):
+        while self._place < len(self.lines):
             reply = await self.answer()
         if reply is not None and reply.code == 354:
             if self._taken:
                 self._connection.abort()
             else:
                 await self._connection.send_body(b".\r\n")
+
+
+def _octets(lines: Sequence[str]) -> bytes:
+    return "".join([f"{line}\r\n" for line in lines]).encode("ascii")
 
 
 def _name(line: str) -> str:

@@ -1,17 +1,17 @@
 """Conversations that are kept for the next message to the same next hop.
 
-Touches the network through smtp_connection.py. Called by smtp.py and mx.py.
+Touches the network through smtp_connection.py. Called by smtp_transaction.py.
 There are never more than the operator allows; one that waits for long, or has
 carried many messages, is ended with QUIT.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
-from contextlib import asynccontextmanager
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pillarbox.delivery.transport.smtp_connection import Connection
+from pillarbox.delivery.transport.smtp_connection import Asked, Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,47 +28,78 @@ class _Idle(NamedTuple):
     timer: asyncio.TimerHandle
 
 
+class _Waiting(NamedTuple):
+    """A borrower in line. His turn brings a connection, or None for a place to find one himself."""
+
+    kind: Hashable
+    begin: Callable[[Connection], Asked | None]
+    turn: "asyncio.Future[Connection | None]"
+
+
 class Pool:
-    """Lends connections, one borrower at a time; whoever finds none free waits."""
+    """Lends connections, one borrower at a time; whoever finds none free waits in line."""
 
     def __init__(self, upkeep: Upkeep) -> None:
         self._upkeep = upkeep
-        self._room = asyncio.Semaphore(upkeep.max_connections)
         self._lent = 0
-        self._wanted = 0
+        self._line: deque[_Waiting] = deque()
+        self._following: dict[Connection, _Waiting] = {}
         self._idle: dict[Connection, _Idle] = {}
         self._parting: set[asyncio.Task[None]] = set()
 
     @property
     def is_unused(self) -> bool:
         """Whether nobody has a connection or waits for one, and none is open."""
-        return not (self._wanted or self._idle or self._parting)
+        return not (self._lent or self._idle or self._parting)
 
-    @asynccontextmanager
-    async def connection(
-        self, kind: Hashable, opened: Callable[[], Awaitable[Connection]]
-    ) -> AsyncIterator[Connection]:
+    async def lend(
+        self, kind: Hashable, opened: Callable[[], Awaitable[Connection]], begin: Callable[[Connection], Asked | None]
+    ) -> Connection:
         """Lend a connection that was opened for this kind, or open one; Broken when that fails.
 
-        One whose borrower fails is never lent again.
+        Whoever has to wait may be asked, by `begin`, what he will say first on a connection: then it is said already
+        when he gets that one, which may have died meanwhile.
         """
-        self._wanted += 1
+        if self._lent < self._upkeep.max_connections:
+            self._lent += 1
+        elif (
+            connection := await self._in_turn(_Waiting(kind, begin, asyncio.get_running_loop().create_future()))
+        ) is not None:
+            return connection
         try:
-            await self._room.acquire()
+            return self._take(kind) or await self._opened(opened)
         except BaseException:
-            self._wanted -= 1
-            raise
-        self._lent += 1
-        connection = None
-        try:
-            connection = self._take(kind) or await self._opened(opened)
-            yield connection
-        except BaseException:
-            if connection is not None:
-                connection.abort()
             self._leave_room()
             raise
-        self._give_back(connection, kind)
+
+    def following(self, connection: Connection, kind: Hashable) -> Asked | None:
+        """Let the next in line begin on a connection that is still lent, as its last message is about to end."""
+        if connection.messages + 1 >= self._upkeep.messages_per_connection or connection in self._following:
+            return None
+        waiting = self._next()
+        if waiting is None or waiting.kind != kind or (asked := waiting.begin(connection)) is None:
+            return None
+        self._following[connection] = self._line.popleft()
+        return asked
+
+    def take_back(self, connection: Connection, kind: Hashable) -> None:
+        """Take a connection back. One that is not good for another message has been aborted by its borrower."""
+        waiting = self._following.pop(connection, None)
+        if waiting is not None and not waiting.turn.done():
+            waiting.turn.set_result(connection)
+            return
+        if waiting is not None:  # he began, and went away
+            connection.abort()
+        if connection.is_open and connection.messages >= self._upkeep.messages_per_connection:
+            self._part(connection).add_done_callback(lambda _: self._leave_room())
+            return
+        if connection.is_open:
+            if (following := self._next()) is not None and following.kind == kind:
+                self._line.popleft().turn.set_result(connection)
+                return
+            timer = asyncio.get_running_loop().call_later(self._upkeep.idle_seconds, self._retire, connection)
+            self._idle[connection] = _Idle(kind, timer)
+        self._leave_room()
 
     def forget_idle(self) -> None:
         """Close all that wait: one of them turned out to be dead, and they have waited as long as that one."""
@@ -83,14 +114,33 @@ class Pool:
             self._retire(connection)
         await asyncio.gather(*self._parting)
 
+    async def _in_turn(self, waiting: _Waiting) -> Connection | None:
+        self._line.append(waiting)
+        try:
+            return await waiting.turn
+        except BaseException:
+            if waiting.turn.cancelled():  # else it came as he went away
+                raise
+            if (connection := waiting.turn.result()) is None:
+                self._leave_room()
+            else:
+                connection.abort()
+                self.take_back(connection, waiting.kind)
+            raise
+
+    def _next(self) -> _Waiting | None:
+        """Return who is first in line; those who went away are not."""
+        while self._line and self._line[0].turn.done():
+            self._line.popleft()
+        return self._line[0] if self._line else None
+
     def _take(self, kind: Hashable) -> Connection | None:
         """Return the one that was used last, so that those that are not needed grow old."""
-        for connection, idle in reversed(list(self._idle.items())):
+        for connection, idle in reversed(self._idle.items()):
             if idle.kind == kind:
                 del self._idle[connection]
                 idle.timer.cancel()
-                if connection.is_open:
-                    return connection
+                return connection if connection.is_open else self._take(kind)
         return None
 
     async def _opened(self, opened: Callable[[], Awaitable[Connection]]) -> Connection:
@@ -99,18 +149,12 @@ class Pool:
             await self._retire(next(iter(self._idle)))
         return await opened()
 
-    def _give_back(self, connection: Connection, kind: Hashable) -> None:
-        if connection.messages >= self._upkeep.messages_per_connection:
-            self._part(connection).add_done_callback(lambda _: self._leave_room())
-        else:
-            timer = asyncio.get_running_loop().call_later(self._upkeep.idle_seconds, self._retire, connection)
-            self._idle[connection] = _Idle(kind, timer)
-            self._leave_room()
-
     def _leave_room(self) -> None:
-        self._lent -= 1
-        self._wanted -= 1
-        self._room.release()
+        if (waiting := self._next()) is not None:
+            self._line.popleft()
+            waiting.turn.set_result(None)
+        else:
+            self._lent -= 1
 
     def _retire(self, connection: Connection) -> "asyncio.Task[None]":
         self._idle.pop(connection).timer.cancel()

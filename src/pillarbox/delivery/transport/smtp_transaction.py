@@ -8,6 +8,7 @@ then; it is never lost.
 """
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Awaitable, Callable, Hashable, Sequence
 from time import monotonic
@@ -88,27 +89,51 @@ async def hand_over(way: Way, mail: Mail, recipients: Sequence[str], decided: di
 
 async def _handed_over(way: Way, mail: Mail, recipients: Sequence[str], decided: dict[str, Outcome]) -> bool:
     """Return False when the connection was a kept one that had died meanwhile."""
-    is_stale, was_lent = False, False
+    opening = _Opening(mail, recipients)
     try:
-        async with way.pool.connection(way.kind, way.opened) as connection:
-            was_lent, is_kept = True, connection.messages > 0
-            if is_kept:
-                connection.transcript.add(NOTE, f"message {connection.messages + 1} of this connection")
-            try:
-                await _converse(connection, mail, recipients, decided)
-            except Broken as broken:
-                broken.remote_ip = connection.remote_ip
-                is_stale = is_kept and isinstance(broken, _NotBegun) and decided.keys().isdisjoint(recipients)
-                raise
-            finally:
-                mail.conversations.keep(_peer(connection), recipients, connection.transcript.take())
+        connection = await way.pool.lend(way.kind, way.opened, opening.begin)
     except Broken as broken:
-        if not was_lent:
-            said = broken.said or [(monotonic(), NOTE, broken.why)]
-            mail.conversations.keep(broken.remote_ip or "", recipients, said)
-        if not is_stale:
+        said = broken.said or [(monotonic(), NOTE, broken.why)]
+        mail.conversations.keep(broken.remote_ip or "", recipients, said)
+        raise
+    is_kept = connection.messages > 0
+    if is_kept:
+        connection.transcript.add(NOTE, f"message {connection.messages + 1} of this connection{opening.how}")
+    try:
+        await _converse(way, connection, mail, recipients, decided, opening.asked)
+    except BaseException as error:
+        connection.abort()
+        if not isinstance(error, Broken):
             raise
-    return not is_stale
+        error.remote_ip = connection.remote_ip
+        if not (is_kept and isinstance(error, _NotBegun) and decided.keys().isdisjoint(recipients)):
+            raise
+        return False
+    finally:
+        mail.conversations.keep(_peer(connection), recipients, connection.transcript.take())
+        way.pool.take_back(connection, way.kind)
+    return True
+
+
+class _Opening:
+    """What begins a message, and whether it was said on the connection with the end of the message before."""
+
+    def __init__(self, mail: Mail, recipients: Sequence[str]) -> None:
+        self._mail = mail
+        self._recipients = recipients
+        self.asked: Asked | None = None
+
+    @property
+    def how(self) -> str:
+        return ", begun with the end of the one before" if self.asked else ""
+
+    def begin(self, connection: Connection) -> Asked | None:
+        """Return what is to be said, or None for a message that cannot just be offered."""
+        if _reason_not_to_offer(connection, self._mail) or not all(one.isascii() for one in self._recipients):
+            return None
+        with contextlib.suppress(ValueError):  # that is for its own attempt to tell
+            self.asked = _group(connection, self._mail, self._recipients)
+        return self.asked
 
 
 def _peer(connection: Connection) -> str:
@@ -116,28 +141,48 @@ def _peer(connection: Connection) -> str:
     return connection.remote_ip if hop.host == connection.remote_ip else f"{hop.host} [{connection.remote_ip}]"
 
 
-async def _converse(connection: Connection, mail: Mail, recipients: Sequence[str], decided: dict[str, Outcome]) -> None:
-    """Make as many transactions as the far side's limit of recipients asks for."""
+async def _converse(
+    way: Way,
+    connection: Connection,
+    mail: Mail,
+    recipients: Sequence[str],
+    decided: dict[str, Outcome],
+    begun: Asked | None,
+) -> None:
+    """Make as many transactions as the far side's limit of recipients asks for; the first may have `begun`."""
     if unfit := _reason_not_to_offer(connection, mail):
         decided |= dict.fromkeys(recipients, Refused(unfit, remote_ip=connection.remote_ip))
         return
     decided |= {address: Refused(_NOT_ASCII) for address in recipients if not address.isascii()}
     left = [address for address in recipients if address not in decided]
     while left:
-        if not await _transact(connection, mail, left, decided) and not await connection.reset():
+        if not await _transact(way, connection, mail, left, decided, begun) and not await connection.reset():
             connection.abort()
+        begun = None
         left = [address for address in left if address not in decided]
         if left and not connection.is_open:
             raise Broken(f"{connection.hop.called} closed the connection after a part of the recipients")
 
 
-async def _transact(connection: Connection, mail: Mail, recipients: Sequence[str], decided: dict[str, Outcome]) -> bool:
-    """Make one transaction that decides about one recipient at least; say whether it came to its own end."""
+def _group(connection: Connection, mail: Mail, recipients: Sequence[str]) -> Asked:
     options = f" SIZE={mail.size}" if connection.size_limit is not None else ""
     options += " BODY=8BITMIME" if mail.is_8bit else ""
     to = [f"RCPT TO:<{address}>" for address in recipients]
+    return Asked(connection, [f"MAIL FROM:<{mail.sender}>{options}", *to, "DATA"])
+
+
+async def _transact(
+    way: Way,
+    connection: Connection,
+    mail: Mail,
+    recipients: Sequence[str],
+    decided: dict[str, Outcome],
+    begun: Asked | None,
+) -> bool:
+    """Make one transaction that decides about one recipient at least; say whether it came to its own end."""
+    asked = begun or _group(connection, mail, recipients)
     try:
-        asked = connection.ask([f"MAIL FROM:<{mail.sender}>{options}", *to, "DATA"])
+        asked.say() if begun is None else asked.go_on()
         reply = await asked.answer()
     except Broken as broken:
         raise _NotBegun(broken.why, broken.reply) from broken
@@ -153,7 +198,9 @@ async def _transact(connection: Connection, mail: Mail, recipients: Sequence[str
     if reply.code != 354:
         decided |= dict.fromkeys(taken, _not_taken(connection, reply))
         return False
-    reply = await connection.send_body(mail.body)
+    is_last = all(address in decided or address in taken for address in recipients)
+    goes_on = is_last and connection.pipelines and len(mail.body) <= _LARGE
+    reply = await connection.send_body(mail.body, way.pool.following(connection, way.kind) if goes_on else None)
     outcome = Delivered(reply.text, connection.remote_ip) if reply.code // 100 == 2 else _not_taken(connection, reply)
     decided |= dict.fromkeys(taken, outcome)
     return True

@@ -186,6 +186,12 @@ async def test_an_identity_without_its_records_is_told_which(desk: Desk) -> None
     assert set(states(await doctor_names.of_identities(desk)).values()) == {"ok"}
 
 
+async def test_dev_mode_asks_for_no_records(desk: Desk) -> None:
+    await desk.store.write(identities.verify_domain, SCOPE, "shop.example", NOON, True)
+    [found] = await doctor_names.of_identities(replace(desk, dev=True))
+    assert (found.state, found.found) == ("ok", "verified by dev mode; dev mode asks for no records")
+
+
 async def test_a_destination_without_anybody_behind_it_is_found(desk: Desk) -> None:
     assert states(await doctor_events.destinations(desk)) == {"event destinations": "warning"}
     await desk.store.write(configuration_sets.create, SCOPE, "invoices", NOON)

@@ -151,6 +151,9 @@ async def _of_identity(desk: Desk, one: Sender, gate: asyncio.Semaphore) -> list
             if one.status == "Success":
                 return [Finding(one.name, OK, f"verified by {one.verified_by}", account=one.account)]
             return [Finding(one.name, WARNING, "its owner was asked and has not answered", account=one.account)]
+        if desk.dev and one.status == "Success":
+            found = f"verified by {one.verified_by}; dev mode asks for no records"
+            return [Finding(one.name, OK, found, account=one.account)]
         report, policy = await asyncio.gather(
             identities.check(desk, one.name, one.account, one.region), _dmarc(desk.names, one)
         )

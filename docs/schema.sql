@@ -32,9 +32,20 @@ CREATE TABLE bulk_sends (
     due_at BIGINT NOT NULL,
     lease TEXT NOT NULL,
     entries TEXT NOT NULL
-);
+, tries BIGINT NOT NULL DEFAULT 0);
 
 CREATE INDEX bulk_sends_by_send ON bulk_sends (send_id);
+
+CREATE TABLE call_rates (
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    remaining DOUBLE PRECISION NOT NULL,
+    counted_at BIGINT NOT NULL,
+    PRIMARY KEY (account, region, operation)
+) WITHOUT ROWID;
+
+CREATE INDEX call_rates_by_time ON call_rates (counted_at);
 
 CREATE TABLE captures (
     message_id TEXT NOT NULL,
@@ -95,6 +106,19 @@ CREATE TABLE counters (
 ) WITHOUT ROWID;
 
 CREATE INDEX counters_by_minute ON counters (bucket_at) WHERE step = 60000;
+
+CREATE TABLE credential_failures (
+    place TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    failures BIGINT NOT NULL,
+    failed_at BIGINT NOT NULL,
+    held_until BIGINT NOT NULL,
+    right_at BIGINT NOT NULL,
+    changed_at BIGINT NOT NULL,
+    PRIMARY KEY (place, key_id)
+) WITHOUT ROWID;
+
+CREATE INDEX credential_failures_by_time ON credential_failures (changed_at);
 
 CREATE TABLE credentials (
     key_id TEXT PRIMARY KEY,
@@ -168,7 +192,7 @@ CREATE TABLE large_sends (
     written BIGINT NOT NULL,
     due_at BIGINT NOT NULL,
     lease TEXT NOT NULL
-);
+, tries BIGINT NOT NULL DEFAULT 0);
 
 CREATE INDEX large_sends_by_send ON large_sends (send_id);
 

@@ -3,16 +3,19 @@
 Pure. What only the making of a message could tell against it is known before, or
 the message is made at once: so `accept` promises the others with a list of what
 they are made of, and the expander makes and writes them from that list. A
-template is kept as it was at the call.
+template is kept as it was at the call. One that cannot be made all the same,
+perhaps by a program of another release, ends as a Rendering Failure.
 """
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from email.utils import getaddresses, parseaddr
 from itertools import accumulate
 
 import msgspec
 
+from pillarbox.events.types import MailFacts
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.headers import check_text
@@ -21,13 +24,14 @@ from pillarbox.resources.sending_authorization import OnBehalf
 from pillarbox.sending.admission import Asked
 from pillarbox.sending.compose import custom_headers
 from pillarbox.sending.draft import Draft, Templated, Tracked
-from pillarbox.sending.envelope import Envelope, addressed_as, envelope_of_unmade, read_envelope
+from pillarbox.sending.envelope import KEY_TAG, Envelope, addressed_as, envelope_of_unmade, read_envelope
 from pillarbox.sending.idempotency import Once
 from pillarbox.sending.list_management import ListManagement
 from pillarbox.sending.policy import MOST_RECIPIENTS
 from pillarbox.sending.render import Foresight, TemplateParts
-from pillarbox.sending.rows import Route, SentAs, Written, belongings_of, message_row
+from pillarbox.sending.rows import Made, Route, SentAs, Written, message_row, tags_of
 from pillarbox.store.large_sends import LargeSendRow
+from pillarbox.store.messages import MessageRow
 
 # For fewer a list would cost more than it spares.
 FEWEST = 8
@@ -235,17 +239,67 @@ class Making:
         for _ in range(most):
             if (own := self._own.get(written)) is None:
                 return
-            yield self._made(own, route, now)
+            yield self._made(own).written(route, now)
             written += own.recipient_count
 
-    def _made(self, own: Own, route: Route, now: Millis) -> Written:
-        row, draft = self._row, self._draft(own)
-        envelope = read_envelope(draft)
+    def failed(self, written: int, fault: str) -> Made:
+        """Return the message behind those of `written` recipients as one that cannot be made."""
+        return self._unmade(self._own[written], fault)
+
+    def made(self, number: int) -> Made:
+        """Return the message whose id ends with this number."""
+        return self._made(next(own for own in self._own.values() if own.number == number))
+
+    def _made(self, own: Own) -> Made:
+        draft = self._draft(own)
+        try:
+            envelope = read_envelope(draft)
+        except (Refusal, ValueError) as fault:  # of the content: it would be the same at each try
+            return self._unmade(own, str(fault) or repr(fault))
+        row = self._row
         message_id = part_message_id(row.message_id, own.number)
         message = message_row(draft, envelope, own.sent_as, message_id, row.send_id, row.accepted_at)
         prepared = envelope.prepared
-        belongings = belongings_of(message, prepared.recipients, envelope.failure, route, now, own.sent_as.pool)
-        return Written(message, belongings, prepared.raw)
+        return Made(message, prepared.recipients, own.sent_as.pool, prepared.raw, envelope.failure)
+
+    def _unmade(self, own: Own, fault: str) -> Made:
+        """Return what is known without reading anything as strictly as it must be read to be sent."""
+        row, draft, name = self._row, self._draft(own), self._listed.template[0]
+        addresses = list(dict.fromkeys(found for _, found in getaddresses([*own.to, *own.cc, *own.bcc]) if found))
+        sender, tenant = draft.sender or "", draft.tenant or ""
+        sender_address = parseaddr(sender)[1]
+        tags = [tag for tag in own.tags or () if tag[0] != KEY_TAG]
+        mail = MailFacts(
+            sender=sender,
+            sender_address=sender_address,
+            source_identity=own.sent_as.identity,
+            source_ip=draft.source_ip,
+            caller_identity=draft.caller_identity,
+            recipients=addresses,
+            headers=[],
+            headers_truncated=True,
+            tags=tags_of(draft, own.configuration_set, tenant, sender_address.rpartition("@")[2], tags),
+            return_path=draft.return_path or sender_address,
+            templated=True,
+            template=name,
+            tenant=tenant,
+            pool=own.sent_as.pool,
+        )
+        message = MessageRow(
+            part_message_id(row.message_id, own.number),
+            *row.scope,
+            row.send_id,
+            row.accepted_at,
+            draft.operation,
+            own.configuration_set or "",
+            sender,
+            "",
+            0,
+            own.recipient_count,
+            _write(mail).decode(),
+            "",
+        )
+        return Made(message, addresses, own.sent_as.pool).failed(name, fault)
 
     def _draft(self, own: Own) -> Draft:
         listed = self._listed

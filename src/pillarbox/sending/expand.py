@@ -3,23 +3,26 @@
 Touches the store. Run by app.py in the background; several may run at once. A
 chunk and how far the send has come are one transaction under a lease, and the
 ids of the messages follow from the first one's: a kill at any moment neither
-loses nor doubles one.
+loses nor doubles one. What cannot be written out is tried again, as long as
+delivery would be, and ends as a Rendering Failure then: nothing promised is
+silently gone, and no message keeps the others of its send waiting for longer.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from pillarbox.events.record import record
-from pillarbox.kit import log
-from pillarbox.kit.clock import SECOND, Clock, Millis
+from pillarbox.kit import log, metrics
+from pillarbox.kit.clock import MINUTE, SECOND, Clock, Millis
 from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import new_token
 from pillarbox.resources.contacts import add_unknown
-from pillarbox.sending import deferred, split
+from pillarbox.sending import promised
 from pillarbox.sending.list_management import addressed
+from pillarbox.sending.promised import Making
 from pillarbox.sending.rows import Route, Written
 from pillarbox.store import elsewhere, large_sends, messages, outgoing
 from pillarbox.store.engine import Store
@@ -35,17 +38,28 @@ _IDLE_SECONDS = 5.0
 _AFTER_FAULT_SECONDS = 1.0
 
 
-class _Making(Protocol):
-    """Makes the messages of a send, those behind so many recipients, at most so many; made anew each time."""
+# A place that is away comes back: with the pauses below that is tried for 14 hours, as long as delivery is.
+_MOST_TRIES = 60
+# A fault of ours that comes again and again is none that passes.
+_MOST_FAULTS = 4
+_LONGEST_PAUSE: Millis = 15 * MINUTE
 
-    def following(self, written: int, most: int, route: Route, now: Millis) -> Iterator[Written]: ...
+NOT_MADE = metrics.counter(
+    "messages_not_made_total",
+    labels=("account",),
+    doc="""Messages of bulk and split sends that were promised and could not be made: each ended as a Rendering Failure.
+
+    There should be none. The log says of each why: what its content became in this release of the program, a list that
+    is damaged, or a place of bodies that was away for half a day.""",
+)
 
 
 class _Open(NamedTuple):
-    """A send that is ours to write out."""
+    """A send that is ours to write out; the next `alone` messages one by one, to see which of them is at fault."""
 
     row: LargeSendRow
-    making: _Making
+    making: Making
+    alone: int = 0
 
 
 class Expander:
@@ -106,38 +120,80 @@ class Expander:
             self._woken.set()
         for row in rows:
             try:
-                self._open.append(_Open(row, await self._making(row)))
-            except Exception:  # it comes due again; other sends must not wait for it
-                self._log.exception("cannot open a send", send=row.send_id, first=row.message_id)
-
-    async def _making(self, row: LargeSendRow) -> _Making:
-        listed = await self._store.body(row.recipients)
-        if row.entries:
-            return await asyncio.to_thread(deferred.Making, row, listed)
-        first = await self._store.read(messages.get, row.message_id)
-        assert first is not None, "the first message was promised with the send"
-        return await asyncio.to_thread(split.Making, first, listed)
+                making = await promised.making_of(self._store, row)
+            except Exception as trouble:
+                await self._not_opened(row, trouble)
+            else:
+                self._open.append(_Open(row, making))
 
     async def _goes_on(self, one: _Open) -> _Open | None:
         """Write the next chunk; return what is left to do, if anything is and the send is still ours."""
-        try:
-            return await self._next_chunk(one)
-        except Unavailable:
-            raise
-        except Exception:  # it comes due again when its lease ends; other sends must not wait for it
-            self._log.exception("cannot write out a send", send=one.row.send_id, first=one.row.message_id)
-            return None
-
-    async def _next_chunk(self, one: _Open) -> _Open | None:
         now, row = self._clock.now(), one.row
-        chunk = await asyncio.to_thread(_chunk, one.making.following(row.written, _AT_ONCE, self._route, now))
-        bodies = [own.body for own in chunk if own.body is not None]
-        put = await elsewhere.put_away(self._store, bodies, row.account, row.accepted_at) if bodies else None
-        if not await self._store.write(write_chunk, row, chunk, bodies if put is None else put, now + LEASE):
+        following = one.making.following(row.written, 1 if one.alone else _AT_ONCE, self._route, now)
+        try:
+            chunk = await asyncio.to_thread(_chunk, following)
+            bodies = [own.body for own in chunk if own.body is not None]
+            put = await elsewhere.put_away(self._store, bodies, row.account, row.accepted_at) if bodies else None
+        except Exception as trouble:
+            return await self._in_trouble(one, trouble)
+        try:
+            left = await self._written(one, chunk, bodies if put is None else put)
+        except Unavailable:  # the store: then nothing of this can be said either
+            raise
+        except Exception as trouble:
+            return await self._in_trouble(one, trouble)
+        return left and left._replace(row=left.row._replace(tries=0), alone=max(0, one.alone - 1))
+
+    async def _written(self, one: _Open, chunk: Sequence[Written], bodies: Sequence[bytes | PutAway]) -> _Open | None:
+        """Write a chunk and tell of what could not be made."""
+        row = one.row
+        count = sum(own.message.recipient_count for own in chunk)
+        if not await self._store.write(write_chunk, row, chunk, count, bodies, self._clock.now() + LEASE):
             self._log.warning("lease lost", send=row.send_id, why="another process writes this send out")
             return None
-        row = row._replace(written=row.written + _count(chunk))
+        self._tell_faults(chunk)
+        row = row._replace(written=row.written + count)
         return one._replace(row=row) if row.written < row.recipient_count else None
+
+    async def _in_trouble(self, one: _Open, trouble: Exception) -> _Open | None:
+        """Find the message at fault; have it tried again later, or end it and go on behind it."""
+        row, passes = one.row, isinstance(trouble, Unavailable)
+        if not one.alone and not passes:
+            return one._replace(alone=_AT_ONCE)
+        if row.tries < (_MOST_TRIES if passes else _MOST_FAULTS):
+            await self._put_off(row, trouble)
+            return None
+        failed = one.making.failed(row.written, str(trouble) or repr(trouble)).written(self._route, self._clock.now())
+        left = await self._written(one, [failed], [])
+        return left and left._replace(alone=0)
+
+    async def _not_opened(self, row: LargeSendRow, trouble: Exception) -> None:
+        """Have a send tried again later whose list cannot be read; end its messages when that was often enough."""
+        if row.tries < _MOST_TRIES:
+            return await self._put_off(row, trouble)
+        now = self._clock.now()
+        while row.written < row.recipient_count:
+            made = await promised.lost(self._store, row, _AT_ONCE, str(trouble) or repr(trouble))
+            chunk = [one.written(self._route, now) for one in made]
+            count = row.recipient_count - row.written if row.entries else len(chunk)
+            if not await self._store.write(write_chunk, row, chunk, count, [], now + LEASE):
+                return
+            self._tell_faults(chunk)
+            row = row._replace(written=row.written + count)
+
+    async def _put_off(self, row: LargeSendRow, trouble: Exception) -> None:
+        pause = min(MINUTE << min(max(row.tries - 1, 0), 10), _LONGEST_PAUSE)
+        await self._store.write(large_sends.put_off, row, self._clock.now() + pause)
+        self._log.error(
+            "cannot write out a send",
+            send=row.send_id, first=row.message_id, tries=row.tries, again_in_seconds=pause // SECOND,
+            exc_info=trouble,
+        )  # fmt: skip
+
+    def _tell_faults(self, chunk: Sequence[Written]) -> None:
+        for message, fault in ((one.message, one.fault) for one in chunk if one.fault):
+            NOT_MADE.labels(message.account).inc()
+            self._log.error("message not made", message=message.message_id, send=message.send_id, why=fault)
 
     async def _wait(self) -> None:
         due_at = await self._store.read(large_sends.next_due_at)
@@ -160,26 +216,22 @@ def _chunk(following: Iterator[Written]) -> list[Written]:
     return chunk
 
 
-def _count(chunk: Sequence[Written]) -> int:
-    return sum(one.message.recipient_count for one in chunk)
-
-
 def write_chunk(
-    row: LargeSendRow, chunk: Sequence[Written], bodies: Sequence[bytes | PutAway], until: Millis
+    row: LargeSendRow, chunk: Sequence[Written], count: int, bodies: Sequence[bytes | PutAway], until: Millis
 ) -> Plan[bool]:
-    """Write messages with all that belongs to them, and count them, in this transaction; False if not ours to do.
+    """Write messages with all that belongs to them, to `count` recipients; False if that is not ours to do.
 
-    `bodies` are those of the messages, or none where their rows refer to one already.
+    `bodies` are those of the messages that have one of their own.
     """
-    if not (yield from large_sends.advance(row, _count(chunk), until)):
+    if not (yield from large_sends.advance(row, count, until)):
         return False
-    rows = [message for message, _, _ in chunk]
+    rows = [one.message for one in chunk]
     if bodies:
-        references = yield Keep(bodies, [row.account] * len(bodies), row.accepted_at)
-        rows = [message._replace(body=at) for message, at in zip(rows, references, strict=True)]
-    yield from messages.add(rows, [recipient for _, own, _ in chunk for recipient in own.recipients])
-    yield from outgoing.add([one for _, own, _ in chunk for one in own.outgoing])
-    yield from record([event for _, own, _ in chunk for event in own.events])
-    if contacts := addressed([(message, [one.address for one in own.recipients]) for message, own, _ in chunk]):
+        references = iter((yield Keep(bodies, [row.account] * len(bodies), row.accepted_at)))
+        rows = [one.message if one.body is None else one.message._replace(body=next(references)) for one in chunk]
+    yield from messages.add(rows, [recipient for one in chunk for recipient in one.own.recipients])
+    yield from outgoing.add([row for one in chunk for row in one.own.outgoing])
+    yield from record([event for one in chunk for event in one.own.events])
+    if contacts := addressed([(one.message, [to.address for to in one.own.recipients]) for one in chunk]):
         yield from add_unknown(contacts, row.accepted_at)
     return True

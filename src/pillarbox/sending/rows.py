@@ -5,7 +5,7 @@ split send and the entries of a bulk send, so that a message is the same whereve
 it was written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -46,19 +46,43 @@ class Belongings(NamedTuple):
 
 
 class Written(NamedTuple):
-    """A message as it is written out, with its `body` if it has one of its own; else its row refers to one."""
+    """A message as it is written out, with its `body` if it has one of its own; else its row refers to one.
+
+    `fault` is why it could not be made as it was promised.
+    """
 
     message: MessageRow
     own: Belongings
     body: bytes | None = None
+    fault: str = ""
+
+
+class Made(NamedTuple):
+    """A message that is promised as one of several, as it will be written out; with a `failure` it is not delivered."""
+
+    message: MessageRow
+    addresses: Sequence[str]
+    pool: str = ""
+    body: bytes | None = None
+    failure: RenderingFailure | None = None
+    fault: str = ""
+
+    def written(self, route: Route, now: Millis) -> Written:
+        own = belongings_of(self.message, self.addresses, self.failure, route, now, self.pool)
+        return Written(self.message, own, self.body, self.fault)
+
+    def failed(self, template: str, fault: str) -> "Made":
+        """Return it as one that cannot be made for a fault: nothing of its content is kept."""
+        message = self.message._replace(size=0, body="")
+        return self._replace(message=message, body=None, failure=RenderingFailure(template, fault), fault=fault)
 
 
 def message_row(
     draft: Draft, envelope: Envelope, sent_as: SentAs, message_id: str, send_id: str, now: Millis
 ) -> MessageRow:
     """Return the row of a message that was accepted at `now`, without the reference to its body."""
-    scope, addresses = draft.scope, envelope.prepared.recipients
-    listed = envelope.prepared.list_management
+    scope, prepared = draft.scope, envelope.prepared
+    addresses, listed = prepared.recipients, prepared.list_management
     mail = MailFacts(
         sender=envelope.sender,
         sender_address=envelope.sender_address,
@@ -69,12 +93,12 @@ def message_row(
         recipients=list(addresses),
         headers=list(envelope.headers),
         headers_truncated=envelope.headers_truncated,
-        tags=_tags(draft, envelope),
+        tags=tags_of(draft, prepared.configuration_set, prepared.tenant, envelope.from_domain, prepared.tags),
         return_path=envelope.return_path,
         templated=envelope.templated,
         template=envelope.template,
         only_to=envelope.only_to,
-        tenant=envelope.prepared.tenant,
+        tenant=prepared.tenant,
         pool=sent_as.pool,
         contact_list=listed.contact_list if listed else "",
         topic=listed.topic if listed else "",
@@ -88,27 +112,30 @@ def message_row(
         send_id,
         now,
         draft.operation,
-        envelope.prepared.configuration_set or "",
+        prepared.configuration_set or "",
         envelope.sender,
         envelope.subject,
-        len(envelope.prepared.raw),
+        len(prepared.raw),
         len(addresses),
         _write(mail).decode(),
         "",
     )
 
 
-def _tags(draft: Draft, envelope: Envelope) -> dict[str, list[str]]:
+def tags_of(
+    draft: Draft, configuration_set: str | None, tenant: str, from_domain: str, own: Iterable[tuple[str, str]]
+) -> dict[str, list[str]]:
+    """Return the tags of a message: those of SES, and its own."""
     tags = {"ses:operation": [draft.operation]}
-    if envelope.prepared.configuration_set:
-        tags["ses:configuration-set"] = [envelope.prepared.configuration_set]
-    if envelope.prepared.tenant:
-        tags["ses:tenant-name"] = [envelope.prepared.tenant]
+    if configuration_set:
+        tags["ses:configuration-set"] = [configuration_set]
+    if tenant:
+        tags["ses:tenant-name"] = [tenant]
     tags["ses:source-ip"] = [draft.source_ip]
-    if envelope.from_domain:
-        tags["ses:from-domain"] = [envelope.from_domain]
+    if from_domain:
+        tags["ses:from-domain"] = [from_domain]
     tags["ses:caller-identity"] = [draft.caller_identity]
-    for name, value in envelope.prepared.tags:
+    for name, value in own:
         tags[name] = [value]
     return tags
 

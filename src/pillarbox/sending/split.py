@@ -19,7 +19,7 @@ from pillarbox.kit.recipient_headers import headers_naming_only, naming_only
 from pillarbox.sending.draft import Draft, Raw
 from pillarbox.sending.envelope import Envelope
 from pillarbox.sending.raw import KEY_HEADERS
-from pillarbox.sending.rows import Route, Written, belongings_of
+from pillarbox.sending.rows import Made, Route, Written
 from pillarbox.store.messages import MessageRow
 
 _write = msgspec.json.Encoder().encode
@@ -71,18 +71,19 @@ class Making:
 
     def following(self, written: int, most: int, route: Route, now: Millis) -> Iterator[Written]:
         """Yield the messages behind those of `written` recipients, at most so many."""
-        addresses, failure = self._recipients.addresses, self._recipients.failure
-        for number in range(written, min(written + most, len(addresses))):
-            message = self._part(number)
-            yield Written(message, belongings_of(message, [addresses[number]], failure, route, now, self._mail.pool))
+        for number in range(written, min(written + most, len(self._recipients.addresses))):
+            yield self.made(number).written(route, now)
 
-    def _part(self, number: int) -> MessageRow:
-        written = self._recipients.written[number]
+    def failed(self, written: int, fault: str) -> Made:
+        """Return the message behind those of `written` recipients as one that cannot be made."""
+        return self.made(written).failed(self._mail.template, fault)
+
+    def made(self, number: int) -> Made:
+        """Return the message whose id ends with this number."""
+        address, written = self._recipients.addresses[number], self._recipients.written[number]
         own = replace(
-            self._mail,
-            recipients=[self._recipients.addresses[number]],
-            headers=headers_naming_only(self._mail.headers, written),
-            only_to=written,
+            self._mail, recipients=[address], headers=headers_naming_only(self._mail.headers, written), only_to=written
         )
         message_id = part_message_id(self._first.message_id, number)
-        return self._first._replace(message_id=message_id, mail=_write(own).decode())
+        message = self._first._replace(message_id=message_id, mail=_write(own).decode())
+        return Made(message, [address], self._mail.pool, failure=self._recipients.failure)

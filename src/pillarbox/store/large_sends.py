@@ -15,7 +15,10 @@ from pillarbox.store.plan import Many, Plan, Rows, Touch
 TOPIC = "large-sends"
 _COLUMNS = "message_id, account, region, send_id, accepted_at, recipients, recipient_count, written, due_at, lease"
 # A split send has no entries. Those that have lie apart, where programs that know none pass them over.
-_TABLES = {"large_sends": (_COLUMNS, f"{_COLUMNS}, ''"), "bulk_sends": (f"{_COLUMNS}, entries",) * 2}
+_TABLES = {
+    "large_sends": (_COLUMNS, f"{_COLUMNS}, '', tries"),
+    "bulk_sends": (f"{_COLUMNS}, entries", f"{_COLUMNS}, entries, tries"),
+}
 _OF_SEND = "m.send_id = ? AND m.send_id <> m.message_id"
 
 
@@ -23,7 +26,8 @@ class LargeSendRow(NamedTuple):
     """`recipients` refers to the list of all, of which `written` have their message.
 
     Of a split send `message_id` is the first message. Of a bulk send it is what the ids of its messages follow from,
-    and `entries` are the numbers of those that were promised, as JSON.
+    and `entries` are the numbers of those that were promised, as JSON. `tries` is how often it was claimed since
+    anything of it was written.
     """
 
     message_id: str
@@ -37,6 +41,7 @@ class LargeSendRow(NamedTuple):
     due_at: Millis
     lease: str
     entries: str = ""
+    tries: int = 0
 
     @property
     def scope(self) -> Scope:
@@ -70,7 +75,7 @@ def claim(lease: str, now: Millis, until: Millis, most: int) -> Plan[list[LargeS
     claimed = []
     for table, (_, columns) in _TABLES.items():
         rows = yield Rows(
-            f"UPDATE {table} SET due_at = ?, lease = ? WHERE message_id IN"
+            f"UPDATE {table} SET due_at = ?, lease = ?, tries = tries + 1 WHERE message_id IN"
             f" (SELECT message_id FROM {table} WHERE due_at <= ? ORDER BY due_at LIMIT ?"
             f" /*pg: FOR UPDATE SKIP LOCKED */) RETURNING {columns}",
             (until, lease, now, most),
@@ -86,6 +91,14 @@ def release(lease: str, now: Millis) -> Plan[None]:
     yield Touch(TOPIC)
 
 
+def put_off(row: LargeSendRow, until: Millis) -> Plan[None]:
+    """Give back a send that cannot be written out now; nobody takes it up before."""
+    yield Rows(
+        f"UPDATE {row.table} SET due_at = ?, lease = '' WHERE message_id = ? AND lease = ?",
+        (until, row.message_id, row.lease),
+    )
+
+
 def advance(row: LargeSendRow, count: int, until: Millis) -> Plan[bool]:
     """Count `count` recipients more as written and keep the lease, or end the send with its last.
 
@@ -98,7 +111,7 @@ def advance(row: LargeSendRow, count: int, until: Millis) -> Plan[bool]:
         )
     else:
         rows = yield Rows(
-            f"UPDATE {row.table} SET written = written + ?, due_at = ?"
+            f"UPDATE {row.table} SET written = written + ?, due_at = ?, tries = 0"
             " WHERE message_id = ? AND lease = ? AND written = ? RETURNING message_id",
             (count, until, *key),
         )

@@ -7,20 +7,25 @@ from typing import Any
 import pytest
 
 from pillarbox.delivery.route import RouteTable
-from pillarbox.events.types import Kind
+from pillarbox.events.tail import event_of
+from pillarbox.events.types import Kind, RenderingFailure, Send
+from pillarbox.kit.clock import HOUR, MINUTE
 from pillarbox.kit.errors import NotFound, Unavailable
 from pillarbox.kit.ids import Scope, part_message_id
 from pillarbox.operate import history, sends
 from pillarbox.resources.account import Quota
-from pillarbox.sending import expand
+from pillarbox.sending import deferred, expand
 from pillarbox.sending.accept import Promise, keep_promises
 from pillarbox.sending.bulk import Entry, send_bulk
-from pillarbox.sending.draft import Templated
-from pillarbox.sending.expand import LEASE, Expander
+from pillarbox.sending.draft import Draft, Templated
+from pillarbox.sending.envelope import Envelope
+from pillarbox.sending.expand import LEASE, NOT_MADE, Expander
+from pillarbox.sending.policy import InvalidMessage
 from pillarbox.sending.sender import Sender
 from pillarbox.sending.standing import Standings
-from pillarbox.store import events, large_sends, leases, messages, outgoing
+from pillarbox.store import elsewhere, events, large_sends, leases, messages, outgoing
 from pillarbox.store.engine import Store
+from pillarbox.store.plan import Plan, Rows
 from tests.support.clock import StandingClock
 from tests.support.promises import draft, split_promise
 
@@ -185,23 +190,141 @@ async def test_a_short_send_does_not_wait_for_a_long_one(store: Store) -> None:
     assert await store.read(large_sends.unwritten, long.message.send_id) > 500
 
 
+class Broken:
+    """Routes that cannot be found for mail of one configuration set."""
+
+    def __init__(self, broken: str) -> None:
+        self._routes = RouteTable()
+        self._broken = broken
+
+    def __call__(self, scope: Scope, configuration_set: str | None, domain: str, pool: str = "") -> tuple[str, str]:
+        if configuration_set == self._broken:
+            raise KeyError("no such lane")
+        return self._routes(scope, configuration_set, domain)
+
+
 async def test_a_send_that_cannot_be_written_out_keeps_no_other_waiting(store: Store) -> None:
-    promised = await kept(store, large())
+    long = large()
+    await kept(store, replace(long, message=long.message._replace(configuration_set="broken")))
     short = await kept(store, large(3, "q"))
-    routes = RouteTable()
-    broken = [True]
 
-    def route(scope: Scope, configuration_set: str | None, domain: str, pool: str = "") -> tuple[str, str]:
-        if broken:
-            raise ValueError(broken.pop())
-        return routes(scope, configuration_set, domain)
-
-    await finish(Expander(store, route, StandingClock(NOON)))
-    left = [await store.read(large_sends.unwritten, one.message.send_id) for one in (promised, short)]
-    assert sorted(left)[0] == 0 < sorted(left)[1]
+    await finish(Expander(store, Broken("broken"), StandingClock(NOON)))
+    assert [await store.read(large_sends.unwritten, one.message.send_id) for one in (long, short)] == [MANY - 1, 0]
 
     await finish(expander(store, NOON + LEASE))
     assert await store.read(outgoing.size) == MANY + 3
+
+
+async def failures_of(store: Store, ids: list[str | None]) -> dict[int, str]:
+    """Return, by the places in the call, why those failed whose message ended as a Rendering Failure."""
+    found = {}
+    for number, message_id in enumerate(ids):
+        assert message_id is not None
+        told = [event_of(row) for row in await store.read(events.of_message, message_id)]
+        if len(told) == 2:
+            (sent, failed), (recipient,) = told, await store.read(messages.recipients_of, message_id)
+            assert isinstance(sent.fact, Send) and isinstance(failed.fact, RenderingFailure)
+            assert (recipient.address, recipient.state) == (f"p{number}@example.net", "rendering-failed")
+            assert failed.fact.template_name == "hello"
+            found[number] = failed.fact.error_message
+    return found
+
+
+async def test_what_has_become_impossible_to_make_ends_at_once_and_the_others_are_made(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await send_to(store, 20)
+    whole = deferred.read_envelope
+
+    def stricter(asked: Draft) -> Envelope:
+        if asked.to == ("p7@example.net",):
+            raise InvalidMessage("Subject is no longer what a header may have.")
+        return whole(asked)
+
+    monkeypatch.setattr(deferred, "read_envelope", stricter)  # as in a program of a later release
+    await finish(expander(store))
+
+    assert await failures_of(store, ids) == {7: "Subject is no longer what a header may have."}
+    assert await store.read(outgoing.size) == 19
+    made = await history.of(store, str(ids[7]), NOON)
+    assert made.moments[-1].said == "Subject is no longer what a header may have."
+    assert NOT_MADE.labels(draft().scope.account)._value.get() >= 1
+
+
+async def test_a_fault_that_comes_again_ends_its_message_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = await send_to(store, 20)
+    broken = Broken("broken")
+    whole = deferred.Making._draft
+
+    def own(self: deferred.Making, entry: deferred.Own) -> Draft:
+        made = whole(self, entry)
+        return replace(made, configuration_set="broken" if entry.number == 7 else None)
+
+    monkeypatch.setattr(deferred.Making, "_draft", own)
+    clock = StandingClock(NOON)
+    tries = 0
+    while await store.read(large_sends.next_due_at) is not None:
+        await finish(Expander(store, broken, clock))
+        clock.at += 15 * MINUTE
+        tries += 1
+    assert 1 < tries < 10
+    assert await failures_of(store, ids) == {7: "'no such lane'"}
+    assert await store.read(outgoing.size) == 19
+
+
+async def test_a_place_of_bodies_that_is_away_is_waited_for_as_long_as_delivery_is_tried(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await send_to(store, 20)
+
+    async def away(*_args: object) -> None:
+        raise Unavailable("the bucket does not answer")
+
+    clock = StandingClock(NOON)
+    monkeypatch.setattr(elsewhere, "put_away", away)
+    while (due_at := await store.read(large_sends.next_due_at)) is not None:
+        clock.at = max(clock.at, due_at)
+        await finish(Expander(store, RouteTable(), clock))
+    assert 13 * HOUR < clock.at - NOON < 15 * HOUR
+    assert await failures_of(store, ids) == dict.fromkeys(range(20), "the bucket does not answer")
+
+
+async def test_a_place_that_comes_back_makes_all_whole(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = await send_to(store, 20)
+
+    async def away(*_args: object) -> None:
+        raise Unavailable("the bucket does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(elsewhere, "put_away", away)
+        for hours in range(9):
+            await finish(expander(store, NOON + hours * HOUR))
+    await finish(expander(store, NOON + 10 * HOUR))
+    await assert_written(store, ids)
+
+
+@pytest.mark.parametrize("is_bulk", [True, False])
+async def test_what_a_damaged_list_leaves_ends_in_the_open(store: Store, is_bulk: bool) -> None:
+    if is_bulk:
+        ids = [str(one) for one in await send_to(store, 20)]
+    else:
+        promised = await kept(store, large(20))
+        ids = [part_message_id(promised.message.message_id, number) for number in range(1, 20)]
+    for table in ("bulk_sends", "large_sends"):
+        await store.write(said, f"UPDATE {table} SET recipients = '1970-01-01:0:9' WHERE recipients <> ''")
+
+    clock = StandingClock(NOON)
+    while (due_at := await store.read(large_sends.next_due_at)) is not None:
+        clock.at = max(clock.at, due_at)
+        await finish(Expander(store, RouteTable(), clock))
+    for message_id in ids:
+        told = [event_of(row).kind for row in await store.read(events.of_message, message_id)]
+        assert told == [Kind.SEND, Kind.RENDERING_FAILURE]
+        assert await store.read(messages.get, message_id) is not None
+
+
+def said(statement: str) -> Plan[None]:
+    yield Rows(statement)
 
 
 async def test_a_store_that_fails_is_asked_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

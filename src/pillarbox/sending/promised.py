@@ -1,0 +1,70 @@
+"""Messages that are promised with a list of several, before each is written out.
+
+Touches the store (reads). Called by the expander, which writes them out, and by
+whoever is asked for one meanwhile: it is shown as it will be written.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from typing import Protocol
+
+import msgspec
+
+from pillarbox.events.types import MailFacts
+from pillarbox.kit.clock import Millis
+from pillarbox.kit.ids import part_message_id
+from pillarbox.sending import deferred, split
+from pillarbox.sending.rows import Made, Route, Written
+from pillarbox.store import large_sends, messages
+from pillarbox.store.engine import Store
+from pillarbox.store.large_sends import LargeSendRow
+from pillarbox.store.messages import MessageRow
+
+
+class Making(Protocol):
+    """Makes the messages of one send."""
+
+    def following(self, written: int, most: int, route: Route, now: Millis) -> Iterator[Written]:
+        """Yield the messages behind those of `written` recipients, at most so many; made anew each time."""
+        ...
+
+    def failed(self, written: int, fault: str) -> Made: ...
+
+    def made(self, number: int) -> Made: ...
+
+
+async def making_of(store: Store, row: LargeSendRow) -> Making:
+    """Return what makes the messages of a send; Unavailable when its list cannot be read."""
+    listed = await store.body(row.recipients)
+    if row.entries:
+        return await asyncio.to_thread(deferred.Making, row, listed)
+    first = await store.read(messages.get, row.message_id)
+    assert first is not None, "the first message was promised with the send"
+    return await asyncio.to_thread(split.Making, first, listed)
+
+
+async def find(store: Store, message_id: str) -> Made | None:
+    """Return a message that is promised and perhaps not written out yet."""
+    row = await store.read(large_sends.to_write, message_id)
+    if row is None:
+        return None
+    making = await making_of(store, row)
+    return await asyncio.to_thread(making.made, int(message_id[-6:]))
+
+
+async def lost(store: Store, row: LargeSendRow, most: int, fault: str) -> list[Made]:
+    """Return the next messages of a send whose list can no longer be read, as far as they are known without it.
+
+    Those of a bulk send, which has few, are returned all.
+    """
+    numbers = range(row.written, min(row.written + most, row.recipient_count))
+    ids = [part_message_id(row.message_id, number) for number in (json.loads(row.entries) if row.entries else numbers)]
+    written = await store.read(messages.get_many, [row.message_id, *ids])
+    if first := written.get(row.message_id):
+        mail = msgspec.structs.replace(msgspec.json.decode(first.mail, type=MailFacts), recipients=[], only_to="")
+    else:
+        first = MessageRow("", *row.scope, row.send_id, row.accepted_at, "", "", "", "", 0, 0, "", "")
+        mail = MailFacts("", "", None, "", "", [], [], False, {}, "")
+    known = first._replace(subject="", recipient_count=0, mail=msgspec.json.encode(mail).decode())
+    return [Made(known._replace(message_id=one), []).failed(mail.template, fault) for one in ids if one not in written]

@@ -44,6 +44,7 @@ docs: $(VENV)/.dev
 	$(BIN)/python -m pillarbox.api.coverage > docs/coverage.md
 	$(BIN)/python -m pillarbox.store.schema > docs/schema.sql
 	$(BIN)/python -m pillarbox.app.metrics_page > docs/metrics.md
+	$(BIN)/python -m pillarbox.commands.page > docs/commands.md
 
 # When a release is made: keep its source for the test of the next one's rollout.
 release-data:

@@ -2,11 +2,16 @@
 
 import json
 import re
+import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclopts import MissingArgumentError
 
+from pillarbox.commands.page import page
+from pillarbox.commands.tree import build
 from pillarbox.consumer import SesEvent
 from pillarbox.delivery.outcome import Deferred, Delivered, Refused
 from pillarbox.delivery.transport.base import Attempt
@@ -18,6 +23,8 @@ from pillarbox.store.sqlite import SqliteStore
 from tests.support.far_sns import URL, FarSns, sample
 
 DOCS = Path(__file__).parents[2] / "docs"
+PRINTED = DOCS / "commands.md"
+PAGES = sorted({*DOCS.rglob("*.md"), DOCS.parent / "README.md", DOCS.parent / "CHANGELOG.md"} - {PRINTED})
 SCOPE = Scope("123456789012", "us-east-1")
 
 
@@ -89,7 +96,22 @@ def test_the_loop_in_the_guide_for_consumers_deletes_what_it_has_kept() -> None:
     assert deleted == [(1, "r")]
 
 
-@pytest.mark.parametrize("path", sorted([*DOCS.rglob("*.md"), DOCS.parent / "README.md"]), ids=lambda path: path.name)
+def test_the_page_of_commands_is_what_they_say_of_themselves() -> None:
+    assert PRINTED.read_text() == page(), "run `make docs`"
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_commands_in_documents_can_be_given(path: Path) -> None:
+    text, commands = path.read_text(), build()
+    told = re.findall(r"`(pillarbox [a-z][^`\n]*)`", text)
+    shown = re.findall(r"^(?:    |\$ |\.venv/bin/)?(pillarbox [a-z].*)$", text, re.MULTILINE)
+    for one in [*told, *shown]:
+        words = shlex.split(re.sub(r"\s+[<>|#].*", "", one).rstrip("\\"))
+        with suppress(MissingArgumentError):  # named, and not shown as a whole
+            commands.parse_args(words[1:], exit_on_error=False, print_error=False)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_links_and_paths_in_documents_exist(path: Path) -> None:
     text = path.read_text()
     for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):

@@ -8,7 +8,7 @@ from pillarbox.kit.clock import SystemClock
 from pillarbox.operate import backup as backups
 
 
-def backup(folder: Path, *, place: Place = HERE) -> None:
+def backup(folder: Path, /, *, place: Place = HERE) -> None:
     """Back the store up while the server goes on.
 
     Taken again into the same folder, only what is new of the bodies of mail is copied. Keep the keyring apart: it is
@@ -28,7 +28,7 @@ def backup(folder: Path, *, place: Place = HERE) -> None:
     say(f"The keyring is not in it; keep {settings.keyring_path} somewhere else.")
 
 
-def restore(folder: Path, *, place: Place = HERE) -> None:
+def restore(folder: Path, /, *, place: Place = HERE) -> None:
     """Restore a backup into an empty data folder (--data) or database, and look through it.
 
     Parameters

@@ -113,7 +113,13 @@ def _list(place: Place, wanted: Wanted) -> tuple[list[Summary], bool]:
 
 
 def history(
-    message_id: str, /, *, after: str = "", conversation: bool = False, json: _Json = False, place: Place = HERE
+    message_id: str,
+    /,
+    *,
+    after: str = "",
+    conversation: Annotated[bool, Parameter(negative="")] = False,
+    json: _Json = False,
+    place: Place = HERE,
 ) -> None:
     """Show what has become of one message, or of a send of several.
 

@@ -19,7 +19,7 @@ from pillarbox.store.parts import Export
 _Move = Callable[[Store, Path, Clock, Progress], Awaitable[Export]]
 
 
-def export(folder: Path, *, place: Place = HERE) -> None:
+def export(folder: Path, /, *, place: Place = HERE) -> None:
     """Write the whole store into a folder that either engine can be filled from, while no server runs.
 
     Interrupted, it goes on where it was when it is run again with the same folder. The keyring is not in it.
@@ -36,7 +36,7 @@ def export(folder: Path, *, place: Place = HERE) -> None:
     say(f"Exported into {folder}: {_counted(done)}. Everything was read again and compared.")
 
 
-def import_(folder: Path, *, place: Place = HERE) -> None:
+def import_(folder: Path, /, *, place: Place = HERE) -> None:
     """Fill an empty store from the folder of an export, whichever engine it came from.
 
     Interrupted, it goes on where it was when it is run again. Until it has ended, no server opens the store.

@@ -1,22 +1,25 @@
 """`pillarbox tracking`: domains for tracked links, and the keys for who stands in for this server."""
 
+from typing import Annotated
 from urllib.parse import urlsplit
+
+from cyclopts import Parameter
 
 from pillarbox.commands.printing import plain, say, say_json, style
 from pillarbox.commands.reach import HERE, CommandError, Place, ask
 from pillarbox.operate.requests import CheckTracking, ShowTrackingKeys
 from pillarbox.operate.tracking import DomainReport
 
+_Json = Annotated[bool, Parameter(name="--json", negative="", help="Print JSON.")]
 
-def check(domain: str, /, *, json: bool = False, place: Place = HERE) -> None:
+
+def check(domain: str, /, *, json: _Json = False, place: Place = HERE) -> None:
     """Look at a domain for tracked links: whether it leads to this server, by http and by https.
 
     Parameters
     ----------
     domain
         The redirect domain of a configuration set.
-    json
-        Print JSON.
     """
     settings = place.settings()
     host = urlsplit(settings.tracking_url or settings.public_url).hostname

@@ -37,11 +37,13 @@ def _summary() -> str:
 
 def _section(service: str) -> str:
     done = ", ".join(f"`{operation}`" for operation in _done(service))
-    lines = [f"## {_TITLES[service]}\n", f"Supported: {done}.\n", "| not supported | why |", "| --- | --- |"]
+    lines = [f"## {_TITLES[service]}\n", f"Supported: {done}."]
     by_reason: dict[str, list[str]] = {}
     for (owner, operation), reason in DECLINED.items():
         if owner == service:
             by_reason.setdefault(reason, []).append(f"`{operation}`")
+    if by_reason:
+        lines += ["\n| not supported | why |", "| --- | --- |"]
     lines += [f"| {', '.join(sorted(operations))} | {reason} |" for reason, operations in by_reason.items()]
     return "\n".join(lines) + "\n"
 

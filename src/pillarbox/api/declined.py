@@ -11,7 +11,7 @@ from pillarbox.wire.faults import Fault
 
 DEDICATED_IPS = "Dedicated IP pools are those of the setting [pools], and their addresses are not warmed up by calls."
 ADDRESS_INSIGHTS = "Addresses are not judged: send a mail, and see what becomes of it."
-JOBS = "Export jobs are not supported yet."
+JOBS = "Export jobs are not supported: `/ui/messages.csv` has the messages, and `/ui/api/` the statistics."
 REPUTATION = "There are no reputation policies: whoever sends for a tenant switches it off and on."
 MULTI_REGION = "Multi-region endpoints are not supported: an endpoint serves the region that a request is signed for."
 DELIVERABILITY = "The deliverability dashboard is not supported."

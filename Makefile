@@ -60,8 +60,8 @@ image: setup
 
 # Long kills, fuzz and fills, all that over PostgreSQL, and the image.
 campaign: setup test-postgres image
-	PILLARBOX_CAMPAIGN=1 $(BIN)/python -m pytest -q tests/faults tests/fuzz tests/unit/pubsub tests/meta/test_mutants.py
-	PILLARBOX_CAMPAIGN=1 $(BIN)/python -m bench.scale
+	TEST_CAMPAIGN=1 $(BIN)/python -m pytest -q tests/faults tests/fuzz tests/unit/pubsub tests/meta/test_mutants.py
+	TEST_CAMPAIGN=1 $(BIN)/python -m bench.scale
 
 bench-%: setup
 	$(BIN)/python -m bench.$*

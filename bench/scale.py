@@ -242,7 +242,7 @@ def report(processes: Mapping[int, Turn], growth: Mapping[int, tuple[list[Turn],
 
 
 def _sizes() -> list[int]:
-    default = "1,3,10,50" if os.environ.get("PILLARBOX_CAMPAIGN") else "0.2,0.6"
+    default = "1,3,10,50" if os.environ.get("TEST_CAMPAIGN") else "0.2,0.6"
     return [int(float(one) * _MILLION) for one in os.environ.get("PILLARBOX_SCALE_MILLIONS", default).split(",")]
 
 

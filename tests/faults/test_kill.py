@@ -20,7 +20,7 @@ from tests.support.child import Child
 from tests.support.set_up import configuration_set_told_to
 from tests.support.subscriber import Subscriber
 
-KILLS = 60 if os.environ.get("PILLARBOX_CAMPAIGN") else 24
+KILLS = 60 if os.environ.get("TEST_CAMPAIGN") else 24
 IN_FLIGHT = 128  # attempts, and posts of each kind, that one kill may repeat
 SENDERS = 4
 

@@ -24,7 +24,9 @@ async def test_a_server_does_not_go_on_without_one_of_its_parts(
         raise PartFailed
 
     monkeypatch.setattr(Deliverer, "run", run)
-    settings = Settings(data=str(tmp_path), port=0, return_path_port=0, dev=True, log_level="critical")
+    settings = Settings(
+        data=str(tmp_path), port=0, smtp_port=0, smtps_port=0, return_path_port=0, dev=True, log_level="critical"
+    )
 
     with pytest.raises(PartFailed):
         await asyncio.wait_for(serve(settings, asyncio.Event(), lambda _: ready.set()), 30)

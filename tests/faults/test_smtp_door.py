@@ -27,7 +27,7 @@ from tests.support.smtp_client import FakeSender, door_to
 MESSAGE = b"From: a@b.example\r\n\r\nhello\r\n.\r\n"
 PATIENCE_SECONDS = 10
 ACCOUNT = "123456789012"
-KILLS = 40 if os.environ.get("PILLARBOX_CAMPAIGN") else 4
+KILLS = 40 if os.environ.get("TEST_CAMPAIGN") else 4
 
 
 class Client:

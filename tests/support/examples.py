@@ -6,4 +6,4 @@ _CAMPAIGN_TIMES = 20
 
 
 def examples(some: int) -> int:
-    return some * _CAMPAIGN_TIMES if os.environ.get("PILLARBOX_CAMPAIGN") else some
+    return some * _CAMPAIGN_TIMES if os.environ.get("TEST_CAMPAIGN") else some

@@ -21,7 +21,7 @@ from pillarbox.commands.keys import FIRST_REGION
 from pillarbox.commands.printing import say, style
 from pillarbox.commands.reach import CommandError
 from pillarbox.edge.smtp_password import smtp_password
-from pillarbox.kit import metrics
+from pillarbox.kit import metrics, roles
 from pillarbox.operate.snippet import NOT_LOOKED_AT, NOT_SHOWN_AGAIN, boto3_snippet
 from pillarbox.settings import Settings, from_process
 
@@ -113,7 +113,6 @@ def _count_together() -> None:
 def welcome(listening: "Listening", pair: "KeyPair | None", key_id: str | None, login: "Login | None") -> str:
     """Return what is printed when the server is ready; `pair` and `login` are there at the first start only."""
     settings, public_url = listening.settings, listening.public_url
-    pages = f"{public_url}/ui/"
     lines = ["", f"{style('Pillarbox', 'bold')} is ready{' in DEV MODE' if settings.dev else ''}.", ""]
     if settings.dev:
         lines += [
@@ -122,7 +121,11 @@ def welcome(listening: "Listening", pair: "KeyPair | None", key_id: str | None, 
             "  can connect. To leave dev mode, start again without --dev.",
             "",
         ]
-    lines += [f"  endpoint    {public_url}", f"  dashboard   {pages}", *_sign_in(settings, login)]
+    lines += [f"  endpoint    {public_url}"]
+    if settings.roles != roles.ALL:
+        lines += [f"  roles       {', '.join(settings.roles)}"]
+    if "dashboard" in settings.roles or login:
+        lines += [f"  dashboard   {public_url}/ui/", *_sign_in(settings, login)]
     lines += _smtp_ports(listening)
     if pair:
         lines += [f"  access key  {pair.key_id}", f"  secret      {pair.secret}   (not shown again)"]
@@ -131,6 +134,8 @@ def welcome(listening: "Listening", pair: "KeyPair | None", key_id: str | None, 
         lines += [f"  access key  {key_id}   (another one: pillarbox keys create)"]
     else:
         lines += ["  access key  none is active; make one with: pillarbox keys create"]
+    if "api" not in settings.roles:
+        return "\n".join([*lines, ""])
     secret = pair.secret if pair else NOT_LOOKED_AT if settings.dev else NOT_SHOWN_AGAIN
     snippet = boto3_snippet(public_url, pair.key_id if pair else key_id or "your access key", secret, dev=settings.dev)
     lines += ["", "  Send a first message with Python (pip install boto3):", "", *snippet.splitlines(), ""]

@@ -90,6 +90,9 @@ def test_what_was_acknowledged_before_a_backup_is_there_after_a_restore(
             Message={"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "y"}}},
         )
 
+    again = empty.run("restore", str(target))
+    assert again.returncode == 1 and "holds a store already" in again.stderr  # nothing is restored over another
+
 
 def test_a_backup_into_the_same_folder_adds_what_is_new(tmp_path: Path) -> None:
     used = Installation(tmp_path / "a", "sqlite:", tmp_path / "keyring.json")
@@ -137,13 +140,3 @@ def test_what_cannot_be_done_says_so_and_changes_nothing(tmp_path: Path, command
     assert done.returncode == 1
     assert says in done.stderr
     assert [file.name for file in full.iterdir()] == ["letter"]
-
-
-def test_a_store_is_never_restored_over(tmp_path: Path) -> None:
-    used = Installation(tmp_path / "a", "sqlite:", tmp_path / "keyring.json")
-    with used.serving() as child:
-        under_load(child, 1, lambda: None)
-        assert used.run("backup", str(tmp_path / "backup")).returncode == 0
-    done = used.run("restore", str(tmp_path / "backup"))
-    assert done.returncode == 1
-    assert "holds a store already" in done.stderr

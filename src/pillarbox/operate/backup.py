@@ -62,7 +62,12 @@ def put_back(source: Path, database: str, folder: Path) -> Backup:
     if backup.engine != _engine(database):
         raise Invalid(f"this is a backup of {backup.engine}, and the settings name another engine: {database}")
     if backup.engine == "postgresql":
-        _run(database, "pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", f"{source / _DUMP}")
+        try:
+            _run(database, "pg_restore", "--exit-on-error", "--single-transaction", "--no-owner", f"{source / _DUMP}")
+        except Unavailable as failed:
+            if "already exists" in str(failed):
+                raise Invalid("the database holds a store already; name an empty one") from None
+            raise
         return backup
     if copies.is_store(folder):
         raise Invalid(f"{folder} holds a store already; name another folder with --data, or move it away first")

@@ -7,7 +7,7 @@ Touches the store (reads). Called by the dashboard, `pillarbox history` and
 import msgspec
 
 from pillarbox.events.tail import event_of
-from pillarbox.events.types import MailFacts, recipients_of
+from pillarbox.events.types import Event, MailFacts, recipients_of
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import NotFound
 from pillarbox.kit.ids import Scope
@@ -16,11 +16,11 @@ from pillarbox.operate.messages import Summary, summary_of
 from pillarbox.operate.queue import why_lane_closed
 from pillarbox.operate.sends import Send
 from pillarbox.operate.story import span, tell
-from pillarbox.store import conversations, events, large_sends, messages, outgoing, upstream_ids
+from pillarbox.sending import promised
+from pillarbox.sending.rows import Promised
+from pillarbox.store import conversations, events, messages, outgoing, upstream_ids
 from pillarbox.store.conversations import ConversationRow
 from pillarbox.store.engine import Store
-from pillarbox.store.events import EventRow
-from pillarbox.store.large_sends import LargeSendRow
 from pillarbox.store.outgoing import CaptureRow, OutgoingRow
 from pillarbox.store.plan import Plan
 
@@ -112,12 +112,11 @@ class History(msgspec.Struct, frozen=True):
 
 async def of(store: Store, message_id: str, now: Millis, account: str = "") -> History:
     """Return the history of a message (of `account`, if one is given), or raise NotFound."""
-    history, promised = await store.read(_found, message_id, now)
-    if history is not None and account in ("", history.message.account):
-        return history
-    if promised is not None and account in ("", promised.account):
-        raise NotFound(f"message {message_id} is promised and about to be written out: ask again in a moment")
-    raise NotFound(f"there is no message {message_id}")
+    unwritten = await promised.find(store, message_id)
+    history = await store.read(_history, message_id, now, unwritten)
+    if history is None or account not in ("", history.message.account):
+        raise NotFound(f"there is no message {message_id}")
+    return history
 
 
 async def of_tenant(store: Store, message_id: str, now: Millis, scope: Scope, tenant: str) -> History:
@@ -133,8 +132,7 @@ async def of_tenant(store: Store, message_id: str, now: Millis, scope: Scope, te
     return msgspec.structs.replace(history, caller="", source_ip="", tags=tags)
 
 
-def moment_of(row: EventRow) -> Moment:
-    event = event_of(row)
+def moment_of(event: Event) -> Moment:
     story = tell(event)
     return Moment(
         event.event_id,
@@ -162,16 +160,10 @@ def why_waiting(row: OutgoingRow, now: Millis, closed: str = "") -> str:
     return f"Tried {tries}; the next attempt is due {when}.{last}"
 
 
-def _found(message_id: str, now: Millis) -> Plan[tuple[History | None, LargeSendRow | None]]:
-    """Return a message's history, or else the send of which it is to be written out."""
-    promised = yield from large_sends.to_write(message_id)  # first: it may be written in this moment
-    return (yield from _history(message_id, now)), promised
-
-
-def _history(message_id: str, now: Millis) -> Plan[History | None]:
+def _history(message_id: str, now: Millis, unwritten: Promised | None) -> Plan[History | None]:
     row = yield from messages.get(message_id)
     if row is None:
-        return None
+        return (yield from _before_written(unwritten)) if unwritten is not None else None
     captures = [_captured(one) for one in (yield from outgoing.captures_of(message_id))]
     kept = frozenset(address for one in captures for address in one.recipients)
     recipients = yield from messages.recipients_of(message_id)
@@ -186,7 +178,7 @@ def _history(message_id: str, now: Millis) -> Plan[History | None]:
         caller=mail.caller_identity,
         return_path=mail.return_path,
         tags=mail.tags,
-        moments=[moment_of(event) for event in (yield from events.of_message(message_id))],
+        moments=[moment_of(event_of(one)) for one in (yield from events.of_message(message_id))],
         waiting=waiting,
         captured=captures,
         body=row.body,
@@ -195,6 +187,24 @@ def _history(message_id: str, now: Millis) -> Plan[History | None]:
             HandedOn(one.upstream, one.their_id, one.linked_at) for one in (yield from upstream_ids.theirs(message_id))
         ],
         conversations=[_conversation(one) for one in (yield from conversations.of_message(message_id))],
+        tenant=mail.tenant,
+    )
+
+
+def _before_written(unwritten: Promised) -> Plan[History]:
+    row, mail = unwritten.message, _read_mail(unwritten.message.mail)
+    due = Waiting(list(mail.recipients), "", 0, row.accepted_at, "Promised, and about to be written out.")
+    return History(
+        message=summary_of(row, unwritten.recipients, frozenset()),
+        source_ip=mail.source_ip,
+        caller=mail.caller_identity,
+        return_path=mail.return_path,
+        tags=mail.tags,
+        moments=[moment_of(event) for event in unwritten.events],
+        waiting=[due],
+        captured=[],
+        body=row.body,
+        send=(yield from sends.read(row.send_id)),
         tenant=mail.tenant,
     )
 

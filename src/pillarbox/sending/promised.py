@@ -15,7 +15,7 @@ from pillarbox.events.types import MailFacts
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import part_message_id
 from pillarbox.sending import deferred, split
-from pillarbox.sending.rows import Made, Route, Written
+from pillarbox.sending.rows import Made, Promised, Route, Written
 from pillarbox.store import large_sends, messages
 from pillarbox.store.engine import Store
 from pillarbox.store.large_sends import LargeSendRow
@@ -44,13 +44,17 @@ async def making_of(store: Store, row: LargeSendRow) -> Making:
     return await asyncio.to_thread(split.Making, first, listed)
 
 
-async def find(store: Store, message_id: str) -> Made | None:
-    """Return a message that is promised and perhaps not written out yet."""
+async def find(store: Store, message_id: str) -> Promised | None:
+    """Return a message that is promised and still to be written out, or was a moment ago.
+
+    Whoever looks for it among those that are written looks here first: it may be written in this moment.
+    """
     row = await store.read(large_sends.to_write, message_id)
     if row is None:
         return None
     making = await making_of(store, row)
-    return await asyncio.to_thread(making.made, int(message_id[-6:]))
+    made = await asyncio.to_thread(making.made, int(message_id[-6:]))
+    return made.promised()
 
 
 async def lost(store: Store, row: LargeSendRow, most: int, fault: str) -> list[Made]:

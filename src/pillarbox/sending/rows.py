@@ -57,6 +57,14 @@ class Written(NamedTuple):
     fault: str = ""
 
 
+class Promised(NamedTuple):
+    """What is known of a message with its promise."""
+
+    message: MessageRow
+    recipients: tuple[RecipientRow, ...]
+    events: tuple[Event, ...]
+
+
 class Made(NamedTuple):
     """A message that is promised as one of several, as it will be written out; with a `failure` it is not delivered."""
 
@@ -70,6 +78,12 @@ class Made(NamedTuple):
     def written(self, route: Route, now: Millis) -> Written:
         own = belongings_of(self.message, self.addresses, self.failure, route, now, self.pool)
         return Written(self.message, own, self.body, self.fault)
+
+    def promised(self) -> Promised:
+        """Return it as it has been since it was promised."""
+        message, at = self.message, self.message.accepted_at
+        events = _events(message, self.failure, at)
+        return Promised(message, _recipients(message, self.addresses, at), events)
 
     def failed(self, template: str, fault: str) -> "Made":
         """Return it as one that cannot be made for a fault: nothing of its content is kept."""
@@ -149,12 +163,15 @@ def belongings_of(
     pool: str = "",
 ) -> Belongings:
     """Return them for a message to `addresses`; one that could not be rendered (`failure`) is not delivered."""
-    recipients = tuple(
+    outgoing = () if failure else _outgoing(message, addresses, route, pool)
+    return Belongings(_recipients(message, addresses, now), outgoing, _events(message, failure, now))
+
+
+def _recipients(message: MessageRow, addresses: Sequence[str], now: Millis) -> tuple[RecipientRow, ...]:
+    return tuple(
         RecipientRow(message.message_id, number, *message.scope, address, message.accepted_at, "accepted", 0, now)
         for number, address in enumerate(addresses)
     )
-    outgoing = () if failure else _outgoing(message, addresses, route, pool)
-    return Belongings(recipients, outgoing, _events(message, failure, now))
 
 
 def _outgoing(message: MessageRow, addresses: Sequence[str], route: Route, pool: str) -> tuple[OutgoingRow, ...]:

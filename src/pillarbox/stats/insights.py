@@ -4,6 +4,7 @@ Plans that only read the event log. Called by api/sesv2/insights.py.
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetMessageInsights.html
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -23,6 +24,7 @@ from pillarbox.kit.headers import decode_text
 from pillarbox.kit.ids import Scope
 from pillarbox.stats.providers import isp_name, providers_of
 from pillarbox.store import events, messages
+from pillarbox.store.messages import MessageRow
 from pillarbox.store.plan import Plan
 
 
@@ -59,13 +61,20 @@ class Insights(NamedTuple):
     recipients: list[Recipient]
 
 
-def insights(scope: Scope, message_id: str) -> Plan[Insights | None]:
-    """Return what is known of a message of this account and region, or None."""
+def insights(
+    scope: Scope, message_id: str, unwritten: tuple[MessageRow, Sequence[Event]] | None = None
+) -> Plan[Insights | None]:
+    """Return what is known of a message of this account and region, or None.
+
+    One that is promised and not written out yet is `unwritten`, with its first events.
+    """
     message = yield from messages.get(message_id)
+    told = [event_of(row) for row in (yield from events.of_message(message_id))]
+    if message is None and unwritten is not None:
+        message, told = unwritten[0], list(unwritten[1])
     if message is None or message.scope != scope:
         return None
     facts = msgspec.json.decode(message.mail, type=MailFacts)
-    told = [event_of(row) for row in (yield from events.of_message(message_id))]
     domains = {address: address.rpartition("@")[2].lower() for address in facts.recipients}
     known = yield from providers_of(domains.values())
     recipients = [

@@ -21,7 +21,7 @@ from typing import Protocol
 from pillarbox.kit.errors import Unavailable
 
 # What others sent is known by what is told of it.
-NO_BODY = "the message was not sent through this server: its content was never here"
+NO_BODY = "the message was not sent through this server, or could not be made: its content was never here"
 
 _HEADER = struct.Struct(">4sII")
 _MAGIC = b"PBX1"

@@ -57,3 +57,21 @@ def test_get_message_insights_of_others_are_not_found(server: Server) -> None:
         server.client("sesv2", account="999999999999").get_message_insights(MessageId=sent["MessageId"])
     with refused("NotFoundException", status=404):
         ses.get_message_insights(MessageId="unknown")
+
+
+def test_get_message_insights_finds_what_was_promised_a_moment_ago(server: Server) -> None:
+    ses = server.client("sesv2")
+    ses.create_email_identity(EmailIdentity="example.com")
+    content = {"Subject": "Hello {{name}}", "Text": "Hi"}
+    entries = [{"Destination": {"ToAddresses": [f"p{number}@example.net"]}} for number in range(50)]
+    sent = ses.send_bulk_email(
+        FromEmailAddress="jo@example.com",
+        DefaultContent={"Template": {"TemplateContent": content, "TemplateData": '{"name": "you"}'}},
+        BulkEmailEntries=entries,
+    )["BulkEmailEntryResults"]
+
+    for number, result in reversed(list(enumerate(sent))):
+        found = ses.get_message_insights(MessageId=result["MessageId"])
+        (one,) = found["Insights"]
+        assert (found["Subject"], one["Destination"]) == ("Hello you", f"p{number}@example.net")
+        assert one["Events"][0]["Type"] == "SEND"

@@ -14,7 +14,7 @@ from pillarbox.kit.errors import NotFound, Unavailable
 from pillarbox.kit.ids import Scope, part_message_id
 from pillarbox.operate import history, sends
 from pillarbox.resources.account import Quota
-from pillarbox.sending import deferred, expand
+from pillarbox.sending import deferred, expand, promised
 from pillarbox.sending.accept import Promise, keep_promises
 from pillarbox.sending.bulk import Entry, send_bulk
 from pillarbox.sending.draft import Draft, Templated
@@ -23,6 +23,7 @@ from pillarbox.sending.expand import LEASE, NOT_MADE, Expander
 from pillarbox.sending.policy import InvalidMessage
 from pillarbox.sending.sender import Sender
 from pillarbox.sending.standing import Standings
+from pillarbox.stats import insights
 from pillarbox.store import elsewhere, events, large_sends, leases, messages, outgoing
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan, Rows
@@ -103,20 +104,20 @@ def test_what_is_promised_is_the_first_message_and_the_list() -> None:
 
 
 async def test_every_recipient_gets_a_message_and_all_share_one_body(store: Store) -> None:
-    promised = await kept(store, large())
+    sent = await kept(store, large())
     await finish(expander(store))
 
-    assert await is_whole(store, promised)
-    bodies = await store.read(messages.get_many, [part_message_id(promised.message.message_id, n) for n in range(9)])
+    assert await is_whole(store, sent)
+    bodies = await store.read(messages.get_many, [part_message_id(sent.message.message_id, n) for n in range(9)])
     assert len({row.body for row in bodies.values()}) == 1
 
 
 async def test_a_send_is_known_while_it_is_written_out(store: Store) -> None:
-    promised = await kept(store, large())
+    sent = await kept(store, large())
     one = expander(store)
     await one.step()
 
-    whole = await sends.of(store, promised.message.send_id)
+    whole = await sends.of(store, sent.message.send_id)
     assert whole is not None
     assert 0 < whole.unwritten < MANY - 1
     assert whole.recipient_count == MANY
@@ -124,33 +125,33 @@ async def test_a_send_is_known_while_it_is_written_out(store: Store) -> None:
 
 
 async def test_another_takes_over_when_the_lease_of_a_dead_one_ends(store: Store) -> None:
-    promised = await kept(store, large())
+    sent = await kept(store, large())
     await expander(store).step()  # and is heard of no more
 
     await finish(expander(store, NOON + LEASE - 1))
-    assert not await is_unleased(store, promised)
+    assert not await is_unleased(store, sent)
     await finish(expander(store, NOON + LEASE))
-    assert await is_whole(store, promised)
+    assert await is_whole(store, sent)
 
 
-async def is_unleased(store: Store, promised: Promise) -> bool:
-    return await store.read(large_sends.unwritten, promised.message.send_id) == 0
+async def is_unleased(store: Store, sent: Promise) -> bool:
+    return await store.read(large_sends.unwritten, sent.message.send_id) == 0
 
 
 async def test_nothing_is_written_by_one_who_lost_the_lease(store: Store) -> None:
-    promised = await kept(store, large())
+    sent = await kept(store, large())
     slow = expander(store)
     await slow.step()
     await finish(expander(store, NOON + LEASE))
 
     await finish(slow)
-    assert await is_whole(store, promised)
+    assert await is_whole(store, sent)
 
 
 async def test_what_one_has_open_when_it_is_stopped_another_goes_on_with_at_once(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    promised = await kept(store, large())
+    sent = await kept(store, large())
     write, stopped = store.write, asyncio.Event()
 
     async def stalling(planner: Any, *args: Any) -> Any:
@@ -167,16 +168,16 @@ async def test_what_one_has_open_when_it_is_stopped_another_goes_on_with_at_once
         with pytest.raises(asyncio.CancelledError):
             await running
     await finish(expander(store))
-    assert await is_whole(store, promised)
+    assert await is_whole(store, sent)
 
 
 async def test_what_a_dead_process_had_open_is_due_at_once_in_a_store_of_ones_own(store: Store) -> None:
-    promised = await kept(store, large())
+    sent = await kept(store, large())
     await expander(store).step()
     await store.write(leases.end_all, NOON)
 
     await finish(expander(store))
-    assert await is_whole(store, promised)
+    assert await is_whole(store, sent)
 
 
 async def test_a_short_send_does_not_wait_for_a_long_one(store: Store) -> None:
@@ -308,8 +309,8 @@ async def test_what_a_damaged_list_leaves_ends_in_the_open(store: Store, is_bulk
     if is_bulk:
         ids = [str(one) for one in await send_to(store, 20)]
     else:
-        promised = await kept(store, large(20))
-        ids = [part_message_id(promised.message.message_id, number) for number in range(1, 20)]
+        sent = await kept(store, large(20))
+        ids = [part_message_id(sent.message.message_id, number) for number in range(1, 20)]
     for table in ("bulk_sends", "large_sends"):
         await store.write(said, f"UPDATE {table} SET recipients = '1970-01-01:0:9' WHERE recipients <> ''")
 
@@ -328,7 +329,7 @@ def said(statement: str) -> Plan[None]:
 
 
 async def test_a_store_that_fails_is_asked_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    promised = await kept(store, large())
+    sent = await kept(store, large())
     one = expander(store)
     await one.step()
     whole = store.write
@@ -341,7 +342,7 @@ async def test_a_store_that_fails_is_asked_again(store: Store, monkeypatch: pyte
         await one.step()
     monkeypatch.setattr(store, "write", whole)
     await finish(one)
-    assert await is_whole(store, promised)
+    assert await is_whole(store, sent)
 
 
 async def test_the_messages_of_a_bulk_send_are_made_after_the_answer(store: Store) -> None:
@@ -354,17 +355,41 @@ async def test_the_messages_of_a_bulk_send_are_made_after_the_answer(store: Stor
     assert await store.read(messages.recipients_since, draft().scope, NOON - 1) == 50
 
 
-async def test_until_then_it_is_said_that_they_are_promised(store: Store) -> None:
+async def test_until_then_they_are_shown_as_they_will_be(store: Store) -> None:
     first, *_, refused = await send_to(store, 20, daily_limit=19)
     assert first is not None and refused is None
-    with pytest.raises(NotFound, match="about to be written out"):
-        await history.of(store, first, NOON)
+    shown = await history.of(store, first, NOON)
+    assert [recipient.address for recipient in shown.message.recipients] == ["p0@example.net"]
+    assert [(moment.kind, moment.happened_at) for moment in shown.moments] == [("Send", NOON)]
+    assert [one.why for one in shown.waiting] == ["Promised, and about to be written out."]
+    assert shown.send is not None and shown.send.unwritten == 19
     for message_id, account in ((part_message_id(first, 19), ""), (first, "999999999999"), ("none", "")):
         with pytest.raises(NotFound, match="there is no message"):
             await history.of(store, message_id, NOON, account)
 
     await finish(expander(store))
-    assert (await history.of(store, first, NOON)).message.message_id == first
+    written = await history.of(store, first, NOON)
+    assert (written.message, written.moments, written.tags) == (shown.message, shown.moments, shown.tags)
+
+
+async def test_a_part_of_a_split_send_is_shown_before_it_is_written_out(store: Store) -> None:
+    sent = await kept(store, large())
+    message_id = part_message_id(sent.message.message_id, MANY - 1)
+
+    unwritten = await promised.find(store, message_id)
+    assert unwritten is not None
+    asked = (sent.message.scope, message_id, (unwritten.message, unwritten.events))
+    shown = await store.read(insights.insights, *asked)
+    assert shown is not None
+    assert [(one.address, [event.kind for event in one.events]) for one in shown.recipients] == [
+        (f"p{MANY - 1}@example.net", [Kind.SEND])
+    ]
+    assert await store.read(insights.insights, Scope(sent.message.account, "eu-west-1"), *asked[1:]) is None
+    assert await promised.find(store, part_message_id(message_id, MANY)) is None
+
+    await finish(expander(store))
+    assert await promised.find(store, message_id) is None
+    assert await store.read(insights.insights, *asked) == shown
 
 
 async def test_a_call_with_few_entries_is_written_with_its_answer(store: Store) -> None:

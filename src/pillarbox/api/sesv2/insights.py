@@ -7,15 +7,19 @@ https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetMessageInsights.ht
 from pillarbox.api.call import Call, Params, Result
 from pillarbox.api.registry import operation
 from pillarbox.kit.errors import NotFound
+from pillarbox.sending import promised
 from pillarbox.stats import insights
 from pillarbox.stats.insights import Bounced, Complained, Happened
 
 
 @operation("sesv2", "GetMessageInsights")
 async def get_message_insights(call: Call, params: Params) -> Result:
-    found = await call.store.read(insights.insights, call.scope, params["MessageId"])
+    message_id = params["MessageId"]
+    unwritten = await promised.find(call.store, message_id)
+    first = (unwritten.message, unwritten.events) if unwritten else None
+    found = await call.store.read(insights.insights, call.scope, message_id, first)
     if found is None:
-        raise NotFound(f"Message {params['MessageId']} does not exist.")
+        raise NotFound(f"Message {message_id} does not exist.")
     tags = [{"Name": name, "Value": value} for name, values in found.tags.items() for value in values]
     return {
         "MessageId": found.message_id,

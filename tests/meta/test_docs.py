@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,13 @@ def test_the_loop_in_the_guide_for_consumers_deletes_what_it_has_kept() -> None:
 
 def test_the_page_of_commands_is_what_they_say_of_themselves() -> None:
     assert PRINTED.read_text() == page(), "run `make docs`"
+
+
+def test_the_module_for_consumers_needs_the_packages_that_its_page_installs() -> None:
+    installed = re.findall(r"^pip install ([a-z ]+)$", (DOCS / "consumer.md").read_text(), re.MULTILINE)
+    code = "\n".join(file.read_text() for file in (DOCS.parent / "src/pillarbox/consumer").glob("*.py"))
+    imported = set(re.findall(r"^(?:import|from) (\w+)", code, re.MULTILINE)) - sys.stdlib_module_names
+    assert imported - {"pillarbox"} == set(installed[0].split())
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

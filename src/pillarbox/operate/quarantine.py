@@ -1,11 +1,13 @@
-"""What upstreams told and nobody could read: what it is, and another try.
+"""What upstreams told and nobody could read or record: what it is, and another try.
 
 Touches the store. Called through operate/requests.py.
 """
 
 import msgspec
 
+from pillarbox.kit import log
 from pillarbox.kit.clock import Millis
+from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import Scope
 from pillarbox.operate.desk import Desk
 from pillarbox.store import quarantine
@@ -37,7 +39,12 @@ async def read_again(desk: Desk, upstream: str = "") -> int:
     done, last = 0, None
     while rows := await desk.store.read(quarantine.oldest, upstream, _AT_ONCE, last):
         for row in rows:
-            done += await desk.store.write(_taken_again, row, desk.clock.now())
+            try:
+                done += await desk.store.write(_taken_again, row, desk.clock.now())
+            except Unavailable:
+                raise
+            except Exception as error:  # what no release has a way to record: it stays where it is
+                log.named("events-in").warning("still in quarantine", post=row.post_id, why=repr(error))
         last = rows[-1]
     return done
 

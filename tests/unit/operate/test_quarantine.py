@@ -35,6 +35,16 @@ async def test_it_is_listed_oldest_first_with_what_came(store: Store) -> None:
     assert len(await list_all(_desk(store), most=1)) == 1
 
 
+async def test_what_still_cannot_be_recorded_stays_and_keeps_nothing_else_there(store: Store) -> None:
+    halved = sample("send")
+    halved["mail"]["source"] = "half a pair: \ud800"
+    for row in (UNREADABLE._replace(content=json.dumps(halved)), READABLE):
+        await store.write(quarantine.put, row)
+
+    assert await read_again(_desk(store)) == 1
+    assert [one.post_id for one in await list_all(_desk(store))] == ["post-1/0"]
+
+
 async def test_what_can_be_read_now_goes_into_the_event_log_and_the_rest_stays(store: Store) -> None:
     for row in (UNREADABLE, READABLE):
         await store.write(quarantine.put, row)

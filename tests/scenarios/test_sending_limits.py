@@ -2,7 +2,7 @@
 
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -143,17 +143,27 @@ def test_operations_that_send_nothing_have_a_rate_of_their_own(slow: Server) -> 
     slow.client("ses").list_configuration_sets()
 
 
-def test_two_processes_share_the_rate_of_an_account(tmp_path: Path) -> None:
-    with Child(tmp_path, dev=False, workers=2, max_send_rate=0.01) as child:
+def test_two_processes_share_the_rates_of_an_account(tmp_path: Path) -> None:
+    with Child(tmp_path, dev=False, workers=2, max_send_rate=0.01, control_rate=0.01) as child:
         operator = Client(tmp_path / "admin.sock")
         key = operator.ask(CreateKey("123456789012", "tester", ""), KeyPair)
         operator.ask(Vouch("example.com", "123456789012", "us-east-1"), Sender)
-        sent = [_is_sent(child.endpoint, key) for _ in range(20)]
-    assert sent == [True] + [False] * 19
+        sent = [_is_done(child.endpoint, key, _send, TOO_FAST) for _ in range(20)]
+        listed = [_is_done(child.endpoint, key, _list, "Rate exceeded") for _ in range(20)]
+    assert sent == listed == [True] + [False] * 19
 
 
-def _is_sent(endpoint: str, key: KeyPair) -> bool:
-    """Send over a connection of its own, which either process may take."""
+def _send(ses: Any) -> None:
+    body = {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "y"}}}
+    ses.send_email(Source="shop@example.com", Destination={"ToAddresses": ["ada@example.net"]}, Message=body)
+
+
+def _list(ses: Any) -> None:
+    ses.list_identities()
+
+
+def _is_done(endpoint: str, key: KeyPair, call: Callable[[Any], None], too_fast: str) -> bool:
+    """Call over a connection of its own, which either process may take."""
     ses = boto3.client(
         "ses",
         region_name="us-east-1",
@@ -162,11 +172,10 @@ def _is_sent(endpoint: str, key: KeyPair) -> bool:
         aws_secret_access_key=key.secret,
         config=Config(retries={"total_max_attempts": 1}),
     )
-    body = {"Subject": {"Data": "x"}, "Body": {"Text": {"Data": "y"}}}
     try:
-        ses.send_email(Source="shop@example.com", Destination={"ToAddresses": ["ada@example.net"]}, Message=body)
+        call(ses)
     except ClientError as error:
-        assert error.response["Error"]["Message"] == TOO_FAST
+        assert error.response["Error"]["Message"] == too_fast
         return False
     finally:
         ses.close()

@@ -171,7 +171,7 @@ def _edge(
 ) -> HttpEdge:
     settings = listening.settings
     is_limited = settings.control_rate > 0 and not settings.dev
-    control_rate = ControlRate(settings.control_rate) if is_limited else None
+    control_rate = ControlRate(listening.store, settings.control_rate) if is_limited else None
     gateway = Gateway(services, registry.load(), _authenticator(listening, failures, clock), clock, control_rate)
     host = urlsplit(listening.public_url).hostname
     pages = build(

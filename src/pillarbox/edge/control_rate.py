@@ -1,16 +1,24 @@
 """How often each operation that sends nothing may be called, as SES limits them.
 
-Keeps the last calls of each account in memory, so each process counts for
-itself: the limit spares this machine, it is no promise to anybody. Called by
-the gateway.
+Touches the store: a row for each account, region and operation that was called
+lately, so that the limit is one for all processes. Called by the gateway.
 https://docs.aws.amazon.com/ses/latest/dg/quotas.html
 """
+
+import math
 
 from pillarbox.kit.clock import SECOND, Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.sending.policy import RateExceeded
+from pillarbox.store import call_rates
+from pillarbox.store.engine import Store
+from pillarbox.store.plan import Plan
+from pillarbox.store.send_rates import Allowance
 
-_MOST_KEPT = 50_000
+_LEAST = 1.0 - 1e-9
+_MOST_SHUT = 10_000
+# More than a call adds, so that rows of accounts that call no more go away.
+_FORGOTTEN_AT_ONCE = 4
 # https://docs.aws.amazon.com/ses/latest/dg/quotas.html ("All actions, except SendEmail, …")
 _SENDS = frozenset(
     {
@@ -27,19 +35,33 @@ _SERVICES = frozenset({"ses", "sesv2"})
 class ControlRate:
     """Lets `rate` calls a second in for each account, region and operation, and so many at once."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, store: Store, rate: float) -> None:
+        self._store = store
         self._rate = rate
-        self._left: dict[tuple[Scope, str], tuple[float, Millis]] = {}
+        # Until when there is nothing left: whoever calls again and again costs the store nothing.
+        self._shut: dict[tuple[Scope, str], Millis] = {}
 
-    def check(self, scope: Scope, service: str, operation: str, now: Millis) -> None:
+    async def check(self, scope: Scope, service: str, operation: str, now: Millis) -> None:
         """Count a call, or raise RateExceeded."""
         if service not in _SERVICES or operation in _SENDS:
             return
-        key, most = (scope, operation), max(1.0, self._rate)
-        left, at = self._left.get(key, (most, now))
-        left = min(most, left + self._rate * max(0, now - at) / SECOND)
-        if left < 1.0 - 1e-9:
+        key = scope, operation
+        if now < self._shut.get(key, 0):
             raise RateExceeded("Rate exceeded")
-        if len(self._left) >= _MOST_KEPT:
-            self._left.clear()
-        self._left[key] = (left - 1.0, max(now, at))
+        if until := await self._store.write(count, scope, operation, self._rate, now):
+            if len(self._shut) >= _MOST_SHUT:
+                self._shut.clear()
+            self._shut[key] = until
+            raise RateExceeded("Rate exceeded")
+
+
+def count(scope: Scope, operation: str, rate: float, now: Millis) -> Plan[Millis]:
+    """Count a call, or return when there will be one left."""
+    most = max(1.0, rate)
+    held = yield from call_rates.hold(scope, operation)
+    left = min(most, held.remaining + rate * max(0, now - held.counted_at) / SECOND)
+    if left < _LEAST:
+        return now + math.ceil((1.0 - left) / rate * SECOND)
+    yield from call_rates.put(scope, operation, Allowance(left - 1.0, max(now, held.counted_at)))
+    yield from call_rates.forget(now - math.ceil(most / rate * SECOND), _FORGOTTEN_AT_ONCE)
+    return 0

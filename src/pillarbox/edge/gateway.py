@@ -108,7 +108,7 @@ class Gateway:
         try:
             permit(caller, routed.service.name, routed.operation.name, params)
             if self._control_rate is not None:
-                self._control_rate.check(caller.scope, routed.service.name, routed.operation.name, now)
+                await self._control_rate.check(caller.scope, routed.service.name, routed.operation.name, now)
             if handler is None:
                 raise decline(routed.service.name, routed.operation.name)
             result = await handler(call, params)

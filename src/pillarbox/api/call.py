@@ -26,7 +26,7 @@ Result = Mapping[str, Any]
 
 @dataclass(slots=True, frozen=True)
 class Services:
-    """The parts that operations call, built by app.py."""
+    """The parts that operations call, built by app/."""
 
     store: Store
     sender: Sender

@@ -1,1 +1,1 @@
-"""The subcommands of `pillarbox`, one module for each family; like app.py they may use every room."""
+"""The subcommands of `pillarbox`, one module for each family; like app/ they may use every room."""

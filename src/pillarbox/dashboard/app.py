@@ -1,6 +1,6 @@
 """The dashboard as an ASGI application, with everything under `/ui/`.
 
-Built by app.py, which hands it the requests whose path is `/ui` or begins with
+Built by app/, which hands it the requests whose path is `/ui` or begins with
 `/ui/`, as they are. Here is what holds for every page: who may look and change, what a
 browser may do with it, and how a refusal is told. Each page is JSON too, for
 `Accept: application/json` or under `/ui/api/`.

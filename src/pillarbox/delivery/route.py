@@ -1,6 +1,6 @@
 """The route table: which transport serves which mail, and in which lane it queues.
 
-Pure but for what `provider_of` remembers. Built by app.py from the settings;
+Pure but for what `provider_of` remembers. Built by app/ from the settings;
 asked by accept when outgoing rows are made. The simulator's domain never goes anywhere else.
 """
 

@@ -1,6 +1,6 @@
 """The keys that sign tracking links, a new one each year.
 
-Touches the store, once, at the start. Called by app.py for those who make
+Touches the store, once, at the start. Called by app/ for those who make
 links (delivery/transform/tracking.py) and those who read them
 (edge/tracking.py).
 """

@@ -4,7 +4,7 @@ Touches sockets, by the dialogue and the limits of the SMTP door; what is done
 with a mail is for returns.py to say. Anybody may speak here, so mail is taken
 only for addresses that this server has signed, and for postmaster and abuse:
 all else is refused at RCPT. Nothing is relayed, and nothing is bounced later.
-Built by app.py.
+Built by app/.
 """
 
 import socket

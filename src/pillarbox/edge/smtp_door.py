@@ -1,6 +1,6 @@
 """The SMTP door: its listeners, and the limits that all connections of a door share.
 
-Touches sockets. Built by app.py; each connection is a Channel of
+Touches sockets. Built by app/; each connection is a Channel of
 smtp_channel.py, and what is said in it a Submission of smtp.py. When a door is
 closed, messages in hand are finished and answered first. The return path has a
 Door of its own (return_path.py).

@@ -1,7 +1,7 @@
 """The certificate of the SMTP door: the operator's own, or a self-signed one made at the first start.
 
 Touches the store once, at the start, and files. Several processes agree on one
-certificate because the store keeps the first. Called by app.py.
+certificate because the store keeps the first. Called by app/.
 """
 
 import asyncio

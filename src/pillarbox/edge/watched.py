@@ -1,7 +1,7 @@
 """Credentials, judged with a memory of who failed lately.
 
 Around the authenticator of the API and the logins of SMTP, in production; both
-share one memory. Built by app.py.
+share one memory. Built by app/.
 """
 
 from pillarbox.edge.authenticate import Authenticator, Caller, Presented

@@ -1,6 +1,6 @@
 """The log: one line per fact, the same keys everywhere.
 
-Called by app.py once at start. No message bodies, no secrets; a reason that a
+Called by app/ once at start. No message bodies, no secrets; a reason that a
 person can act on belongs in the key `why`.
 """
 

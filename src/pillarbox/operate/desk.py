@@ -1,6 +1,6 @@
 """What an operator's request works on: the parts of a server, running or not.
 
-Built by app.py for the admin socket, and by the command line when no server
+Built by app/ for the admin socket, and by the command line when no server
 runs. `endpoint` is then empty.
 """
 

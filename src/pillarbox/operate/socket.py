@@ -3,7 +3,7 @@
 Touches a Unix socket in the data folder that only the user who runs the server
 can open (mode 0600), which is all the authentication there is. Requests are
 JSON over HTTP, `POST /` with one of operate/requests.py; `GET /tail` streams
-events as lines of JSON until the client leaves. Built by app.py.
+events as lines of JSON until the client leaves. Built by app/.
 """
 
 import os

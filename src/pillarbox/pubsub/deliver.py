@@ -1,6 +1,6 @@
 """Delivers notifications from their rows, until each has ended.
 
-Touches the store and, through http_post.py, the network. Built by app.py; many
+Touches the store and, through http_post.py, the network. Built by app/; many
 may run at once, since rows are claimed by lease. Each endpoint is a lane with
 a bound of its own, narrow while the endpoint fails, and failing lanes share a
 part of the connections only: a dead endpoint stalls nobody else.

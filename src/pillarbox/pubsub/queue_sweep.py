@@ -1,6 +1,6 @@
 """Removes messages that nobody can receive any more: of purged and deleted queues, too old ones, and archived ones.
 
-Touches the store. Run by app.py as a background task. Receivers never see such
+Touches the store. Run by app/ as a background task. Receivers never see such
 messages, with or without the sweep; it only gives their room back.
 """
 

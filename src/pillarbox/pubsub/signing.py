@@ -2,7 +2,7 @@
 
 Touches the store once, at the start; RSA runs in threads. Made at the first
 start of a new store: several processes agree on one key because the store
-keeps the first. Called by app.py (load), deliver.py (sign) and edge/http.py
+keeps the first. Called by app/ (load), deliver.py (sign) and edge/http.py
 (the certificate).
 https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 """

@@ -1,6 +1,6 @@
 """Writes out split sends and bulk sends: the messages that were promised with a list, some at a time.
 
-Touches the store. Run by app.py in the background; several may run at once. A
+Touches the store. Run by app/ in the background; several may run at once. A
 chunk and how far the send has come are one transaction under a lease, and the
 ids of the messages follow from the first one's: a kill at any moment neither
 loses nor doubles one. What cannot be written out is tried again, as long as

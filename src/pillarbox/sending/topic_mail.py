@@ -1,6 +1,6 @@
 """Mail to people who subscribed to a topic: the service's own, on the road of all mail.
 
-Touches the store. Built by app.py, called through pubsub's interface for mailers.
+Touches the store. Built by app/, called through pubsub's interface for mailers.
 The same key is mailed once, so that whoever does not know whether it was can
 ask again.
 https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html

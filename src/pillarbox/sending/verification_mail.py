@@ -2,7 +2,7 @@
 
 Touches the store. The service's mail is promised in the transaction that creates
 the identity: there is no identity that waits for a mail nobody sent. Built by
-app.py, called by api/.
+app/, called by api/.
 https://docs.aws.amazon.com/ses/latest/dg/creating-identities.html#just-verify-email-proc
 """
 

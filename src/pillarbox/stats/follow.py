@@ -2,7 +2,7 @@
 
 `count` is the plan that the follower `stats` runs in the transaction that
 moves its cursor, so that each event is counted once. Built into a Follower by
-app.py. `forget` makes it begin again: stats/rebuild.py.
+app/. `forget` makes it begin again: stats/rebuild.py.
 """
 
 from collections import Counter, defaultdict

@@ -1,6 +1,6 @@
 """The promise of a store, whichever engine keeps it.
 
-`open_store` is called by app.py and by commands that work while no server
+`open_store` is called by app/ and by commands that work while no server
 runs. Nothing else in the program knows which engine is underneath.
 """
 

@@ -1,6 +1,6 @@
 """Lets the other processes of this server write to the embedded store that this one holds.
 
-Touches the stream to one such process. Built by app.py for each process that
+Touches the stream to one such process. Built by app/ for each process that
 it starts. What several processes ask for at the same time shares one
 transaction, as it does within one process.
 """

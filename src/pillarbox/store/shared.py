@@ -1,7 +1,7 @@
 """The embedded store as seen from a process beside the one that holds it.
 
 Touches the data folder (reading) and a stream to the holder (writing). Opened
-by the worker processes that app.py starts. Plans are named to the holder,
+by the worker processes that app/ starts. Plans are named to the holder,
 which runs them (store/keeper.py) and lets them share its transactions.
 """
 

@@ -1,6 +1,6 @@
 """Forgets by what calls were known, when they can no longer be made again.
 
-Touches the store. Run by app.py as a background task. A key that has ended
+Touches the store. Run by app/ as a background task. A key that has ended
 means nothing with or without the sweep; it only gives its room back.
 """
 

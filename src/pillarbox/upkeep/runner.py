@@ -1,6 +1,6 @@
 """Runs one duty when it is due, in one process at a time.
 
-Touches the store. Run by app.py as a background task, one for each duty. A
+Touches the store. Run by app/ as a background task, one for each duty. A
 duty says itself when it is due, from rows of the store, so nothing is
 forgotten over a restart; it is done in small pieces, and stopping between two
 of them leaves the rest for whoever comes next.

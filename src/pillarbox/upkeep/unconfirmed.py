@@ -1,6 +1,6 @@
 """Gives up addresses whose owners have not confirmed them within 24 hours.
 
-Touches the store. Run by app.py as a background task. Links tell by themselves
+Touches the store. Run by app/ as a background task. Links tell by themselves
 that their time is over; this makes lists and look-ups say so too.
 """
 

@@ -1,5 +1,6 @@
 """While a release is rolled out the program of before works beside this one, on a schema newer than it knows."""
 
+import asyncio
 import subprocess
 import sys
 import tarfile
@@ -11,7 +12,12 @@ from typing import Any
 import asyncpg
 import pytest
 
+from pillarbox.kit.clock import DAY, SystemClock
+from pillarbox.stats.spans import FOUR_WEEKS
+from pillarbox.store.engine import open_store
 from pillarbox.store.migrate import OLDEST, POSTGRES, steps
+from pillarbox.upkeep.four_weeks import FourWeekSums
+from pillarbox.upkeep.runner import Runner
 from tests.faults.test_kill import client, set_up
 from tests.faults.test_postgres import identifiers
 from tests.faults.test_worker_processes import MESSAGE
@@ -65,7 +71,7 @@ def sink() -> Iterator[Sink]:
 
 
 @pytest.mark.parametrize("accepts", ["the program of before", "this program"])
-def test_what_one_release_accepts_the_other_delivers_and_tells_once(
+def test_what_one_release_accepts_the_other_delivers_tells_once_and_counts(
     tmp_path: Path, before: Path, expanded: str, sink: Sink, accepts: str
 ) -> None:
     shared: dict[str, Any] = {
@@ -90,5 +96,34 @@ def test_what_one_release_accepts_the_other_delivers_and_tells_once(
         ]
         subscriber.wait_for(lambda seen: len(seen.events) >= len(EVENTS) * MESSAGES, 60)
         told = Counter((event["mail"]["messageId"], event["eventType"]) for event in subscriber.events)
+        asyncio.run(_until_counted(expanded))
     assert told == Counter((message_id, kind) for message_id in sent for kind in EVENTS)
     assert Counter(identifiers(sink)) == Counter(sent)
+    by_back = 0 if back_source else MESSAGES
+    assert asyncio.run(_four_weeks(expanded, tmp_path)) == (by_back, MESSAGES)
+
+
+_SENT = "SELECT coalesce(sum(total), 0) FROM counters WHERE dimension = 'recipient-domain' AND name = 'sent' AND step = $1"
+
+
+async def _until_counted(database: str) -> None:
+    """Wait until whoever tells of the events has counted them too."""
+    connection = await asyncpg.connect(database)
+    async with asyncio.timeout(60):
+        while await connection.fetchval(_SENT, DAY) < MESSAGES:
+            await asyncio.sleep(0.05)
+    await connection.close()
+
+
+async def _four_weeks(database: str, folder: Path) -> tuple[int, int]:
+    """Return how many were sent by the sums of four weeks, and by those that this program leaves when it has looked."""
+    connection = await asyncpg.connect(database)
+    counted = await connection.fetchval(_SENT, FOUR_WEEKS)
+    store, clock = await open_store(database, folder), SystemClock()
+    runner = Runner(store, FourWeekSums(store, clock), clock)
+    while await runner.step():
+        pass
+    await store.close()
+    found = counted, await connection.fetchval(_SENT, FOUR_WEEKS)
+    await connection.close()
+    return found

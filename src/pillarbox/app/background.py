@@ -38,7 +38,9 @@ from pillarbox.sending.topic_mail import TopicMail
 from pillarbox.settings import Settings
 from pillarbox.stats.follow import count
 from pillarbox.store.elsewhere import places
+from pillarbox.store.engine import Store
 from pillarbox.upkeep.bodies_elsewhere import BodiesElsewhere
+from pillarbox.upkeep.four_weeks import FourWeekSums
 from pillarbox.upkeep.identity_checks import IdentityChecks
 from pillarbox.upkeep.import_jobs import ImportJobs
 from pillarbox.upkeep.partitions import Partitions
@@ -147,6 +149,7 @@ async def _telling(
         Runner(store, QueueMover(store), clock),
         Runner(store, TopicReplayer(store), clock),
         Intake(store, clock, courtesy),
+        *(Runner(store, one, clock) for one in _four_weeks(store, clock)),
         *(Runner(store, poller, clock) for poller in pollers(listening, upstreams, clock, running)),
     ]
 
@@ -161,6 +164,12 @@ def _service_keys(listening: Listening) -> Iterator[ServiceKeys]:
     zone = identity_dns.zone_of(listening.settings.service_domain)
     if zone is not None:
         yield ServiceKeys(listening.store, listening.names, listening.keyring, zone)
+
+
+def _four_weeks(store: Store, clock: Clock) -> Iterator[FourWeekSums]:
+    """Yield what watches the sums of four weeks, where a program of before may count beside this one."""
+    if not store.is_ours_alone:
+        yield FourWeekSums(store, clock)
 
 
 def _partition_days(settings: Settings) -> Iterator[int]:

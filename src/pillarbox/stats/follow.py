@@ -41,6 +41,11 @@ _Sums = defaultdict[_Whose, Counter[Added]]
 _Counts = Mapping[tuple[Scope, str, str, str, Millis], int]
 
 
+def counts_by(dimension: str, step: Millis) -> bool:
+    """Say whether a dimension has sums of that step."""
+    return step in _STEPS.get(dimension, _USUAL_STEPS)
+
+
 def count(events: Sequence[Event]) -> Plan[None]:
     """Add a batch of events; what goes to the same counter is added at once."""
     found = yield from messages.get_many(sorted({event.message_id for event in events}))

@@ -117,6 +117,19 @@ def by_time_and_member(
     return [(row[0], row[1], row[2]) for row in rows]
 
 
+def astray(scope: Scope, dimension: str, step: Millis, since: Millis, until: Millis) -> Plan[list[CounterRow]]:
+    """Return what sums of a step lack to be what their days come to; `since` and `until` are where some begin."""
+    lacking = f"sum(CASE c.step WHEN {DAY} THEN c.total ELSE -c.total END)"
+    rows = yield Rows(
+        f"SELECT c.member, c.bucket_at - c.bucket_at % {step}, c.name, {lacking} FROM ({_NAMED}) AS m"
+        f" JOIN counters c ON c.account = ? AND c.region = ? AND c.dimension = ? AND c.step IN ({DAY}, {step})"
+        " AND c.member = m.member AND c.bucket_at >= ? AND c.bucket_at < ?"
+        f" GROUP BY c.member, c.bucket_at - c.bucket_at % {step}, c.name HAVING {lacking} <> 0",
+        (*scope, dimension, since, until, *scope, dimension, since, until),
+    )
+    return [CounterRow(*scope, dimension, step, member, at, name, int(total)) for member, at, name, total in rows]
+
+
 def scopes() -> Plan[list[Scope]]:
     """Return every account and region that has counters."""
     return (yield from scopes_in("counters"))

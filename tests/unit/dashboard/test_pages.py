@@ -131,6 +131,7 @@ async def test_the_html_of_a_mail_is_served_in_a_sandbox(dashboard: Dashboard) -
     sent = await dashboard.room.accept(html=html)
     page = (await dashboard.get(f"/ui/messages/{sent}")).text
     assert f'<iframe sandbox="" src="/ui/messages/{sent}/html"' in page
+    assert '<a href="/ui/messages" aria-current="page">' in page and page.count("aria-current") == 1
     assert "alert(1)" not in page
     inside = await dashboard.get(f"/ui/messages/{sent}/html")
     assert html in inside.text

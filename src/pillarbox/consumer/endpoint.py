@@ -49,7 +49,10 @@ class Endpoint:
         self._verifier.verify(message)
         if message.type == SUBSCRIPTION_CONFIRMATION:
             confirm(message, self._verifier, self._get)
-        return told_by(message)
+        if message.type != NOTIFICATION:
+            return Post(message)
+        reading = read(message.message)
+        return Post(message, tuple(reading.events), tuple(reading.unreadable))
 
 
 def expected(body: bytes | str, headers: Mapping[str, str] | None, topics: frozenset[str]) -> SnsMessage:
@@ -60,18 +63,17 @@ def expected(body: bytes | str, headers: Mapping[str, str] | None, topics: froze
         raise Refused(str(error)) from None
     if message.topic_arn not in topics:
         raise Refused(f"nobody expects posts of the topic {message.topic_arn[:200]!r}")
-    told = {name.lower(): value for name, value in (headers or {}).items()}.get(_TYPE_HEADER)
+    told = _type_told(headers or {})
     if told is not None and told != message.type:
         raise Refused(f"the header {_TYPE_HEADER} says {told[:40]!r}, the post {message.type!r}")
     return message
 
 
-def told_by(message: SnsMessage) -> Post:
-    """Return what a verified post tells."""
-    if message.type != NOTIFICATION:
-        return Post(message)
-    reading = read(message.message)
-    return Post(message, tuple(reading.events), tuple(reading.unreadable))
+def _type_told(headers: Mapping[str, str]) -> str | None:
+    """Return the header that says of which type a post is; most servers give names in lower case."""
+    if (told := headers.get(_TYPE_HEADER)) is not None:
+        return told
+    return next((value for name, value in headers.items() if name.lower() == _TYPE_HEADER), None)
 
 
 def subscribe_url(message: SnsMessage, verifier: Verifier) -> str:

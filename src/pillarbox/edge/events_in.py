@@ -67,6 +67,7 @@ class EventsIn:
         self._courtesy = courtesy or Courtesy()
         self._expecting = {one.source.name: one for one in expecting}
         self._origins = {one.source.name: one.origin for one in expecting}
+        self._taken = {one.source.name: POSTS.labels(one.source.name, "taken") for one in expecting}
         self._store = store
         self._clock = clock
         self._fetching = asyncio.Lock()
@@ -86,7 +87,7 @@ class EventsIn:
             return _text(413, f"a post has at most {_LONGEST_POST} bytes, and says how many\n")
         name = upstream.source.name
         try:
-            outcome = await self._take(upstream, await read(), headers)
+            await self._take(upstream, await read(), headers)
         except Refused as why:
             POSTS.labels(name, "refused").inc()
             self._log.warning("post refused", upstream=name, why=str(why))
@@ -97,25 +98,27 @@ class EventsIn:
             return _text(503, "not now; post it again\n")
         except Fault as fault:  # the body did not come, or there is no room for it
             return _text(fault.status, f"{fault.message}\n")
-        POSTS.labels(name, outcome).inc()
-        return _text(200, "")
+        return _TAKEN
 
-    async def _take(self, upstream: Expected, body: bytes, headers: Mapping[str, str]) -> str:
+    async def _take(self, upstream: Expected, body: bytes, headers: Mapping[str, str]) -> None:
         message = expected(body, headers, upstream.topics)
         await self._verify(upstream, message)
+        name = upstream.source.name
         if message.type == SUBSCRIPTION_CONFIRMATION:
             await self._get(upstream, subscribe_url(message, upstream.verifier))
-            self._log.info("subscription confirmed", upstream=upstream.source.name, topic=message.topic_arn)
-            return "confirmed"
-        if message.type != NOTIFICATION:
-            self._log.warning("unsubscribed: no more events come", upstream=upstream.source.name)
-            return "taken"
-        await self._keep(self._origins[upstream.source.name], message)
-        return "taken"
+            self._log.info("subscription confirmed", upstream=name, topic=message.topic_arn)
+            POSTS.labels(name, "confirmed").inc()
+            return
+        if message.type == NOTIFICATION:
+            await self._keep(self._origins[name], message)
+        else:
+            self._log.warning("unsubscribed: no more events come", upstream=name)
+        self._taken[name].inc()
 
     async def _keep(self, origin: Origin, message: SnsMessage) -> None:
         # JSON may hold halves of surrogate pairs; they are for whoever reads the event.
-        post_id, text = (one.encode("utf-8", "surrogatepass") for one in (message.message_id, message.message))
+        post_id = message.message_id.encode("utf-8", "surrogatepass")
+        text = message.message.encode("utf-8", "surrogatepass")
         with self._courtesy.waiting():
             kept = await self._store.commit(waiting_posts.add, Posted(origin, self._clock.now(), post_id, text))
         if not kept:
@@ -148,3 +151,6 @@ class EventsIn:
 
 def _text(status: int, text: str) -> Response:
     return Response(status, [("Content-Type", "text/plain; charset=utf-8")], text.encode())
+
+
+_TAKEN = _text(200, "")

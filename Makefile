@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 .PHONY: run test test-postgres check lint types docs setup system release-data image campaign lock clean
 
 $(VENV)/.runtime: pyproject.toml requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit("Pillarbox needs Python 3.11: make run PYTHON=..." if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .

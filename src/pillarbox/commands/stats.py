@@ -168,6 +168,8 @@ def _say_whole(whole: Statistics, heading: str) -> None:
     say(style(heading, "bold"))
     say(table(("", "TOTAL", ""), _totals(whole)) if whole.totals else "nothing was sent")
     say(_rates(whole))
+    if whole.totals.get(Name.SENT_SIMULATOR):
+        say(style("mail to the simulator counts in no rate", "dim"))
 
 
 def _say_members(by: str, members: list[Line]) -> None:

@@ -1,6 +1,6 @@
-"""What upstreams told and nobody could read, kept as it came until a person or a newer release can.
+"""What upstreams told and nobody could read or record, kept as it came until a person or a newer release can.
 
-Plans only. Written by upstream/ingest.py; listed and taken again by
+Plans only. Written by upstream/ingest.py and upstream/intake.py; listed and taken again by
 operate/quarantine.py.
 """
 

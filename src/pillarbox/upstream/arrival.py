@@ -1,7 +1,7 @@
 """What came from an upstream in one post, ready to be taken in by one transaction.
 
-Pure. Made by the HTTP endpoint and the poller from what the consumer module
-read; taken by upstream/ingest.py, perhaps in another process.
+Pure. Made by the intake and the poller from what the consumer module read;
+taken by upstream/ingest.py, perhaps in another process.
 """
 
 import hashlib

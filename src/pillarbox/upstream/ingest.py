@@ -4,7 +4,7 @@
 time. A post that came before is known by its id, a fact by its content. What is
 about mail of ours is recorded with our MessageId; other mail becomes a message
 that was witnessed. What cannot be read is put into quarantine with its reason.
-Called by edge/events_in.py and upstream/poller.py.
+Called by upstream/intake.py and upstream/poller.py.
 """
 
 from collections import Counter
@@ -30,7 +30,8 @@ from pillarbox.upstream.witness import addresses_of, filled_in, is_witnessed, re
 EVENTS = metrics.counter(
     "upstream_events_total",
     labels=("upstream", "outcome"),
-    doc="""Events that upstreams told: `recorded`, `known` (told before) or `quarantined` (nobody could read them).
+    doc="""Events that upstreams told: `recorded`, `known` (told before) or `quarantined` (they could not be read, or not
+    be recorded).
 
     No `recorded` for long while mail is sent: nothing arrives; look at the subscription or the queue. Any
     `quarantined`: `pillarbox quarantine list` shows what and why.""",

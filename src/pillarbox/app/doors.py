@@ -61,6 +61,7 @@ async def open_doors(
     """Answer on every socket until `running` is left; who comes is sent elsewhere then, and requests in hand end."""
     services = services_of(listening, clock)
     failures = Failures(clock)
+    await running.enter_async_context(failures.shared_over(listening.store))
     spool = HitSpool(listening.settings.hits_folder, listening.settings.hits_limit_bytes)
     await running.enter_async_context(spool.running())
     tracker = await _tracker(listening, spool, clock)

@@ -303,6 +303,8 @@ def _in_words(error: str, environment: Mapping[str, str]) -> str:
         variable = PREFIX + name.upper().replace(".", "_")
         given = f" ({variable} in the environment)" if variable in environment else ""
         return f"there is no setting `{name}`{given}; docs/settings.md tells those that there are"
+    if missing := re.fullmatch(r"Object missing required field `(.+)`", what):
+        return f"{place}: `{missing[1]}` is missing"
     if what.startswith("Expected `str` matching regex"):
         what = "this cannot be its value; docs/settings.md tells what can"
     elif what.startswith("Invalid enum value"):

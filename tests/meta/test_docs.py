@@ -16,6 +16,7 @@ from pillarbox.commands.tree import build
 from pillarbox.consumer import SesEvent
 from pillarbox.delivery.outcome import Deferred, Delivered, Refused
 from pillarbox.delivery.transport.base import Attempt
+from pillarbox.edge import bots
 from pillarbox.edge.smtp_tls import make_certificate
 from pillarbox.kit.ids import Scope
 from pillarbox.settings import load
@@ -95,6 +96,22 @@ def test_the_loop_in_the_guide_for_consumers_deletes_what_it_has_kept() -> None:
 
     names["poll"](Queue(), "https://sqs.us-east-1.amazonaws.com/123456789012/events")
     assert deleted == [(1, "r")]
+
+
+@pytest.mark.parametrize("document", ["settings.md", "upstreams.md", "events-in.md"])
+def test_the_tables_that_documents_show_work_together(tmp_path: Path, document: str) -> None:
+    text = "\n".join(re.findall(r"```toml\n(.*?)```", (DOCS / document).read_text(), re.DOTALL))
+    file = tmp_path / "pillarbox.toml"
+    file.write_text(text)
+    secrets = {"PILLARBOX_SMARTHOST_PASSWORD": "secret"} if "[smarthost]" in text else {}
+    assert load(file, secrets, {}) != load(None, {}, {})
+
+
+def test_the_rules_in_the_guide_to_tracking_are_taken(tmp_path: Path) -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", (DOCS / "tracking.md").read_text(), re.DOTALL)
+    file = tmp_path / "rules.toml"
+    file.write_text(block)
+    bots.load(str(file))
 
 
 def test_the_page_of_commands_is_what_they_say_of_themselves() -> None:

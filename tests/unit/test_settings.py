@@ -98,6 +98,7 @@ def test_what_cannot_work_is_an_error_that_names_it(tmp_path: Path, text: str, w
     [
         ("por = 25\n", "there is no setting `por`; docs/settings.md"),
         ("[mx]\nhello = 1\n", "there is no setting `mx.hello`; docs/settings.md"),
+        ("[smarthost]\nport = 25\n", "smarthost: `host` is missing"),
         ("port = 65536\n", "port: Expected `int` <= 65535"),
         ("port = -1\n", "port: Expected `int` >= 0"),
         ('database = "mysql://db/mail"\n', "database: this cannot be its value"),

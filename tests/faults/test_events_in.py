@@ -1,7 +1,10 @@
 """Between an upstream's queue or posts and our store anything may die: no event is lost, and none counts twice."""
 
+import asyncio
 import json
+import random
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -24,6 +27,7 @@ from pillarbox.upstream.sqs_client import Queue, QueueError, SqsClient
 from tests.support.child import Child
 from tests.support.far_queue import FarQueue
 from tests.support.far_sns import TOPIC, URL, FarSns, sample
+from tests.support.power import FragileDisk, FragileVfs
 
 ACCOUNT = "110000000001"
 SOURCE = Source("far", Scope(ACCOUNT, "us-east-1"))
@@ -92,28 +96,82 @@ async def test_what_could_not_be_deleted_comes_again_and_is_known(store: Store) 
     assert [row.kind for row in await store.read(events.of_message, MESSAGE)] == ["Open"]
 
 
+class Poster:
+    """Posts what an SNS has signed to the door over a store."""
+
+    def __init__(self) -> None:
+        self._sns = FarSns()
+        self._verifier = Verifier()
+        self._verifier.remember(URL, self._sns.certificate)
+
+    def signed(self, event: Any) -> bytes:
+        return json.dumps(self._sns.post(event)).encode()
+
+    async def post(self, store: Store, body: bytes) -> int:
+        async def read() -> bytes:
+            return body
+
+        door = EventsIn([Expected(SOURCE, frozenset({TOPIC}), self._verifier, Outside())], store, SystemClock())
+        return (await door.answer("POST", "/in/sns/far", {"content-length": str(len(body))}, read)).status
+
+
+async def _take_all(store: Store) -> None:
+    intake = Intake(store, SystemClock())
+    while await intake.step():
+        pass
+
+
 async def test_a_post_that_cannot_be_stored_is_not_said_to_be_taken(tmp_path: Path) -> None:
-    sns = FarSns()
-    verifier = Verifier()
-    verifier.remember(URL, sns.certificate)
-    body = json.dumps(sns.post(sample("open"))).encode()
-    headers = {"content-length": str(len(body))}
-
-    async def read() -> bytes:
-        return body
-
-    def door(store: Store) -> EventsIn:
-        return EventsIn([Expected(SOURCE, frozenset({TOPIC}), verifier, Outside())], store, SystemClock())
-
+    poster = Poster()
+    body = poster.signed(sample("open"))
     store = await SqliteStore.open(tmp_path)
     await store.close()
-    assert (await door(store).answer("POST", "/in/sns/far", headers, read)).status == 503
+    assert await poster.post(store, body) == 503
 
     store = await SqliteStore.open(tmp_path)
     for _ in range(2):  # SNS posts it again, and again when our answer was lost
-        assert (await door(store).answer("POST", "/in/sns/far", headers, read)).status == 200
-    assert await Intake(store, SystemClock()).step()
+        assert await poster.post(store, body) == 200
+    await _take_all(store)
     assert [row.kind for row in await store.read(events.of_message, MESSAGE)] == ["Open"]
+    await store.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_power_cut_loses_no_post_that_was_answered_and_doubles_none(tmp_path: Path, seed: int) -> None:
+    chance, disk, poster = random.Random(seed), FragileDisk(), Poster()
+    vfs = FragileVfs(f"posts-{seed}", disk)
+    store: Store = await SqliteStore.open(tmp_path / "running", vfs=f"posts-{seed}", disk=disk)
+    answered: list[str] = []
+
+    async def post(number: int) -> None:
+        event = sample("open")
+        event["mail"]["messageId"] = f"message-{number}"
+        assert await poster.post(store, poster.signed(event)) == 200
+        answered.append(event["mail"]["messageId"])
+
+    async def take() -> None:
+        while True:
+            await Intake(store, SystemClock()).step()
+
+    working = [asyncio.create_task(take()), *(asyncio.create_task(post(number)) for number in range(60))]
+    enough = chance.randint(1, 40)
+    while len(answered) < enough:
+        await asyncio.sleep(0)
+    survivors = tmp_path / "survivors"
+    survivors.mkdir()
+    with disk.lock:
+        told = list(answered)
+        disk.cut(tmp_path / "running", survivors, chance)
+    for task in working:
+        task.cancel()
+    await asyncio.gather(*working, return_exceptions=True)
+    await store.close()
+    del vfs
+
+    store = await SqliteStore.open(survivors)
+    await _take_all(store)
+    kinds = {one: [row.kind for row in await store.read(events.of_message, one)] for one in told}
+    assert kinds == {one: ["Open"] for one in told}
     await store.close()
 
 

@@ -36,10 +36,12 @@ _MOST_KEPT = 10_000
 # Whoever else writes waits for so many, some milliseconds; those who guess make no more writing than this.
 _TOLD_AT_ONCE = 200
 _BETWEEN_SECONDS = 0.1
+_AFTER_FAULT_SECONDS = 1.0
 _LOOK_AGAIN_SECONDS = 5.0
 # By so much clocks of several machines may differ, and rows become visible later than they were written.
 _OVERLAP: Millis = 5 * SECOND
 _QUIET: Millis = 15 * MINUTE  # after so long without a failure all are forgotten
+_LONGEST_NAME = 128
 _TRUSTED: Millis = 24 * HOUR
 _TOLD_AGAIN: Millis = HOUR  # that a key is right
 
@@ -135,9 +137,9 @@ class Failures:
         now, place = self._clock.now(), _place_of(peer)
         held = any(
             (record := self._failed.get(about)) is not None and now < record.held_until
-            for about in ((place, ""), (place, key_id))
+            for about in ((place, ""), (place, _name_of(key_id)))
         )
-        if not held or now - self._right.get((place, key_id), -_TRUSTED) < _TRUSTED:
+        if not held or now - self._right.get((place, _name_of(key_id)), -_TRUSTED) < _TRUSTED:
             return False
         REFUSED.labels(door, "held-off").inc()
         return True
@@ -146,10 +148,11 @@ class Failures:
         """Count a failure, and tell of it; `why` is unknown or wrong."""
         now, place = self._clock.now(), _place_of(peer)
         REFUSED.labels(door, why).inc()
-        held_until = self._count((place, key_id), now)
+        about = place, _name_of(key_id)
+        held_until = self._count(about, now)
         if not _is_loopback(peer):
             held_until = max(held_until, self._count((place, ""), now))
-        failures = self._failed[place, key_id].failures
+        failures = self._failed[about].failures
         held_seconds = max(held_until - now, 0) // SECOND
         self._log.warning(
             "credentials refused", door=door, key=key_id[:128], peer=peer, why=why, failures=failures,
@@ -158,7 +161,7 @@ class Failures:
 
     def succeeded(self, peer: str, key_id: str) -> None:
         """Remember that a key was right from there."""
-        now, about = self._clock.now(), (_place_of(peer), key_id)
+        now, about = self._clock.now(), (_place_of(peer), _name_of(key_id))
         if now - self._right.get(about, -_TRUSTED) >= _TOLD_AGAIN:
             _put(self._right, about, now)
             self._add_news(about, _News(right_at=now))
@@ -188,11 +191,13 @@ class Failures:
     async def _keep_sharing(self, store: Store) -> None:
         while True:
             self._woken.clear()
+            pause = _BETWEEN_SECONDS
             try:
                 await self.share(store)
-            except Unavailable as error:  # what is known here holds all the same
-                self._log.error("cannot share who is held off", why=str(error))
-            await asyncio.sleep(_BETWEEN_SECONDS)
+            except Exception as error:  # what is known here holds all the same
+                self._log.error("cannot share who is held off", why=repr(error))
+                pause = _AFTER_FAULT_SECONDS
+            await asyncio.sleep(pause)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._woken.wait(), _LOOK_AGAIN_SECONDS)
 
@@ -229,6 +234,13 @@ def _put(known: OrderedDict[_About, T], about: _About, value: T) -> None:
     known.move_to_end(about)
     if len(known) > _MOST_KEPT:
         known.popitem(last=False)
+
+
+def _name_of(key_id: str) -> str:
+    """Return a key as it can be kept, whatever a stranger calls one."""
+    if key_id.isalnum() and len(key_id) <= _LONGEST_NAME:
+        return key_id
+    return ascii(key_id[:_LONGEST_NAME])
 
 
 @lru_cache(maxsize=4096)

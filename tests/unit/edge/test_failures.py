@@ -147,6 +147,15 @@ async def test_a_key_that_was_right_at_one_process_is_trusted_by_all(store: Stor
     assert not held(second)
 
 
+@pytest.mark.parametrize("key", ["", "a\0b", "\ud800", "Zoë", "x" * 100_000], ids=range(5))
+async def test_whatever_a_stranger_calls_a_key_can_be_told(store: Store, clock: StandingClock, key: str) -> None:
+    first, second = Failures(clock), Failures(clock)
+    fail(first, 10, key=key)
+    await first.share(store)
+    await second.share(store)
+    assert held(second, key=key) and not held(second)
+
+
 async def test_what_cannot_be_told_is_told_later(
     store: Store, clock: StandingClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,7 +79,8 @@ class ConfigurationSetPages:
     async def switch(self, request: Request, viewer: Viewer, fields: Fields) -> Response:
         """Let the set's mail be sent, or refuse it."""
         name, scope = request.path_params["name"], scope_of(fields, viewer)
-        enabled = fields["enabled"] == "on"
+        fields.needed("enabled", "whether its mail is sent: true or false")
+        enabled = fields.is_on("enabled")
         await configuration_sets.set_sending(acting(self._desk, request, viewer), scope, name, enabled=enabled)
         what = "sending-on" if enabled else "sending-off"
         return done(request, {"sending_enabled": enabled}, _path(name), what, **scope._asdict())
@@ -122,7 +123,7 @@ class ConfigurationSetPages:
     ) -> Response:
         name, scope = request.path_params["name"], scope_of(fields, viewer)
         arn = configuration_sets.topic_arn(scope, fields.needed("topic", "which topic is told"))
-        wanted = Wanted(destination, fields["enabled"] == "on", fields.every("event_types"), ["SNS"], arn)
+        wanted = Wanted(destination, fields.is_on("enabled"), fields.every("event_types"), ["SNS"], arn)
         desk = acting(self._desk, request, viewer)
         made = await configuration_sets.put_destination(desk, scope, name, wanted, is_new=is_new)
         return done(request, made, _path(name), "added" if is_new else "saved", **scope._asdict())

@@ -115,7 +115,7 @@ class ContactListPages:
         name, scope, address = self._somebody(request, viewer, fields)
         given = {one.removeprefix(_TOPIC): _status(fields[one]) for one in fields.names() if one.startswith(_TOPIC)}
         preferences = {topic: status for topic, status in given.items() if status}
-        desk, leaves = acting(self._desk, request, viewer), fields["unsubscribed"] == "on"
+        desk, leaves = acting(self._desk, request, viewer), fields.is_on("unsubscribed")
         await contact_lists.update(desk, scope, name, address, preferences, leaves, fields["attributes"])
         found = await contact_lists.person(desk, scope, name, address)
         return done(request, found, f"{_path(name)}/contact", "saved", address=address, **scope._asdict())

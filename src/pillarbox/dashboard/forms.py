@@ -23,6 +23,8 @@ FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 FORM_WITH_FILES = "multipart/form-data"
 # A file by itself, by which suffix its kind is known; no form of another site can send it.
 FILES = {"text/csv": ".csv", "application/x-ndjson": ".ndjson"}
+# Browsers say nothing of a box that is not ticked.
+_ON, _OFF = frozenset({"on", "true"}), frozenset({"", "off", "false"})
 
 
 class File(NamedTuple):
@@ -50,6 +52,13 @@ class Fields:
     def every(self, name: str) -> list[str]:
         """Return all values of a name: of several boxes that are ticked, or a list."""
         return self._given.get(name, [])
+
+    def is_on(self, name: str) -> bool:
+        """Say whether a box is ticked, or a program says true; raise Invalid for what is neither yes nor no."""
+        value = self[name].lower()
+        if value not in _ON | _OFF:
+            raise Invalid(f"{name} is true or false, and not {self[name]!r}.")
+        return value in _ON
 
     def needed(self, name: str, what: str) -> str:
         """Return a value that has to be there, or raise Invalid."""
@@ -135,5 +144,5 @@ def _texts(value: str | float | bool | list[str]) -> list[str]:
     if isinstance(value, list):
         return value
     if isinstance(value, bool):
-        return ["on"] if value else []
+        return ["on" if value else "off"]
     return [str(value).strip()]

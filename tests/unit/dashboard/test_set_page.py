@@ -45,6 +45,11 @@ async def test_a_destination_is_added_changed_and_deleted(with_set: Dashboard) -
     assert await destinations(with_set) == []
 
 
+@pytest.mark.parametrize(("said", "is_on"), [(True, True), ("true", True), (False, False), ("off", False)])
+async def test_sending_is_switched_as_it_is_said(with_set: Dashboard, said: object, is_on: bool) -> None:
+    assert await ask(with_set, "/sending", {"enabled": said}) == (200, {"sending_enabled": is_on})
+
+
 @pytest.mark.parametrize(
     ("path", "body", "why"),
     [
@@ -56,6 +61,8 @@ async def test_a_destination_is_added_changed_and_deleted(with_set: Dashboard) -
         ("/destinations/none/delete", {}, "No EventDestination"),
         ("/test", {"from": "shop@example.com", "fate": "luck"}, "success, bounce, complaint"),
         ("/test", {}, "who the mail is from"),
+        ("/sending", {}, "whether its mail is sent"),
+        ("/sending", {"enabled": "perhaps"}, "true or false"),
     ],
 )
 async def test_what_no_destination_can_be_is_said(with_set: Dashboard, path: str, body: Any, why: str) -> None:

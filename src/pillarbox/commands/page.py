@@ -14,8 +14,8 @@ from pillarbox.commands.tree import below, build
 
 _OPENING = """# Commands
 
-Printed by `make docs` from the code; `pillarbox COMMAND --help` tells more. Each speaks with the running server by the
-socket in its data folder (`--data`, or `PILLARBOX_DATA`), and most open the store themselves where none runs, with the
+Printed by `make docs` from the code; `pillarbox COMMAND --help` tells more. Commands speak with the running server by the
+socket in its data folder (`--data`, or `PILLARBOX_DATA`); where none runs most of them open the store themselves, with the
 settings of `--config`. What stands in brackets may be left out. An error is one line that says what to do, and the exit
 code is 1.
 """

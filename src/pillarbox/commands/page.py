@@ -14,10 +14,10 @@ from pillarbox.commands.tree import below, build
 
 _OPENING = """# Commands
 
-Printed by `make docs` from the code; `pillarbox COMMAND --help` tells more. Commands speak with the running server by the
-socket in its data folder (`--data`, or `PILLARBOX_DATA`); where none runs most of them open the store themselves, with the
-settings of `--config`. What stands in brackets may be left out. An error is one line that says what to do, and the exit
-code is 1.
+Printed by `make docs` from the code; `pillarbox COMMAND --help` tells more. Commands speak with the running server by
+the socket in its data folder (`--data`, or `PILLARBOX_DATA`); where none runs most of them open the store themselves,
+with the settings of `--config`. What stands in brackets may be left out. An error is one line that says what to do, and
+the exit code is 1.
 """
 # What every command takes.
 _PLACE = frozenset({"--data", "--config", "*"})

@@ -109,6 +109,13 @@ MUTANTS = [
         "tests/unit/sending/test_expand.py::test_who_was_refused_gets_no_message",
     ),
     Mutant(
+        "what can no longer be made keeps no other message waiting",
+        "sending/deferred.py",
+        "except (Refusal, ValueError) as fault:",
+        "except KeyError as fault:",
+        "tests/unit/sending/test_expand.py::test_what_has_become_impossible_to_make_ends_at_once_and_the_others_are_made",
+    ),
+    Mutant(
         "what messages are to be made of is kept elsewhere too",
         "upkeep/bodies_elsewhere.py",
         "if there and not waits:",

@@ -170,12 +170,14 @@ class Expander:
     async def _not_opened(self, row: LargeSendRow, trouble: Exception) -> None:
         """Have a send tried again later whose list cannot be read; end its messages when that was often enough."""
         if row.tries < _MOST_TRIES:
-            return await self._put_off(row, trouble)
+            await self._put_off(row, trouble)
+            return
         now = self._clock.now()
         while row.written < row.recipient_count:
             made = await promised.lost(self._store, row, _AT_ONCE, str(trouble) or repr(trouble))
             chunk = [one.written(self._route, now) for one in made]
-            count = row.recipient_count - row.written if row.entries else len(chunk)
+            left = row.recipient_count - row.written
+            count = left if row.entries else min(left, _AT_ONCE)
             if not await self._store.write(write_chunk, row, chunk, count, [], now + LEASE):
                 return
             self._tell_faults(chunk)

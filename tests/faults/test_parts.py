@@ -25,7 +25,7 @@ async def test_a_server_does_not_go_on_without_one_of_its_parts(
 
     monkeypatch.setattr(Deliverer, "run", run)
     settings = Settings(
-        data=str(tmp_path), port=0, smtp_port=0, smtps_port=0, return_path_port=0, dev=True, log_level="critical"
+        data=str(tmp_path), port=0, smtp_port=0, smtps_port=0, return_path_port=0, dev=True, log_level="error"
     )
 
     with pytest.raises(PartFailed):

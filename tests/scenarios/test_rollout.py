@@ -103,7 +103,9 @@ def test_what_one_release_accepts_the_other_delivers_tells_once_and_counts(
     assert asyncio.run(_four_weeks(expanded, tmp_path)) == (by_back, MESSAGES)
 
 
-_SENT = "SELECT coalesce(sum(total), 0) FROM counters WHERE dimension = 'recipient-domain' AND name = 'sent' AND step = $1"
+_SENT = """
+    SELECT coalesce(sum(total), 0) FROM counters WHERE dimension = 'recipient-domain' AND name = 'sent' AND step = $1
+"""
 
 
 async def _until_counted(database: str) -> None:

@@ -30,8 +30,8 @@ from pillarbox.upstream.witness import addresses_of, filled_in, is_witnessed, re
 EVENTS = metrics.counter(
     "upstream_events_total",
     labels=("upstream", "outcome"),
-    doc="""Events that upstreams told: `recorded`, `known` (told before) or `quarantined` (they could not be read, or not
-    be recorded).
+    doc="""Events that upstreams told: `recorded`, `known` (told before) or `quarantined` (they could not be read, or
+    not be recorded).
 
     No `recorded` for long while mail is sent: nothing arrives; look at the subscription or the queue. Any
     `quarantined`: `pillarbox quarantine list` shows what and why.""",

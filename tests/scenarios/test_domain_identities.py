@@ -111,7 +111,7 @@ async def test_a_check_says_record_by_record_what_is_there_and_what_to_publish(t
     assert f'publish    bounce.example.com. IN TXT "v=spf1 include:{SERVICE} ~all"\n' in printed
     assert "not needed: the DKIM records prove whose domain it is" in printed
     assert f"missing   TXT   {tokens[0]}.dkim.{SERVICE}  (dkim)\n" in printed
-    assert printed.endswith("4 of the records above are not as they must be\n")
+    assert printed.endswith("4 of the records above are not as they have to be\n")
 
 
 async def test_what_the_check_and_the_zone_say_makes_everything_right(town: Town) -> None:

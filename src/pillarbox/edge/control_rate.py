@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/ses/latest/dg/quotas.html
 import math
 
 from pillarbox.kit.clock import SECOND, Millis
+from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.ids import Scope
 from pillarbox.sending.policy import RateExceeded
 from pillarbox.store import call_rates
@@ -42,13 +43,17 @@ class ControlRate:
         self._shut: dict[tuple[Scope, str], Millis] = {}
 
     async def check(self, scope: Scope, service: str, operation: str, now: Millis) -> None:
-        """Count a call, or raise RateExceeded."""
+        """Count a call, or raise RateExceeded. What cannot be counted is let in."""
         if service not in _SERVICES or operation in _SENDS:
             return
         key = scope, operation
         if now < self._shut.get(key, 0):
             raise RateExceeded("Rate exceeded")
-        if until := await self._store.write(count, scope, operation, self._rate, now):
+        try:
+            until = await self._store.write(count, scope, operation, self._rate, now)
+        except Unavailable:  # a full disk keeps nobody from looking; whatever writes is refused by itself
+            return
+        if until:
             if len(self._shut) >= _MOST_SHUT:
                 self._shut.clear()
             self._shut[key] = until

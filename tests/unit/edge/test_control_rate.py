@@ -1,5 +1,7 @@
 """How often operations that send nothing may be called, whichever process is asked."""
 
+from pathlib import Path
+
 import pytest
 
 from pillarbox.edge.control_rate import ControlRate
@@ -7,6 +9,7 @@ from pillarbox.kit.ids import Scope
 from pillarbox.sending.policy import RateExceeded
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan, Rows
+from pillarbox.store.sqlite import SqliteStore
 
 HERE, THERE = Scope("111111111111", "us-east-1"), Scope("111111111111", "eu-west-1")
 NOON = 1_790_000_000_000
@@ -34,6 +37,14 @@ async def test_all_processes_share_one_rate(store: Store) -> None:
                 continue
             counted.append(at)
     assert counted == [NOON, NOON, NOON + 500, NOON + 2_000, NOON + 2_000]
+
+
+async def test_what_cannot_be_counted_is_let_in(tmp_path: Path) -> None:
+    store = await SqliteStore.open(tmp_path)
+    await store.close()
+    limit = ControlRate(store, 1.0)
+    await limit.check(HERE, "ses", "ListIdentities", NOON)
+    await limit.check(HERE, "ses", "ListIdentities", NOON)
 
 
 async def test_what_was_long_ago_leaves_no_rows(store: Store) -> None:

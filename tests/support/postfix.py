@@ -31,12 +31,14 @@ mynetworks = 127.0.0.0/8
 mydestination =
 myhostname = smarthost.example.org
 relay_domains = example.net
-relay_recipient_maps = inline:{{ {known} }}
 recipient_delimiter = +
 relayhost = [127.0.0.1]:{relay_port}
 local_recipient_maps =
 maillog_file_prefixes = {folder}
 maillog_file = {folder}/log
+"""
+# Nothing may stand twice: each process would warn of it, also the one that writes the log, which then waits for itself.
+_AS_SMARTHOST = """relay_recipient_maps = inline:{{ {known} }}
 """
 _WITH_TLS = """smtpd_tls_security_level = encrypt
 smtpd_tls_chain_files = {chain}
@@ -45,7 +47,6 @@ _AS_CLIENT = """smtp_tls_security_level = encrypt
 smtp_sasl_auth_enable = yes
 smtp_sasl_password_maps = inline:{{ {{ [127.0.0.1]:{port} = {user}:{password} }} }}
 smtp_sasl_security_options = noanonymous
-relay_recipient_maps =
 smtpd_relay_restrictions = permit_mynetworks, reject
 """
 _MASTER = """127.0.0.1:{port} inet n - n - - smtpd
@@ -88,19 +89,20 @@ class Postfix:
     @contextmanager
     def started(cls, relay_port: int, known: Sequence[str], *, chain: Path | None = None) -> Iterator["Postfix"]:
         """Run until the block is left; with a `chain` of key and certificates, mail is taken over TLS only."""
-        with cls._running(relay_port, known, chain, "") as postfix:
+        table = ", ".join(f"{address}=known" for address in known)
+        with cls._running(relay_port, chain, _AS_SMARTHOST.format(known=table)) as postfix:
             yield postfix
 
     @classmethod
     @contextmanager
     def relaying_to(cls, relay: Relay) -> Iterator["Postfix"]:
         """Run until the block is left as a server that hands all mail to another, with a login."""
-        with cls._running(relay.port, (), None, _AS_CLIENT.format(**relay._asdict())) as postfix:
+        with cls._running(relay.port, None, _AS_CLIENT.format(**relay._asdict())) as postfix:
             yield postfix
 
     @classmethod
     @contextmanager
-    def _running(cls, relay_port: int, known: Sequence[str], chain: Path | None, more: str) -> Iterator["Postfix"]:
+    def _running(cls, relay_port: int, chain: Path | None, more: str) -> Iterator["Postfix"]:
         if os.getuid() != 0:
             pytest.skip("Postfix starts as root only")
         # Not below pytest's own folder, which is closed to the user that Postfix works as.
@@ -110,7 +112,7 @@ class Postfix:
             probe.bind(("127.0.0.1", 0))
             port: int = probe.getsockname()[1]
         postfix = cls(folder, port)
-        postfix._configure(relay_port, known, chain, more)
+        postfix._configure(relay_port, chain, more)
         try:
             postfix._run("start")
             postfix._wait_until_it_listens()
@@ -134,12 +136,11 @@ class Postfix:
             time.sleep(0.05)
         return holds()
 
-    def _configure(self, relay_port: int, known: Sequence[str], chain: Path | None, more: str) -> None:
+    def _configure(self, relay_port: int, chain: Path | None, more: str) -> None:
         for name in ("etc", "spool", "lib"):
             (self._folder / name).mkdir()
         shutil.chown(self._folder / "lib", "postfix", "postfix")
-        table = ", ".join(f"{address}=known" for address in known)
-        main = _MAIN.format(folder=self._folder, relay_port=relay_port, known=table) + more
+        main = _MAIN.format(folder=self._folder, relay_port=relay_port) + more
         if chain is not None:
             main += _WITH_TLS.format(chain=shutil.copy(chain, self._folder / "chain.pem"))
         (self._folder / "etc/main.cf").write_text(main)

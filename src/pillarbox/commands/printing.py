@@ -62,6 +62,11 @@ def width_of(text: str) -> int:
     )
 
 
+def rate_of(limit: float) -> str:
+    """Return a limit on how much goes out in a second; 0 is none."""
+    return f"{limit:g}/s" if limit else "no limit"
+
+
 def cut(text: str, width: int) -> str:
     """Return at most `width` characters of a text."""
     return text if len(text) <= width else text[: width - 1] + "…"

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from pillarbox.commands.printing import cut, moment, say, say_json, style, table
+from pillarbox.commands.printing import cut, moment, rate_of, say, say_json, style, table
 from pillarbox.commands.reach import HERE, CommandError, Place, ask
 from pillarbox.delivery.lanes import UNSORTED, Hop
 from pillarbox.kit.clock import Millis, SystemClock
@@ -172,12 +172,12 @@ def _until(at: Millis | None, now: Millis) -> str:
 
 
 def _pace(one: Pace, now: Millis) -> tuple[str, ...]:
-    by_hand = [f"{one.most_rate:g}/s"] if one.most_rate else []
+    by_hand = [rate_of(one.most_rate)] if one.most_rate else []
     by_hand += [f"{one.most_connections} connections"] if one.most_connections else []
     return (
         str(Hop(one.egress, one.provider)),
-        f"{one.rate:g}/s" if one.rate else "-",
-        str(one.connections or "-"),
+        rate_of(one.rate),
+        str(one.connections or "no limit"),
         ", ".join(by_hand) or "-",
         f"{one.day_used} of {one.day_most}" if one.day_most else "-",
         _until(one.not_before, now),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from pillarbox.commands.printing import moment, plain, say, say_json, style, table
+from pillarbox.commands.printing import moment, plain, rate_of, say, say_json, style, table
 from pillarbox.commands.reach import HERE, CommandError, Place, ask
 from pillarbox.operate.upstream import Seen
 from pillarbox.operate.upstream_requests import (
@@ -155,7 +155,7 @@ def _row(one: Seen) -> tuple[str, ...]:
     return (
         one.name,
         one.region,
-        f"{one.rate:.10g}/s" if one.rate else "-",
+        rate_of(one.rate) if one.rate or known else "-",
         day if known else "not known yet",
         str(one.waiting),
         str(one.suppressed) if one.account else "-",

@@ -114,8 +114,9 @@ async def retry(desk: Desk, what: What) -> int:
 
 
 async def paces(desk: Desk) -> list[Pace]:
+    """Return every pace that something limits."""
     now = desk.clock.now()
-    return [_pace(limits, now) for limits in await desk.store.read(pace.every)]
+    return [_pace(limits, now) for limits in await desk.store.read(pace.every) if not is_idle(limits)]
 
 
 async def set_pace(desk: Desk, hop: str, rate: float | None, connections: int | None, *, forget: bool) -> Pace:

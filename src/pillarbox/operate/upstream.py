@@ -33,7 +33,8 @@ class Seen(msgspec.Struct, frozen=True):
     """One upstream: what it said last (`looked_at`), and what follows from that.
 
     `rate` is the recipients a second that go out now (0: no limit), `held` why none do (empty: they do), `failures`
-    what could not be read. `suppressed` counts the addresses on its suppression list.
+    what could not be read. What it said is 0 before it was asked, and below 0 where it has no limit. `suppressed`
+    counts the addresses on its suppression list.
     """
 
     name: str

@@ -22,7 +22,7 @@ KIND = "account"
 PENDING, GRANTED, DENIED = "PENDING", "GRANTED", "DENIED"
 _NAME = "account"
 # Clients pace themselves by 1 / MaxSendRate, so that neither 0 nor -1 may be told for "no limit".
-_TOLD_FOR_NO_LIMIT = 1_000_000.0
+TOLD_FOR_NO_LIMIT = 1_000_000.0
 # https://docs.aws.amazon.com/ses/latest/dg/request-production-access.html
 _SANDBOX_24_HOUR, _SANDBOX_RATE = 200.0, 1.0
 _ACCOUNT = re.compile(r"[0-9]{12}")
@@ -62,7 +62,7 @@ class Quota:
     @property
     def told_rate(self) -> float:
         """The rate as callers are told it."""
-        return self.max_rate if self.max_rate > 0 else _TOLD_FOR_NO_LIMIT
+        return self.max_rate if self.max_rate > 0 else TOLD_FOR_NO_LIMIT
 
 
 def _in_sandbox(quota: Quota) -> Quota:

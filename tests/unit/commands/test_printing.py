@@ -3,7 +3,7 @@
 import pytest
 
 from pillarbox.commands.messages import read_since
-from pillarbox.commands.printing import cut, moment, plain, table, width_of
+from pillarbox.commands.printing import cut, moment, plain, rate_of, table, width_of
 from pillarbox.commands.reach import CommandError
 
 NOON = 1_800_014_400_000
@@ -23,6 +23,10 @@ def test_columns_line_up_for_wide_characters() -> None:
 
 def test_long_text_is_cut() -> None:
     assert (cut("abcdef", 4), cut("abcd", 4)) == ("abc…", "abcd")
+
+
+def test_no_limit_is_said_in_words() -> None:
+    assert (rate_of(0), rate_of(0.05), rate_of(20.0)) == ("no limit", "0.05/s", "20/s")
 
 
 def test_times_are_in_utc() -> None:

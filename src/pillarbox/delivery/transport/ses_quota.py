@@ -2,6 +2,7 @@
 
 Touches the network and the store. Called by upkeep every minute and by
 operators. Until a quota is known, mail goes at the rate of the sandbox.
+Another Pillarbox may have no limit, which it cannot say but in a very large number.
 https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html
 """
 
@@ -15,6 +16,7 @@ from pillarbox.delivery.transport.ses_answers import QUOTA_SECONDS, are_credenti
 from pillarbox.delivery.transport.ses_client import Answer, NotAnswered, NotAsked, SesClient, Upstream
 from pillarbox.kit.clock import MINUTE, SECOND, Millis
 from pillarbox.resources import upstreams
+from pillarbox.resources.account import TOLD_FOR_NO_LIMIT
 from pillarbox.resources.upstreams import Quota
 from pillarbox.store import pace
 from pillarbox.store.engine import Store
@@ -49,10 +51,11 @@ async def look(store: Store, client: SesClient, now: Millis) -> Quota:
 def quota_of(answer: Answer, now: Millis) -> Quota:
     """Read the answer to GetAccount, or raise KeyError, TypeError or ValueError."""
     quota = answer.content["SendQuota"]
+    rate = float(quota["MaxSendRate"])
     return Quota(
         now,
         now + LOOK_EVERY,
-        float(quota["MaxSendRate"]),
+        rate if rate < TOLD_FOR_NO_LIMIT else -1.0,
         float(quota["Max24HourSend"]),
         float(quota["SentLast24Hours"]),
         bool(answer.content.get("SendingEnabled", True)),
@@ -78,7 +81,8 @@ def note_failure(name: str, why: str, now: Millis) -> Plan[Quota]:
 def begin(known: Iterable[Upstream]) -> Plan[None]:
     """See to it that no upstream is sent to without a limit before its quota is known."""
     for upstream in known:
-        rate = upstream.max_send_rate or _SANDBOX_RATE
+        seen = (yield from upstreams.quota(upstream.name)) or Quota(0, 0)
+        rate = upstream.max_send_rate or (0.0 if seen.is_known else _SANDBOX_RATE)
 
         def decide(limits: Limits, rate: float = rate) -> tuple[Limits, None]:
             return (limits if limits.far_rate else limits._replace(far_rate=rate)), None

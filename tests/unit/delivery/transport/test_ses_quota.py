@@ -10,6 +10,7 @@ from pillarbox.delivery.transport.ses_client import Answer
 from pillarbox.delivery.transport.ses_quota import begin, note, note_failure, quota_of
 from pillarbox.kit.clock import MINUTE
 from pillarbox.resources import upstreams
+from pillarbox.resources.account import TOLD_FOR_NO_LIMIT
 from pillarbox.resources.upstreams import Quota
 from pillarbox.settings import UpstreamSetting
 from pillarbox.store import pace
@@ -43,12 +44,20 @@ async def test_before_its_quota_is_known_mail_goes_at_the_rate_of_the_sandbox(st
 
 
 @pytest.mark.parametrize(
-    ("ours", "theirs", "rate"), [(5.0, 14.0, 5.0), (50.0, 14.0, 14.0), (5.0, -1.0, 5.0), (0.0, -1.0, 0.0)]
+    ("ours", "theirs", "rate"),
+    [(5.0, 14.0, 5.0), (50.0, 14.0, 14.0), (5.0, -1.0, 5.0), (0.0, -1.0, 0.0), (5.0, 1e6, 5.0), (0.0, 1e6, 0.0)],
 )
 async def test_the_lower_rate_holds(store: Store, ours: float, theirs: float, rate: float) -> None:
     await store.write(note, upstream(max_send_rate=ours), told(rate=theirs), NOON)
 
     assert rate_of((await store.read(pace.every) or [Limits("ses", "eu")])[0]) == rate
+
+
+async def test_a_pace_that_nothing_limits_is_still_so_after_a_restart(store: Store) -> None:
+    await store.write(begin, [upstream()])
+    await store.write(note, upstream(), told(rate=TOLD_FOR_NO_LIMIT), NOON)
+    await store.write(begin, [upstream()])
+    assert rate_of(await limits_of(store)) == 0.0
 
 
 async def test_a_quota_that_is_used_up_holds_and_one_that_is_free_lets_go(store: Store) -> None:

@@ -16,7 +16,7 @@ from statistics import median
 from time import process_time_ns
 
 from pillarbox.delivery.tracking import Tracking
-from pillarbox.delivery.transform.tracking import with_tracking
+from pillarbox.delivery.transform.tracking import look_at, with_tracking
 from pillarbox.kit.html_links import scan
 from pillarbox.kit.ids import Scope, new_message_id
 from pillarbox.kit.mime import base64_lines, decoded, quoted_printable_text, walk
@@ -71,6 +71,10 @@ class _Reading(HTMLParser):
             dict(attrs).get("href")
 
 
+def rewrite(raw: bytes, message_id: str, tracking: Tracking) -> bytes:
+    return with_tracking(look_at(raw, tracking), message_id, tracking)[0]
+
+
 def parse(raw: bytes) -> int:
     return sum(len(scan(decoded(raw, part)).anchors) for part in walk(raw) if part.content_type == "text/html")
 
@@ -100,11 +104,11 @@ def measure(encoding: str) -> dict[str, float]:
     for number in range(MAILS):
         raw = message(number, encoding)
         message_id = new_message_id(Scope("123456789012", "us-east-1"), 1_800_000_000_000)
-        spent["rewrite"].append(_spent(with_tracking, raw, message_id, tracking))
-        spent["again"].append(_spent(with_tracking, raw, message_id, tracking))
+        spent["rewrite"].append(_spent(rewrite, raw, message_id, tracking))
+        spent["again"].append(_spent(rewrite, raw, message_id, tracking))
         spent["parse"].append(_spent(parse, raw))
         spent["stdlib"].append(_spent(parse_by_stdlib, raw))
-        assert _html(with_tracking(raw, message_id, tracking)[0]).count(b"/CL0/") == LINKS
+        assert _html(rewrite(raw, message_id, tracking)).count(b"/CL0/") == LINKS
     return {name: median(times) for name, times in spent.items()}
 
 

@@ -358,8 +358,8 @@ MUTANTS = [
     ),
     Mutant(
         "a link leads only where the mail said",
-        "kit/tracking_links.py",
-        "        mac.update(content)\n",
+        "kit/mac.py",
+        "            inner.update(end)\n",
         "",
         "tests/unit/kit/test_tracking_links.py::test_a_mangled_link_leads_where_it_did_or_nowhere",
     ),

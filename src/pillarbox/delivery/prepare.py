@@ -17,7 +17,7 @@ from pillarbox.delivery.lanes import KEPT_HERE, OTHER_SES, Hop
 from pillarbox.delivery.tracking import Marks, Tracker, Tracking
 from pillarbox.delivery.transform.dkim import SigningKey
 from pillarbox.delivery.transform.headers import TransformFacts
-from pillarbox.delivery.transform.pipeline import transform
+from pillarbox.delivery.transform.pipeline import begin, finish, transform
 from pillarbox.delivery.unsubscribe_links import UnsubscribeLinks
 from pillarbox.delivery.verp import EVERYONE, ReturnPaths
 from pillarbox.events.types import MailFacts
@@ -33,8 +33,8 @@ from pillarbox.store.plan import Plan
 from pillarbox.store.remember import Remembering
 
 _LARGE = 128 * 1024
-# A document can hold so many links that each kilobyte takes half a millisecond.
-_LARGE_TRACKED = 3 * 1024
+# A document that was not seen lately can hold so many links that each kilobyte takes half a millisecond.
+_LARGE_UNKNOWN = 3 * 1024
 _MOST_OPEN_KEYS = 10_000
 
 _read_mail = msgspec.json.Decoder(MailFacts).decode
@@ -144,11 +144,12 @@ class Preparer:
             unsubscribe_url=self._unsubscribe_url(message.message_id, mail),
             tracking=None if hop in self.site.tracked_there else await self._tracking(message, mail, recipients),
         )
-        large = _LARGE_TRACKED if facts.tracking else _LARGE
-        if len(given) > large or any(key.is_slow for key in facts.keys):
+        if len(given) > _LARGE or any(key.is_slow for key in facts.keys):
             left = await asyncio.to_thread(transform, given, facts)
+        elif (begun := begin(given, facts)).is_known or len(given) <= _LARGE_UNKNOWN:
+            left = finish(begun, facts)
         else:
-            left = transform(given, facts)
+            left = await asyncio.to_thread(finish, begun, facts)
         return Prepared(self._sender(message.message_id, mail, recipients, mail_from), left.data, mail, left.marks)
 
     def _unsubscribe_url(self, message_id: str, mail: MailFacts) -> str:

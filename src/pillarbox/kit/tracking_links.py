@@ -10,10 +10,12 @@ import base64
 import binascii
 import hmac
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from pillarbox.kit.mac import Mac
 
 # The recipient of a copy that several people got: who of them it was cannot be told.
 EVERYONE = 0xFFFF
@@ -26,6 +28,7 @@ _MAC_BYTES = 30
 _RECIPIENT_BYTES = 2
 _FIXED_BYTES = _RECIPIENT_BYTES + _MAC_BYTES
 _FIXED_LETTERS = 43
+_MESSAGE_ID_LETTERS = 60
 _MOST_LEVELS = 4
 # Letters of guesses at one level: a request that is nobody's link must not cost much.
 _MOST_TRIED = 32 * 1024
@@ -104,18 +107,65 @@ class SignatureLost(NamedTuple):
     urls: tuple[str, ...]
 
 
+class Unsigned(NamedTuple):
+    """A link or the pixel of any copy: what a copy signs it with stands between `front` and `back`.
+
+    `signs` is what the MAC is over, beside what all links of a copy begin with; None for the pixel. `packed` are the
+    tags of the link.
+    """
+
+    front: bytes
+    back: bytes
+    signs: bytes | None
+    packed: bytes
+
+    @property
+    def is_pixel(self) -> bool:
+        return self.signs is None
+
+    @property
+    def letters(self) -> int:
+        """How long the signature is, without the message's id in front of it."""
+        return _FIXED_LETTERS + len(self.packed) // 3 * 4
+
+    @property
+    def signature_octets(self) -> int:
+        """How long all is that a copy puts between front and back: as much in every copy."""
+        return _MESSAGE_ID_LETTERS + 1 + self.letters
+
+    @property
+    def octets(self) -> int:
+        return len(self.front) + self.signature_octets + len(self.back)
+
+
 class TrackingLinks:
     """Makes links and reads them; whoever does not have the keys can make none that is read as whole."""
 
     def __init__(self, keys: Mapping[int, bytes]) -> None:
         """`keys` are by their numbers, the one that signs last."""
         self._keys = dict(keys)
-        self._newest = next(reversed(self._keys))
-        self._macs = {number: hmac.new(key, digestmod="sha256") for number, key in self._keys.items()}
+        self.newest = next(reversed(self._keys))
+        self._macs = {number: Mac(key) for number, key in self._keys.items()}
 
     def of_copy(self, message_id: str, recipient: int) -> "LinksOfCopy":
         """Return what makes the links of a message, or of one recipient's copy of it."""
-        return LinksOfCopy(message_id, recipient, self._newest, self._macs[self._newest])
+        return LinksOfCopy(self, self._macs[self.newest], message_id, recipient)
+
+    def link(self, number: int, url: str, tags: str = "") -> Unsigned:
+        """Return a link to `url`, for which a copy has a path that needs no escape in HTML.
+
+        Raises ValueError for one that cannot be tracked.
+        """
+        target = _target(url)
+        if target is None:
+            raise ValueError(f"no URI of the web: {url!r}")
+        packed = _packed(tags) if tags else b""
+        front = f"{LINK_PATH}{target}/{number}/".encode("ascii")
+        return Unsigned(front, b"=%d" % self.newest, _link_ends(number, url, packed), packed)
+
+    def pixel(self) -> Unsigned:
+        """Return the pixel, for which a copy has a path."""
+        return Unsigned(PIXEL_PATH.encode("ascii"), b"=%d" % self.newest, None, b"")
 
     def read(self, target: bytes) -> Link | Pixel | SignatureLost | None:
         """Return what a request asks for by its raw path, `?` and query; None for what is altered, or not ours."""
@@ -191,44 +241,49 @@ class TrackingLinks:
         return found
 
     def _mac(self, key: int, content: bytes) -> bytes:
-        mac = self._macs[key].copy()
-        mac.update(content)
-        return mac.digest()[:_MAC_BYTES]
+        return self._macs[key].of_all(b"", [content])[0][:_MAC_BYTES]
 
 
 class LinksOfCopy:
-    """Makes the links of one copy, which begin alike: that is put into their MAC once."""
+    """Signs the links of one copy, many at once: what they have in common is put into their MACs once."""
 
-    def __init__(self, message_id: str, recipient: int, key: int, mac: hmac.HMAC) -> None:
+    def __init__(self, links: TrackingLinks, mac: Mac, message_id: str, recipient: int) -> None:
+        self._links = links
+        self._mac = mac
         self._message_id = message_id
         self._recipient = recipient
-        self._mac = mac
-        self._begun = mac.copy()
-        self._begun.update(_link_begins(message_id, recipient))
-        self._octets = recipient.to_bytes(_RECIPIENT_BYTES)
-        self._ends = f"={key}"
+        self.begins = f"{message_id}/".encode("ascii")
+
+    def signatures(self, unsigned: Sequence[Unsigned]) -> list[bytes]:
+        """Return what stands behind `begins` between front and back of each."""
+        links = [one.signs for one in unsigned if one.signs is not None]
+        macs = iter(self._mac.of_all(_link_begins(self._message_id, self._recipient), links))
+        octets, recipient = list[bytes](), self._recipient.to_bytes(_RECIPIENT_BYTES)
+        for one in unsigned:
+            mac = self._of_pixel() if one.signs is None else next(macs)
+            # One octet more, so that each is encoded by itself: its letter is left out again.
+            octets += (recipient, mac[:_MAC_BYTES], one.packed, b"\x00")
+        text = binascii.b2a_base64(b"".join(octets), newline=False).translate(_URL_SAFE)
+        signatures, at = [], 0
+        for one in unsigned:
+            end = at + one.letters
+            signatures.append(text[at:end])
+            at = end + 1
+        return signatures
 
     def link(self, number: int, url: str, tags: str = "") -> str:
-        """Return the path of a link to `url`; it needs no escape in HTML.
-
-        Raises ValueError for one that cannot be tracked.
-        """
-        target = _target(url)
-        if target is None:
-            raise ValueError(f"no URI of the web: {url!r}")
-        packed = _packed(tags) if tags else b""
-        mac = self._begun.copy()
-        mac.update(_link_ends(number, url, packed))
-        token = binascii.b2a_base64(self._octets + mac.digest()[:_MAC_BYTES] + packed, newline=False)
-        letters = token.translate(_URL_SAFE, b"=").decode("ascii")
-        return f"{LINK_PATH}{target}/{number}/{self._message_id}/{letters}{self._ends}"
+        """Return the path of a link; see TrackingLinks.link."""
+        return self._path(self._links.link(number, url, tags))
 
     def pixel(self) -> str:
         """Return the path of the pixel."""
-        mac = self._mac.copy()
-        mac.update(_pixel_content(self._message_id, self._recipient))
-        token = binascii.b2a_base64(self._octets + mac.digest()[:_MAC_BYTES], newline=False)
-        return f"{PIXEL_PATH}{self._message_id}/{token.translate(_URL_SAFE, b'=').decode('ascii')}{self._ends}"
+        return self._path(self._links.pixel())
+
+    def _path(self, unsigned: Unsigned) -> str:
+        return b"".join([unsigned.front, self.begins, *self.signatures([unsigned]), unsigned.back]).decode("ascii")
+
+    def _of_pixel(self) -> bytes:
+        return self._mac.of_all(b"", [_pixel_content(self._message_id, self._recipient)])[0]
 
 
 def _link_content(message_id: str, recipient: int, number: int, url: str, packed: bytes) -> bytes:

@@ -12,7 +12,7 @@ from pillarbox.delivery.transform.dkim import signed
 from pillarbox.delivery.transform.headers import TransformFacts, with_delivery_headers, with_trace
 from pillarbox.delivery.transform.list_headers import with_list_headers
 from pillarbox.delivery.transform.recipient_headers import with_only_recipient
-from pillarbox.delivery.transform.tracking import with_tracking
+from pillarbox.delivery.transform.tracking import Shown, look_at, with_tracking
 from pillarbox.kit.mime import in_crlf_lines
 
 Transform = Callable[[bytes, TransformFacts], bytes]
@@ -37,9 +37,32 @@ class Leaving(NamedTuple):
 
 def transform(raw: bytes, facts: TransformFacts) -> Leaving:
     """Return the message as it leaves, or raise Undeliverable; the same message and facts give the same bytes."""
-    raw, marks = in_crlf_lines(raw), UNMARKED
-    if facts.tracking:
-        raw, marks = with_tracking(raw, facts.message_id, facts.tracking)
+    return finish(begin(raw, facts), facts)
+
+
+class Begun(NamedTuple):
+    """A message in lines that end in CRLF, before anything is changed; `shown` is there for one that is tracked."""
+
+    raw: bytes
+    shown: Shown | None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether what is long in it, if anything, was read lately: then the rest takes as long as its length says."""
+        return self.shown is None or self.shown.known is not None
+
+
+def begin(raw: bytes, facts: TransformFacts) -> Begun:
+    """Look at a message."""
+    raw = in_crlf_lines(raw)
+    return Begun(raw, look_at(raw, facts.tracking) if facts.tracking else None)
+
+
+def finish(begun: Begun, facts: TransformFacts) -> Leaving:
+    """Return what `transform` does."""
+    raw, marks = begun.raw, UNMARKED
+    if begun.shown and facts.tracking:
+        raw, marks = with_tracking(begun.shown, facts.message_id, facts.tracking)
     for _, step in TRANSFORMS:
         raw = step(raw, facts)
     return Leaving(raw, marks)

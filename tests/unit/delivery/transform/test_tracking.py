@@ -3,6 +3,7 @@
 import base64
 import email
 import re
+from dataclasses import replace
 from email.message import Message
 from pathlib import Path
 from time import process_time
@@ -12,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pillarbox.delivery.tracking import UNMARKED, Marks, Tracking
-from pillarbox.delivery.transform.tracking import MOST_LINKS, with_tracking
+from pillarbox.delivery.transform.documents import MOST_LINKS
+from pillarbox.delivery.transform.tracking import look_at, with_tracking
 from pillarbox.kit.mime import decoded, has_long_line, in_crlf_lines, walk
 from pillarbox.kit.tracking_links import Link, Pixel, TrackingLinks
 from tests.support import marked_mail
@@ -50,8 +52,12 @@ def body_of(message: bytes) -> bytes:
     return payload
 
 
+def rewritten(raw: bytes, tracking: Tracking) -> tuple[bytes, Marks]:
+    return with_tracking(look_at(raw, tracking), ID, tracking)
+
+
 def tracked(document: str, tracking: Tracking = BOTH) -> str:
-    return body_of(with_tracking(mail(document.encode()), ID, tracking)[0]).decode()
+    return body_of(rewritten(mail(document.encode()), tracking)[0]).decode()
 
 
 def marks(text: str) -> str:
@@ -69,7 +75,7 @@ def links_of(text: str) -> list[Link]:
 def test_a_document_keeps_every_byte_that_is_no_link(path: Path) -> None:
     marked = path.read_bytes()
 
-    left = body_of(with_tracking(mail(marked_mail.given(marked)), ID, BOTH)[0]).decode("latin-1")
+    left = body_of(rewritten(mail(marked_mail.given(marked)), BOTH)[0]).decode("latin-1")
 
     assert marks(left) == in_lines(marked_mail.expected(marked, b"LINK", b"PIXEL")).decode("latin-1")
     assert [Target(link.url, link.tags) for link in links_of(left)] == marked_mail.targets(marked)
@@ -81,7 +87,7 @@ def test_a_message_keeps_all_that_is_no_link(path: Path) -> None:
     marked = path.read_bytes()
     sent = marked_mail.encoded(marked_mail.given(marked))
 
-    left, carried = with_tracking(sent, ID, BOTH)
+    left, carried = rewritten(sent, BOTH)
 
     if b"@[" not in marked and b"@!" not in marked:
         assert (left, carried) == (sent, UNMARKED)
@@ -111,7 +117,7 @@ def _seen(part: Message) -> tuple[str, ...]:
 def test_a_line_that_grows_too_long_changes_the_encoding_of_its_part() -> None:
     document = "".join(f'<a href="https://www.example.com/{number}">x</a>' for number in range(20))
 
-    left, _ = with_tracking(mail(document.encode(), "text/html"), ID, BOTH)
+    left, _ = rewritten(mail(document.encode(), "text/html"), BOTH)
 
     assert b"Content-Transfer-Encoding: quoted-printable\r\n" in left
     assert left.count(b"Content-Transfer-Encoding") == 1
@@ -121,7 +127,7 @@ def test_a_line_that_grows_too_long_changes_the_encoding_of_its_part() -> None:
 
 @pytest.mark.parametrize("head", [b"Content-Type: text/html\r\n", b"Content-Type: text/html\r\n<p>no header\r\n"])
 def test_nothing_is_put_where_a_header_may_still_go_on(head: bytes) -> None:
-    assert with_tracking(head, ID, BOTH) == (head, UNMARKED)
+    assert rewritten(head, BOTH) == (head, UNMARKED)
 
 
 @pytest.mark.parametrize("encoding", ["7bit", "quoted-printable", "base64"])
@@ -133,7 +139,7 @@ def test_a_message_made_to_cost_much_costs_little(filling: bytes, encoding: str)
     body = base64.encodebytes(document).replace(b"\n", b"\r\n") if encoding == "base64" else document
     raw = b"Content-Type: text/html\r\nContent-Transfer-Encoding: %b\r\n\r\n%b" % (encoding.encode(), body)
     began = process_time()
-    with_tracking(raw, ID, BOTH)
+    rewritten(raw, BOTH)
 
     assert process_time() - began < 4
 
@@ -151,7 +157,7 @@ def test_a_message_made_to_cost_much_costs_little(filling: bytes, encoding: str)
     ],
 )
 def test_it_is_said_what_a_copy_carries(document: str, tracking: Tracking, carried: Marks) -> None:
-    left, said = with_tracking(mail(document.encode()), ID, tracking)
+    left, said = rewritten(mail(document.encode()), tracking)
 
     assert said == carried
     text = body_of(left).decode()
@@ -209,7 +215,22 @@ def test_links_keep_the_scheme_of_what_they_stand_for_where_that_is_wanted() -> 
 def test_the_same_message_is_rewritten_in_the_same_way_again() -> None:
     raw = mail(b'<a href="http://a.example/">x</a>')
 
-    assert with_tracking(raw, ID, BOTH) == with_tracking(raw, ID, BOTH)
+    assert rewritten(raw, BOTH) == rewritten(raw, BOTH)
+
+
+def test_a_document_that_was_seen_before_gets_links_of_the_copy() -> None:
+    raw = mail(b'<p>One</p>\n<a href="https://a.example/">1</a> <a href="https://a.example/" ses:tags="k:v;">2</a>')
+    first = rewritten(raw, BOTH)[0]
+    shown = look_at(raw, BOTH)
+
+    second, carried = with_tracking(shown, ID.replace("010001", "010002"), replace(BOTH, recipient=7))
+
+    assert shown.known is not None
+    assert carried == Marks(pixel=True, links=True)
+    assert marks(second.decode()) == marks(first.decode())
+    found = [LINKS.read(path.encode()) for path in LINK.findall(PIXEL.sub("", second.decode()))]
+    tags = [("010002", 7, 1, ""), ("010002", 7, 2, "k:v;")]
+    assert [(one.message_id[:6], one.recipient, one.number, one.tags) for one in found if isinstance(one, Link)] == tags
 
 
 def test_an_attribute_stays_where_another_would_get_its_value() -> None:
@@ -287,7 +308,7 @@ def _without_targets(token: Token) -> Token:
 def test_no_message_is_too_odd(raw: bytes) -> None:
     raw = in_crlf_lines(raw)
 
-    left, _ = with_tracking(raw, ID, BOTH)
+    left, _ = rewritten(raw, BOTH)
 
     assert not has_long_line(left)
     assert [part[0] for part in parts_of(left)] == [part[0] for part in parts_of(raw)]

@@ -8,7 +8,6 @@ transaction, as it does within one process.
 import asyncio
 import socket
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from pillarbox.kit.courtesy import Courtesy
@@ -45,22 +44,25 @@ class Keeper:
         """Wait until the other process is gone and what it asked for last has been asked of the store."""
         await self._gone.wait()
 
+    def tell(self, number: int, result: Any) -> None:
+        self._courtesy.went()
+        self._channel.say((number, result))
+
+    def tell_why_not(self, number: int, error: BaseException) -> None:
+        self._courtesy.went()
+        self._channel.say(Raised(number, error))
+
     def _heard(self, asked: list[Write | Listen]) -> None:
         for one in asked:
             if isinstance(one, Listen):
                 self._listen(one.topic)
             else:
+                number, planner, args, together = one
                 self._courtesy.came()
-                doing = self._store.ask(one.planner, one.args, shared=one.together)
-                doing.add_done_callback(partial(self._answer, one.number))
-
-    def _answer(self, number: int, done: "asyncio.Future[Any]") -> None:
-        self._courtesy.went()
-        error = done.exception()
-        self._channel.say(Written(number, done.result()) if error is None else Raised(number, error))
+                self._store.ask(planner, args, _Answer(self, number), shared=together)
 
     def _stuck(self, answer: Written, error: Exception) -> None:
-        self._channel.say(Raised(answer.number, error))
+        self._channel.say(Raised(answer[0], error))
 
     def _listen(self, topic: str) -> None:
         if topic not in self._heard_of:
@@ -78,3 +80,22 @@ class Keeper:
     def _tell(self) -> None:
         touched, self._touched = tuple(self._touched), {}
         self._channel.say(Touched(touched))
+
+
+class _Answer:
+    """Stands where a future does for who asks in this process: what the store answers is said to the other at once."""
+
+    __slots__ = ("_keeper", "_number")
+
+    def __init__(self, keeper: Keeper, number: int) -> None:
+        self._keeper = keeper
+        self._number = number
+
+    def cancelled(self) -> bool:
+        return False
+
+    def set_result(self, result: Any) -> None:
+        self._keeper.tell(self._number, result)
+
+    def set_exception(self, error: BaseException) -> None:
+        self._keeper.tell_why_not(self._number, error)

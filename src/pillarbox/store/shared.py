@@ -22,26 +22,16 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 
 
-class Write(NamedTuple):
-    """Run a plan; `together` lets it take the items of others too."""
-
-    number: int
-    planner: Callable[..., Plan[Any]]
-    args: tuple[Any, ...]
-    together: bool
+# One is made for each write and for each answer, so they are plain tuples: the number of the question and
+# what plan to run with which arguments (`together` lets it take the items of others too), or what it returned.
+Write = tuple[int, Callable[..., Plan[Any]], tuple[Any, ...], bool]
+Written = tuple[int, Any]
 
 
 class Listen(NamedTuple):
     """Tell when a commit touched this topic."""
 
     topic: str
-
-
-class Written(NamedTuple):
-    """What a plan returned."""
-
-    number: int
-    result: Any
 
 
 class Raised(NamedTuple):
@@ -114,7 +104,7 @@ class SharedStore:
         if self._holder_is_there:
             number = next(self._numbers)
             self._waiting[number] = answer
-            self._channel.say(Write(number, planner, args, together))
+            self._channel.say((number, planner, args, together))
         else:
             answer.set_exception(Unavailable("the process that holds the store is gone"))
         return answer
@@ -122,20 +112,24 @@ class SharedStore:
     def _heard(self, answers: list[Written | Raised | Touched]) -> None:
         for one in answers:
             if isinstance(one, Touched):
-                for topic in one.topics:
-                    for wake in self._listeners.get(topic, ()):
-                        wake()
-                continue
-            asked = self._waiting.pop(one.number)
-            if asked.cancelled():
-                continue
-            if isinstance(one, Raised):
-                asked.set_exception(one.error)
+                self._wake(one.topics)
+            elif isinstance(one, Raised):
+                asked = self._waiting.pop(one.number)
+                if not asked.done():
+                    asked.set_exception(one.error)
             else:
-                asked.set_result(one.result)
+                number, result = one
+                asked = self._waiting.pop(number)
+                if not asked.done():
+                    asked.set_result(result)
+
+    def _wake(self, topics: Sequence[str]) -> None:
+        for topic in topics:
+            for wake in self._listeners.get(topic, ()):
+                wake()
 
     def _stuck(self, asked: Write, error: Exception) -> None:
-        self._waiting.pop(asked.number).set_exception(error)
+        self._waiting.pop(asked[0]).set_exception(error)
 
     def _lost(self) -> None:
         self._holder_is_there = False

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import apsw
 
@@ -39,6 +39,14 @@ _ROWS_AT_ONCE = (128, 32, 8, 2)
 _INSERTION = re.compile(r"(?P<before>INSERT INTO [^?]* VALUES )(?P<row>\((?:\?, )*\?\))(?P<after>[^?]*)")
 
 
+class Answer(Protocol):
+    """Takes what became of a plan, on the loop: an asyncio.Future, or what stands for one."""
+
+    def cancelled(self) -> bool: ...
+    def set_result(self, result: Any, /) -> None: ...
+    def set_exception(self, error: BaseException, /) -> None: ...
+
+
 @dataclass(slots=True)
 class _Asked:
     """One waiting write: a plan of its own, or an item for a plan that takes many."""
@@ -46,7 +54,7 @@ class _Asked:
     planner: Callable[..., Plan[Any]]
     args: tuple[Any, ...]
     shared: bool
-    answer: "asyncio.Future[Any]"
+    answer: Answer
     result: Any = None
     error: BaseException | None = None
 
@@ -94,10 +102,10 @@ class SqliteStore:
         return cls(folder, vfs=vfs, disk=disk, synchronous=synchronous, moving=moving)
 
     async def write(self, planner: Callable[..., Plan[T]], *args: Any) -> T:
-        return await self.ask(planner, args, shared=False)  # type: ignore[no-any-return]
+        return await self._asked(planner, args, shared=False)  # type: ignore[no-any-return]
 
     async def commit(self, planner: Callable[[Sequence[Item]], Plan[list[T]]], item: Item) -> T:
-        return await self.ask(planner, (item,), shared=True)  # type: ignore[no-any-return]
+        return await self._asked(planner, (item,), shared=True)  # type: ignore[no-any-return]
 
     async def read(self, planner: Callable[..., Plan[T]], *args: Any) -> T:
         return await self._reading.read(planner, *args)
@@ -123,14 +131,19 @@ class SqliteStore:
         self._database.close()
         _let_go(self._lock_handle)
 
-    def ask(self, planner: Callable[..., Plan[Any]], args: tuple[Any, ...], *, shared: bool) -> "asyncio.Future[Any]":
+    def ask(self, planner: Callable[..., Plan[Any]], args: tuple[Any, ...], answer: Answer, *, shared: bool) -> None:
         """Queue a plan for the writer and return at once; `shared` makes its one argument an item among others."""
-        asked = _Asked(planner, args, shared, self._loop.create_future())
         if self._writer.is_alive():
-            self._waiting.put(asked)
+            self._waiting.put(_Asked(planner, args, shared, answer))
         else:
-            asked.answer.set_exception(Unavailable("the store is closed"))
-        return asked.answer
+            answer.set_exception(Unavailable("the store is closed"))
+
+    def _asked(
+        self, planner: Callable[..., Plan[Any]], args: tuple[Any, ...], *, shared: bool
+    ) -> "asyncio.Future[Any]":
+        answer = self._loop.create_future()
+        self.ask(planner, args, answer, shared=shared)
+        return answer
 
     # Below: the writer thread, and it alone touches `_database` after the start.
 

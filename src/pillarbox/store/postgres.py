@@ -24,6 +24,7 @@ from pillarbox.store.engine import CONNECTIONS
 from pillarbox.store.groups import Group
 from pillarbox.store.migrate import HALF_FILLED, IMPORTING, migrate_postgres
 from pillarbox.store.plan import Drop, Keep, Many, Plan, Rows, Touch
+from pillarbox.store.postgres_failures import why, why_not_opened
 from pillarbox.store.postgres_hints import CHANNEL, Hints
 
 T = TypeVar("T")
@@ -70,16 +71,16 @@ class PostgresStore:
                 command_timeout=_ANSWER_SECONDS,
                 server_settings={"jit": "off"},  # what is asked is small: compiling it takes longer than answering
             )
-        except (OSError, asyncpg.PostgresError) as error:
-            raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
+        except (OSError, ValueError, asyncpg.PostgresError) as error:
+            raise Unavailable(why_not_opened(error, url)) from error
         store = cls(pool)
         try:
             store._hints = await Hints.open(url, store._told, store._wake_all, alone=moving)
             await store._prepare(moving)
         except BaseException as error:
             await store.close()
-            if isinstance(error, _LOST):
-                raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
+            if isinstance(error, (*_LOST, asyncpg.InsufficientPrivilegeError)):
+                raise Unavailable(why_not_opened(error, url)) from error
             raise
         return store
 
@@ -109,7 +110,7 @@ class PostgresStore:
             ):
                 return await _run(connection, planner(*args), set())
         except _LOST as error:
-            raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
+            raise Unavailable(f"PostgreSQL cannot be reached: {why(error)}") from error
 
     async def body(self, reference: str) -> bytes:
         if not reference:
@@ -130,7 +131,7 @@ class PostgresStore:
             async with self._pool.acquire(timeout=_ANSWER_SECONDS) as connection:
                 rows = await connection.fetch(wanted, numbers)
         except _LOST as error:
-            raise Unavailable(f"PostgreSQL cannot be reached: {error}") from error
+            raise Unavailable(f"PostgreSQL cannot be reached: {why(error)}") from error
         return {f"pg:{row[0]}": bytes(row[1]) for row in rows}
 
     def listen(self, topic: str, wake: Callable[[], None]) -> None:

@@ -90,14 +90,14 @@ class FanOut:
             if mail is None:
                 self._log.warning("event of a message that is no longer kept", event_id=event.event_id)
                 continue
-            if mail.facts.witnessed and not mail.facts.republished:
+            if not mail.told_of:
                 continue
             tellings += self._for_event_destinations(event, mail, targets)
             tellings += self._for_identity(event, mail, targets)
         return tellings
 
     def _for_event_destinations(self, event: Event, mail: Mail, targets: Targets) -> Iterator[_Telling]:
-        wanted = targets.event_destinations_for(event.kind, mail.row)
+        wanted = targets.event_destinations_for(event.kind, mail)
         if not wanted:
             return
         text = to_text(published(event, mail.row, mail.facts, self._service_domain))

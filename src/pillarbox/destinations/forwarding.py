@@ -83,11 +83,11 @@ def wants_mail(event: Event, mail: Mail, targets: Targets) -> bool:
     https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_PutEmailIdentityFeedbackAttributes.html
     """
     identity = targets.identity_for(mail)
-    if identity is None or mail.facts.witnessed:
+    if identity is None or mail.witnessed:
         return False
     if identity.feedback_forwarding:
         return True
-    told = identity.topics.get(event.kind.value) or targets.event_destinations_for(event.kind, mail.row)
+    told = identity.topics.get(event.kind.value) or targets.event_destinations_for(event.kind, mail)
     return event.kind in _TOLD and not told
 
 

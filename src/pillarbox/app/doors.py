@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from urllib.parse import urlsplit
@@ -27,11 +27,13 @@ from pillarbox.edge.failures import Failures
 from pillarbox.edge.gateway import Gateway
 from pillarbox.edge.hit_spool import HitSpool
 from pillarbox.edge.http import HttpEdge
+from pillarbox.edge.limits import Bodies
 from pillarbox.edge.lost_links import LostLinks
 from pillarbox.edge.renewal import Renewal
 from pillarbox.edge.return_path import ReturnPathDoor
 from pillarbox.edge.returns import House, Returns
 from pillarbox.edge.roles import RoleDoor
+from pillarbox.edge.short_road import ShortRoad
 from pillarbox.edge.smtp_door import Limits, SmtpDoor
 from pillarbox.edge.smtp_login import AnyPassword, DerivedPasswords
 from pillarbox.edge.smtp_tls import load as load_tls
@@ -69,15 +71,19 @@ async def open_doors(
     unsubscribe = UnsubscribePages(listening.store, links, clock)
     posts = events_in(listening, clock, running)
     hosts = await _tracking_hosts(listening, running)
-    every = _edge(listening, services, signer, tracker, hosts, unsubscribe, posts, failures, clock)
+    bodies = Bodies(longest=listening.settings.body_limit_bytes, in_flight=listening.settings.bodies_in_flight_bytes)
+    every = _edge(listening, services, signer, tracker, hosts, unsubscribe, posts, bodies, failures, clock)
     roles = listening.settings.roles
     edge = RoleDoor(every, roles, listening.store, hosts)
     at_once = tracker if "tracking" in roles else None
+    targets = posts.targets() if "events" in roles else {}
+    short_road = ShortRoad(targets, bodies, hosts, lambda: edge.sends_away) if targets else None
+    connection = partial(Connection, tracker=at_once, short_road=short_road)
     tls = await _tls(listening, running, clock)
     for listener, secured_by in ((sockets.http, None), (sockets.https, tls)):
         if listener:
             proxies = listening.settings.trusted_proxies
-            await running.enter_async_context(_http(edge, at_once, listener, proxies, secured_by))
+            await running.enter_async_context(_http(edge, connection, listener, proxies, secured_by))
     door = _smtp_door(listening, services.sender, failures, tls, clock)
     await running.enter_async_context(door.serving(sockets.smtp, sockets.smtps))
     returns = await _return_path(listening, tls, clock)
@@ -167,6 +173,7 @@ def _edge(
     tracking_hosts: TrackingHosts,
     unsubscribe: UnsubscribePages,
     posts: EventsIn,
+    bodies: Bodies,
     failures: Failures,
     clock: Clock,
 ) -> HttpEdge:
@@ -200,8 +207,7 @@ def _edge(
         tracker,
         tracking_hosts,
         events_in=posts,
-        body_limit_bytes=settings.body_limit_bytes,
-        in_flight_bytes=settings.bodies_in_flight_bytes,
+        bodies=bodies,
         metrics_token=settings.metrics_token,
     )
 
@@ -254,7 +260,7 @@ class _HttpServer(uvicorn.Server):
 @asynccontextmanager
 async def _http(
     edge: RoleDoor,
-    tracker: Tracker | None,
+    connection: Callable[..., Connection],
     listener: socket.socket,
     proxies: Sequence[str],
     tls: ssl.SSLContext | None,
@@ -264,7 +270,7 @@ async def _http(
         uvicorn.Config(
             edge,
             loop="none",
-            http=partial(Connection, tracker=tracker),  # type: ignore[arg-type]
+            http=connection,  # type: ignore[arg-type]
             ws="none",
             lifespan="off",
             access_log=False,

@@ -1,4 +1,4 @@
-"""How answers reach the socket: head and body in one piece, and redirects without a detour.
+"""How answers reach the socket: head and body in one piece, and those to redirects and posts without a detour.
 
 Touches the connection. Built by app/doors.py into uvicorn, which would write
 the head of a response and its body one after the other: two system calls and
@@ -10,6 +10,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from pillarbox.edge.short_road import ShortCycle, ShortRoad
 from pillarbox.edge.tracking import GIF, PATHS, Tracker
 
 # A body, or a proxy between: https://www.rfc-editor.org/rfc/rfc9112#section-6.3
@@ -50,17 +51,26 @@ class Connection(HttpToolsProtocol):
     """uvicorn's connection, with its writes joined, and with tracked links answered as soon as they are read.
 
     A redirect is worked out in less time than an application's request takes to be made. What is anything but
-    plain (a damaged link, a proxy that tells for whom it asks, a request behind another) goes the usual way.
+    plain (a damaged link, a proxy that tells for whom it asks, a request behind another) goes the usual way. So does
+    what `short_road` does not let in.
     """
 
-    def __init__(self, *args: Any, tracker: Tracker | None, **options: Any) -> None:
+    def __init__(self, *args: Any, tracker: Tracker | None, short_road: ShortRoad | None, **options: Any) -> None:
         super().__init__(*args, **options)
         self._tracker = tracker
         self._is_for_tracker = False
+        self._short_road = short_road
+        self._short: ShortCycle | None = None  # while its body is being read
         self._was_asked = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._short is not None:
+            self._short.leave()
+            self._short = None
+        super().connection_lost(exc)
 
     def shutdown(self) -> None:
         """End the connection when nothing is in hand; a new one has a moment for its first request.
@@ -77,19 +87,42 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._was_asked = True
-        self._is_for_tracker = (
-            self._tracker is not None
-            and self.url.startswith(PATHS)
-            and self.parser.get_method() == b"GET"
-            and self.parser.get_http_version() == "1.1"
+        is_plain = (
+            self.parser.get_http_version() == "1.1"
             and not self.parser.should_upgrade()
             and (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused
+        )
+        self._is_for_tracker = (
+            is_plain
+            and self._tracker is not None
+            and self.url.startswith(PATHS)
+            and self.parser.get_method() == b"GET"
             and not any(name in _NOT_PLAIN for name, _ in self.headers)
         )
-        if not self._is_for_tracker:
+        if self._is_for_tracker:
+            return
+        self._short = self._short_road.enter(self) if is_plain and self._short_road is not None else None
+        if self._short is not None:
+            self.cycle = self._short
+        else:
             super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        if self._short is None:
+            super().on_body(body)
+        elif not self._short.read(body):
+            pieces, self._short = self._short.leave(), None
+            self.cycle = None  # type: ignore[assignment]  # as before this request
+            super().on_headers_complete()
+            for piece in (*pieces, body):
+                super().on_body(piece)
+
     def on_message_complete(self) -> None:
+        if self._short is not None:
+            short, self._short = self._short, None
+            short.end_of_body()
+            return
         if self._tracker is not None and self._is_for_tracker:
             self._is_for_tracker = False
             target = self.url.partition(b"#")[0]

@@ -1,29 +1,31 @@
 """Where the SNS of an upstream posts events: `/in/sns/NAME` on the public face.
 
 Writes to the store, and fetches certificates and confirmations from the hosts
-of SNS. Called by edge/http.py. What is forged gets 403 and is forgotten; what
-could not be verified or stored now gets 503, so that SNS posts it again; 200 is
-said when the post is on disk as it came. upstream/intake.py takes it into the
-event log.
+of SNS. Called by edge/short_road.py, and by edge/http.py for what is unusual.
+What is forged gets 403 and is forgotten; what could not be verified or stored
+now gets 503, so that SNS posts it again; 200 is said when the post is on disk as
+it came. upstream/intake.py takes it into the event log.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pillarbox.consumer.endpoint import expected, subscribe_url
 from pillarbox.consumer.errors import CannotVerify, Refused
 from pillarbox.consumer.sns import NOTIFICATION, SUBSCRIPTION_CONFIRMATION, SnsMessage
 from pillarbox.consumer.verify import Verifier
+from pillarbox.edge.short_road import Answered, Target
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import Clock
 from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.errors import Unavailable
 from pillarbox.kit.net import AddressRefused, Outside, Unreachable
-from pillarbox.store import waiting_posts
 from pillarbox.store.engine import Store
 from pillarbox.store.waiting_posts import Origin, Posted
 from pillarbox.upstream.arrival import Source
+from pillarbox.upstream.keeping import Keeping
 from pillarbox.wire.faults import Fault
 from pillarbox.wire.request import Response
 
@@ -64,14 +66,21 @@ class EventsIn:
         self, expecting: Sequence[Expected], store: Store, clock: Clock, courtesy: Courtesy | None = None
     ) -> None:
         """What works behind the doors gives way by `courtesy` while many posts wait for their answer."""
-        self._courtesy = courtesy or Courtesy()
         self._expecting = {one.source.name: one for one in expecting}
         self._origins = {one.source.name: one.origin for one in expecting}
         self._taken = {one.source.name: POSTS.labels(one.source.name, "taken") for one in expecting}
-        self._store = store
+        self._keeping = Keeping(store, courtesy or Courtesy())
         self._clock = clock
         self._fetching = asyncio.Lock()
+        self._at_work: set[asyncio.Task[None]] = set()
         self._log = log.named("events-in")
+
+    def targets(self) -> Mapping[bytes, Target]:
+        """Return what may be posted to, for edge/short_road.py: whoever posts there needs no more than `take`."""
+        return {
+            f"{PATH}{name}".encode(): Target(_LONGEST_POST, partial(self.take, upstream))
+            for name, upstream in self._expecting.items()
+        }
 
     async def answer(
         self, method: str, path: str, headers: Mapping[str, str], read: Callable[[], Awaitable[bytes]]
@@ -85,59 +94,92 @@ class EventsIn:
         length = headers.get("content-length", "")
         if not length.isascii() or not length.isdecimal() or int(length) > _LONGEST_POST:
             return _text(413, f"a post has at most {_LONGEST_POST} bytes, and says how many\n")
-        name = upstream.source.name
         try:
-            await self._take(upstream, await read(), headers)
-        except Refused as why:
-            POSTS.labels(name, "refused").inc()
-            self._log.warning("post refused", upstream=name, why=str(why))
-            return _text(403, f"{why}\n")
-        except (CannotVerify, Unavailable) as why:
-            POSTS.labels(name, "again").inc()
-            self._log.error("post not taken; it is posted again", upstream=name, why=str(why))
-            return _text(503, "not now; post it again\n")
+            body = await read()
         except Fault as fault:  # the body did not come, or there is no room for it
             return _text(fault.status, f"{fault.message}\n")
-        return _TAKEN
+        answered: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
+        self.take(upstream, headers, body, partial(_tell, answered))
+        return await answered
 
-    async def _take(self, upstream: Expected, body: bytes, headers: Mapping[str, str]) -> None:
-        message = expected(body, headers, upstream.topics)
-        await self._verify(upstream, message)
-        name = upstream.source.name
-        if message.type == SUBSCRIPTION_CONFIRMATION:
-            await self._get(upstream, subscribe_url(message, upstream.verifier))
-            self._log.info("subscription confirmed", upstream=name, topic=message.topic_arn)
-            POSTS.labels(name, "confirmed").inc()
+    def take(self, upstream: Expected, headers: Mapping[str, str], body: bytes, answered: Answered) -> None:
+        """Take one post in, and give the answer when there is one: at once, or later on the loop."""
+        try:
+            message = expected(body, headers, upstream.topics)
+            url = upstream.verifier.certificate_url(message)
+            if message.type == NOTIFICATION and upstream.verifier.knows(url):
+                upstream.verifier.check(message, url)
+                self._keep(upstream, message, answered)
+                return
+        except Exception as why:
+            answered(self._not_taken(upstream, why))
             return
-        if message.type == NOTIFICATION:
-            await self._keep(self._origins[name], message)
-        else:
-            self._log.warning("unsubscribed: no more events come", upstream=name)
-        self._taken[name].inc()
+        task = asyncio.create_task(self._take_slowly(upstream, message, url, answered))
+        self._at_work.add(task)
+        task.add_done_callback(self._at_work.discard)
 
-    async def _keep(self, origin: Origin, message: SnsMessage) -> None:
+    async def _take_slowly(self, upstream: Expected, message: SnsMessage, url: str, answered: Answered) -> None:
+        """Take in what needs something from elsewhere, or asks for something else than to be kept."""
+        name = upstream.source.name
+        try:
+            await self._know(upstream, url)
+            upstream.verifier.check(message, url)
+            if message.type == NOTIFICATION:
+                self._keep(upstream, message, answered)
+                return
+            if message.type == SUBSCRIPTION_CONFIRMATION:
+                await self._get(upstream, subscribe_url(message, upstream.verifier))
+                self._log.info("subscription confirmed", upstream=name, topic=message.topic_arn)
+                POSTS.labels(name, "confirmed").inc()
+            else:
+                self._log.warning("unsubscribed: no more events come", upstream=name)
+                self._taken[name].inc()
+        except Exception as why:
+            answered(self._not_taken(upstream, why))
+        else:
+            answered(TAKEN)
+
+    def _keep(self, upstream: Expected, message: SnsMessage, answered: Answered) -> None:
         # JSON may hold halves of surrogate pairs; they are for whoever reads the event.
         post_id = message.message_id.encode("utf-8", "surrogatepass")
         text = message.message.encode("utf-8", "surrogatepass")
-        with self._courtesy.waiting():
-            kept = await self._store.commit(waiting_posts.add, Posted(origin, self._clock.now(), post_id, text))
-        if not kept:
-            raise Unavailable("too many posts wait to be taken into the history")
+        post = Posted(self._origins[upstream.source.name], self._clock.now(), post_id, text)
+        self._keeping.keep(post, partial(self._kept, upstream, answered))
 
-    async def _verify(self, upstream: Expected, message: SnsMessage) -> None:
+    def _kept(self, upstream: Expected, answered: Answered, kept: bool | Exception) -> None:
+        if kept is True:
+            self._taken[upstream.source.name].inc()
+            answered(TAKEN)
+        else:
+            why = kept or Unavailable("too many posts wait to be taken into the history")
+            answered(self._not_taken(upstream, why))
+
+    def _not_taken(self, upstream: Expected, why: Exception) -> Response:
+        name = upstream.source.name
+        if isinstance(why, Refused):
+            POSTS.labels(name, "refused").inc()
+            self._log.warning("post refused", upstream=name, why=str(why))
+            return _text(403, f"{why}\n")
+        POSTS.labels(name, "again").inc()
+        if isinstance(why, CannotVerify | Unavailable):
+            self._log.error("post not taken; it is posted again", upstream=name, why=str(why))
+        else:
+            self._log.error("post not taken for a fault of ours; it is posted again", upstream=name, exc_info=why)
+        return _text(503, "not now; post it again\n")
+
+    async def _know(self, upstream: Expected, url: str) -> None:
         verifier = upstream.verifier
-        url = verifier.certificate_url(message)
-        if not verifier.knows(url):
-            async with self._fetching:  # what waits here finds the certificate that the first one has fetched
-                if not verifier.knows(url):
-                    verifier.note_fetch(url)
-                    try:
-                        pem = await self._get(upstream, url)
-                    except CannotVerify:
-                        verifier.note_failure(url)
-                        raise
-                    verifier.remember(url, pem)
-        verifier.check(message, url)
+        if verifier.knows(url):
+            return
+        async with self._fetching:  # what waits here finds the certificate that the first one has fetched
+            if not verifier.knows(url):
+                verifier.note_fetch(url)
+                try:
+                    pem = await self._get(upstream, url)
+                except CannotVerify:
+                    verifier.note_failure(url)
+                    raise
+                verifier.remember(url, pem)
 
     async def _get(self, upstream: Expected, url: str) -> bytes:
         try:
@@ -153,4 +195,9 @@ def _text(status: int, text: str) -> Response:
     return Response(status, [("Content-Type", "text/plain; charset=utf-8")], text.encode())
 
 
-_TAKEN = _text(200, "")
+def _tell(answered: "asyncio.Future[Response]", response: Response) -> None:
+    if not answered.done():  # who asked may be gone
+        answered.set_result(response)
+
+
+TAKEN = _text(200, "")

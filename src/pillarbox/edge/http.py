@@ -14,6 +14,7 @@ from pillarbox.delivery.unsubscribe_links import PATH as UNSUBSCRIBE_PATH
 from pillarbox.edge.events_in import PATH as EVENTS_PATH
 from pillarbox.edge.events_in import EventsIn
 from pillarbox.edge.gateway import Gateway
+from pillarbox.edge.limits import Bodies, is_long
 from pillarbox.edge.tracking import FAVICON, PATHS, Tracker
 from pillarbox.edge.tracking_hosts import TrackingHosts
 from pillarbox.edge.unsubscribe import UnsubscribePages
@@ -28,14 +29,11 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_MOST_HEAD_BYTES = 64 * 1024
 _LOOPBACK = ("127.0.0.1", "::1")
-
-BODIES = metrics.gauge("http_bodies_in_flight_bytes", doc="Bytes of request bodies held in memory now.")
 
 
 class HttpEdge:
-    """Answers each request; holds at most `in_flight_bytes` of bodies at a time."""
+    """Answers each request; holds no more of bodies than `bodies` has room for."""
 
     def __init__(
         self,
@@ -48,8 +46,7 @@ class HttpEdge:
         tracking_hosts: TrackingHosts,
         *,
         events_in: EventsIn,
-        body_limit_bytes: int,
-        in_flight_bytes: int,
+        bodies: Bodies,
         metrics_token: str,
     ) -> None:
         self._gateway = gateway
@@ -60,13 +57,15 @@ class HttpEdge:
         self._tracker = tracker
         self._tracking_hosts = tracking_hosts
         self._events_in = events_in
-        self._body_limit_bytes = body_limit_bytes
-        self._in_flight_bytes = in_flight_bytes
+        self._bodies = bodies
         self._metrics_token = metrics_token
-        self._held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["raw_path"].startswith(PATHS) or scope["raw_path"] == FAVICON or self._tracking_hosts.has(scope):
+        if (
+            scope["raw_path"].startswith(PATHS)
+            or scope["raw_path"] == FAVICON
+            or self._tracking_hosts.has(scope["headers"])
+        ):
             await self._tracker(scope, receive, send)
             return
         path: str = scope["path"]
@@ -79,11 +78,11 @@ class HttpEdge:
         if response is None and path.startswith(UNSUBSCRIBE_PATH):
             response = await self._unsubscribe.answer(scope, receive)
         if response is None:
-            body = _Body(self, scope, receive)
+            body = _Body(self._bodies, receive)
             try:
                 response = await self._answer(scope, body)
             finally:
-                self._release(body.held_bytes)
+                self._bodies.release(body.held_bytes)
         await _write(response, send)
 
     def _plain(self, path: str, scope: Scope) -> Response | None:
@@ -107,7 +106,7 @@ class HttpEdge:
 
     async def _answer(self, scope: Scope, body: "_Body") -> Response:
         headers = _headers(scope)
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > _MOST_HEAD_BYTES:
+        if is_long(scope["headers"]):
             return _text(431, b"the request's headers are too long\n")
         if scope["path"].startswith(EVENTS_PATH):
             return await self._events_in.answer(scope["method"], scope["path"], headers, body.read)
@@ -115,29 +114,12 @@ class HttpEdge:
         client = scope.get("client")
         return await self._gateway.answer(request, body.read, client[0] if client else "", scope["scheme"])
 
-    def hold(self, count: int) -> None:
-        """Count bytes of a body, or refuse them when all bodies together are too many."""
-        if self._held_bytes + count > self._in_flight_bytes:
-            raise Fault("ServiceUnavailable", "Too many requests are being read; try again.", 503, sender=False)
-        self._held_bytes += count
-        BODIES.set(self._held_bytes)
-
-    def _release(self, count: int) -> None:
-        if count:
-            self._held_bytes -= count
-            BODIES.set(self._held_bytes)
-
-    @property
-    def body_limit_bytes(self) -> int:
-        return self._body_limit_bytes
-
 
 class _Body:
     """Reads one request's body, once, when the gateway wants it."""
 
-    def __init__(self, edge: HttpEdge, scope: Scope, receive: Receive) -> None:
-        self._edge = edge
-        self._scope = scope
+    def __init__(self, bodies: Bodies, receive: Receive) -> None:
+        self._bodies = bodies
         self._receive = receive
         self.held_bytes = 0
 
@@ -155,10 +137,10 @@ class _Body:
                 return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     def _take(self, count: int) -> None:
-        if self.held_bytes + count > self._edge.body_limit_bytes:
-            limit = self._edge.body_limit_bytes
+        limit = self._bodies.longest
+        if self.held_bytes + count > limit:
             raise Fault("RequestEntityTooLarge", f"The request body is longer than {limit} bytes.", 413)
-        self._edge.hold(count)
+        self._bodies.hold(count)
         self.held_bytes += count
 
 

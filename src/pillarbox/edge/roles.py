@@ -43,6 +43,10 @@ class RoleDoor:
         """Ask load balancers and clients to go to another server; who comes nevertheless is answered."""
         self._sends_away = True
 
+    @property
+    def sends_away(self) -> bool:
+        return self._sends_away
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         role = self._role(scope)
         if self._sends_away:
@@ -61,7 +65,7 @@ class RoleDoor:
     def _role(self, scope: Scope) -> str | None:
         """Return the role whose request this is; None when every server answers it."""
         path: str = scope["path"]
-        if scope["raw_path"].startswith(PATHS) or scope["raw_path"] == FAVICON or self._hosts.has(scope):
+        if scope["raw_path"].startswith(PATHS) or scope["raw_path"] == FAVICON or self._hosts.has(scope["headers"]):
             return "tracking"
         if path == _READY:
             return _READY

@@ -7,9 +7,8 @@ APIs nor the pages. Asked by edge/http.py for each request.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, MutableMapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
 
 from pillarbox.kit import log
 from pillarbox.kit.errors import Unavailable
@@ -46,11 +45,11 @@ class TrackingHosts:
         except Unavailable as error:  # those that were known are still good
             log.named("tracking").error("cannot read the redirect domains", why=str(error))
 
-    def has(self, scope: MutableMapping[str, Any]) -> bool:
-        """Say whether a request was made to one of them."""
+    def has(self, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Say whether a request with these headers was made to one of them."""
         if not self._hosts:
             return False
-        for name, value in scope["headers"]:
+        for name, value in headers:
             if name == b"host":
                 return value.partition(b":")[0].lower() in self._hosts
         return False

@@ -1,9 +1,9 @@
 """Posts of upstreams that were answered and are not in the event log yet: kept as they came, several to a row.
 
-Plans only. `add` is what `store.commit` runs for all posts that wait for their
-answer at the same time; upstream/intake.py takes rows out again. A row holds
-posts of one upstream that came together, packed as pairs of bytes: the post's
-id and its text.
+Plans only. `add` is what upstream/keeping.py writes for all posts that wait for
+their answer at the same time; upstream/intake.py takes rows out again. A row
+holds posts of one upstream that came together, packed as pairs of bytes: the
+post's id and its text.
 https://msgpack.org/
 """
 
@@ -75,17 +75,17 @@ class Held(NamedTuple):
         return self.posts >= MOST_POSTS or self.size >= MOST_BYTES
 
 
-def add(posts: Sequence[Posted]) -> Plan[list[bool]]:
-    """Keep posts together; none is kept, and False said to each, while too much waits already."""
+def add(posts: Sequence[Posted]) -> Plan[bool]:
+    """Keep posts together; none is kept, and False said, while too much waits already."""
     if (yield from held()).is_full:
-        return [False] * len(posts)
+        return False
     by_origin: dict[Origin, list[Posted]] = {}
     for one in posts:
         by_origin.setdefault(one.origin, []).append(one)
     rows = [row for together in by_origin.values() for row in _rows(together)]
     yield Many(f"INSERT INTO waiting_posts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
     yield Touch(TOPIC)
-    return [True] * len(posts)
+    return True
 
 
 def held() -> Plan[Held]:

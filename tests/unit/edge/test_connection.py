@@ -16,31 +16,7 @@ from pillarbox.edge.hit_spool import HitSpool
 from pillarbox.edge.tracking import Tracker
 from pillarbox.kit.tracking_links import TrackingLinks
 from tests.support.clock import StandingClock
-
-
-class Wire:
-    """Stands where the socket is."""
-
-    def __init__(self) -> None:
-        self.calls: list[Any] = []
-
-    def write(self, data: bytes) -> None:
-        self.calls.append(data)
-
-    def close(self) -> None:
-        self.calls.append("closed")
-
-    def is_closing(self) -> bool:
-        return "closed" in self.calls
-
-    def get_extra_info(self, _name: str) -> None:
-        return None
-
-    def pause_reading(self) -> None:
-        return None
-
-    def resume_reading(self) -> None:
-        return None
+from tests.support.wire import Wire
 
 
 def joined(wire: Wire) -> JoinedWrites:
@@ -90,9 +66,9 @@ class Client:
         self.wire = Wire()
         spool = HitSpool(folder, 1 << 20)
         tracker = Tracker(LINKS, spool, None, StandingClock(), region="us-east-1")  # type: ignore[arg-type]
-        config = uvicorn.Config(_elsewhere, http=Connection, ws="none", lifespan="off", log_config=None)  # type: ignore[arg-type]
+        config = uvicorn.Config(_elsewhere, http=Connection, ws="none", lifespan="off", log_config=None)
         config.load()
-        self.connection = Connection(config, ServerState(), {}, tracker=tracker)
+        self.connection = Connection(config, ServerState(), {}, tracker=tracker, short_road=None)
         self.connection.connection_made(self.wire)  # type: ignore[arg-type]
 
     async def ask(self, *requests: bytes) -> bytes:

@@ -14,7 +14,7 @@ API = "api.example"
 
 
 def has(hosts: TrackingHosts, host: str) -> bool:
-    return hosts.has({"headers": [(b"accept", b"*/*"), (b"host", host.encode())]})
+    return hosts.has([(b"accept", b"*/*"), (b"host", host.encode())])
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def posted(text: str, post_id: str = "", origin: Origin = FAR, at: int = NOW) ->
 
 
 async def keep(store: Store, *posts: Posted) -> None:
-    assert all(await store.write(waiting_posts.add, posts))
+    assert await store.write(waiting_posts.add, posts)
 
 
 async def take_all(store: Store) -> None:

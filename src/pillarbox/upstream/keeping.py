@@ -1,0 +1,52 @@
+"""Posts that wait for their answer are put on disk together, while the next ones gather.
+
+Touches the store. Built by edge/events_in.py. A group is what came while the one
+before it was written: the busier the door, the larger the groups, and nobody
+waits for others that may come.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from pillarbox.kit.courtesy import Courtesy
+from pillarbox.store import waiting_posts
+from pillarbox.store.engine import Store
+from pillarbox.store.waiting_posts import Posted
+
+Told = Callable[[bool | Exception], None]
+"""Hears whether a post is on disk: False when too many wait to be taken in, or what the store raised."""
+
+_MOST_IN_A_GROUP = 512
+
+
+class Keeping:
+    """Keeps posts by `waiting_posts.add`; what works behind the doors gives way by `courtesy` while many wait."""
+
+    def __init__(self, store: Store, courtesy: Courtesy) -> None:
+        self._store = store
+        self._courtesy = courtesy
+        self._gathered: list[tuple[Posted, Told]] = []
+        self._writing: asyncio.Task[None] | None = None
+
+    def keep(self, post: Posted, told: Told) -> None:
+        """Keep a post with those that came with it; `told` hears when that is done, on the loop."""
+        self._gathered.append((post, told))
+        self._courtesy.came()
+        if self._writing is None:
+            self._writing = asyncio.create_task(self._write_all())
+
+    async def _write_all(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._gathered:
+            group, self._gathered = self._gathered[:_MOST_IN_A_GROUP], self._gathered[_MOST_IN_A_GROUP:]
+            kept = await self._written([post for post, _ in group])
+            self._courtesy.went(len(group))
+            for _, told in group:
+                loop.call_soon(told, kept)
+        self._writing = None
+
+    async def _written(self, posts: list[Posted]) -> bool | Exception:
+        try:
+            return await self._store.write(waiting_posts.add, posts)
+        except Exception as error:  # whoever waits must hear of it, whatever it was
+            return error

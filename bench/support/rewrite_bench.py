@@ -17,6 +17,7 @@ from time import process_time_ns
 
 from pillarbox.delivery.tracking import Tracking
 from pillarbox.delivery.transform.tracking import look_at, with_tracking
+from pillarbox.kit.headers import split
 from pillarbox.kit.html_links import scan
 from pillarbox.kit.ids import Scope, new_message_id
 from pillarbox.kit.mime import base64_lines, decoded, quoted_printable_text, walk
@@ -72,7 +73,7 @@ class _Reading(HTMLParser):
 
 
 def rewrite(raw: bytes, message_id: str, tracking: Tracking) -> bytes:
-    return with_tracking(look_at(raw, tracking), message_id, tracking)[0]
+    return with_tracking(look_at(raw, split(raw), tracking), message_id, tracking)[0]
 
 
 def parse(raw: bytes) -> int:

@@ -296,8 +296,8 @@ MUTANTS = [
     Mutant(
         "mail is signed as it leaves",
         "delivery/transform/pipeline.py",
-        "raw, marks = in_crlf_lines(raw), UNMARKED",
-        "marks = UNMARKED",
+        "    raw = in_crlf_lines(raw)\n",
+        "",
         "tests/unit/delivery/transform/test_pipeline.py::test_whatever_leaves_is_signed_as_it_leaves",
     ),
     Mutant(

@@ -9,6 +9,7 @@ import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
@@ -17,7 +18,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from pillarbox.kit.clock import SECOND, Millis
 from pillarbox.kit.digest import sha256
-from pillarbox.kit.headers import Head, split
 
 # Named in the signature once more than they are there, so that nobody can add one, or a second one, unnoticed.
 # https://www.rfc-editor.org/rfc/rfc6376#section-8.15
@@ -34,7 +34,7 @@ list-id list-unsubscribe list-unsubscribe-post list-subscribe list-help list-pos
 """
 _ALWAYS = frozenset(_SEALED.split())
 _NAMES = (*_SEALED.split(), *_SEALED_WHERE_PRESENT.split())
-_KNOWN = frozenset(_NAMES)
+_KNOWN = {name.encode("ascii"): name for name in _NAMES}
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _SELECTOR = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _PIECE = 72
@@ -76,48 +76,49 @@ class SigningKey:
 def signed(raw: bytes, keys: Sequence[SigningKey], at: Millis) -> bytes:
     """Return the message with a signature for each key in front of it, the first key's first.
 
-    The lines of the message end in CRLF. The same message, keys and time give the same bytes.
+    The lines of the message end in CRLF, and an empty one ends its header. The same message, keys and time give the
+    same bytes.
     """
     if not keys:
         return raw
-    head = split(raw)
-    names, lines = _signed_lines(raw, head)
-    body_hash = base64.b64encode(sha256(simple_body(raw[head.body :]))).decode("ascii")
-    signatures = [_signature(key, names, lines, body_hash, at) for key in keys]
-    return b"".join([*signatures, raw])
+    head_end = raw.index(b"\r\n\r\n") + 2
+    names, lines = _signed_lines(raw[:head_end])
+    body_hash = base64.b64encode(sha256(simple_body(raw[head_end + 2 :]))).decode("ascii")
+    folded = _folded_names(names)
+    return b"".join([*[_signature(key, folded, lines, body_hash, at) for key in keys], raw])
 
 
-def _signature(key: SigningKey, names: Sequence[str], lines: bytes, body_hash: str, at: Millis) -> bytes:
+def _signature(key: SigningKey, names: str, lines: bytes, body_hash: str, at: Millis) -> bytes:
     field = (
         f"DKIM-Signature: v=1; a={key.algorithm}; c=relaxed/simple; q=dns/txt;\r\n"
         f" d={key.domain};\r\n s={key.selector}; t={at // SECOND};\r\n"
-        f" {_folded_names(names)};\r\n bh={body_hash};\r\n b="
+        f" {names};\r\n bh={body_hash};\r\n b="
     ).encode("ascii")
     signature = base64.b64encode(key.sign(lines + _relaxed(b"dkim-signature", field.partition(b":")[2])))
     pieces = [signature[at : at + _PIECE] for at in range(0, len(signature), _PIECE)]
     return field + b"\r\n ".join(pieces) + b"\r\n"
 
 
-def _signed_lines(raw: bytes, head: Head) -> tuple[list[str], bytes]:
+def _signed_lines(head: bytes) -> tuple[tuple[str, ...], bytes]:
     """Return the names for `h=`, and the header lines that they stand for in the order in which they are signed.
 
     Of several headers of a name the last one counts first. A name without a header left stands for nothing.
     https://www.rfc-editor.org/rfc/rfc6376#section-5.4.2
     """
     values: dict[str, list[bytes]] = {}
-    for field in head.fields:
-        if field.name in _KNOWN:
-            values.setdefault(field.name, []).append(raw[field.value_start : field.end])
+    for line in head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").split(b"\r\n"):
+        before, _, value = line.partition(b":")
+        if known := _KNOWN.get(before.rstrip(b" \t").lower()):
+            values.setdefault(known, []).append(_relaxed(known.encode("ascii"), value))
     names: list[str] = []
     lines: list[bytes] = []
     for name in _NAMES:
         if present := values.get(name):
-            prefix = name.encode("ascii")
-            lines += [_relaxed(prefix, value) for value in reversed(present)]
+            lines += reversed(present)
             names += [name] * (len(present) + 1)
         elif name in _ALWAYS:
             names.append(name)
-    return names, b"\r\n".join([*lines, b""])
+    return tuple(names), b"\r\n".join([*lines, b""])
 
 
 def _relaxed(name: bytes, value: bytes) -> bytes:
@@ -136,6 +137,7 @@ def simple_body(body: bytes) -> bytes:
     return body.rstrip(b"\r\n") + b"\r\n"
 
 
+@lru_cache(maxsize=256)  # most mail has the same headers
 def _folded_names(names: Sequence[str]) -> str:
     lines, line = [], "h="
     for name in names:

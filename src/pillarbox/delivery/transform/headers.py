@@ -15,7 +15,7 @@ from functools import lru_cache
 from pillarbox.delivery.tracking import Tracking
 from pillarbox.delivery.transform.dkim import SigningKey
 from pillarbox.kit.clock import SECOND, Millis
-from pillarbox.kit.headers import splice, split
+from pillarbox.kit.headers import Head, splice, split
 from pillarbox.kit.ids import message_id_header
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -72,12 +72,12 @@ def with_trace(raw: bytes, facts: TransformFacts) -> bytes:
     return line.encode("ascii") + raw
 
 
-def with_delivery_headers(raw: bytes, facts: TransformFacts) -> bytes:
+def with_delivery_headers(raw: bytes, head: Head, facts: TransformFacts) -> bytes:
     """Set Message-ID, Date and Feedback-ID; remove what was meant for the server, and who else receives the mail.
 
-    A header that is set takes the place of the first of its name, or stands before all others.
+    `head` is that of the message. A header that is set takes the place of the first of its name, or stands before all
+    others.
     """
-    head = split(raw)
     if not head.separated:  # the message has no header at all, or nothing else
         raw = splice(raw, [(head.body, head.body, b"\r\n")])
         head = split(raw)

@@ -13,14 +13,14 @@ from pillarbox.delivery.transform.headers import TransformFacts, with_delivery_h
 from pillarbox.delivery.transform.list_headers import with_list_headers
 from pillarbox.delivery.transform.recipient_headers import with_only_recipient
 from pillarbox.delivery.transform.tracking import Shown, look_at, with_tracking
+from pillarbox.kit.headers import Head, split
 from pillarbox.kit.mime import in_crlf_lines
 
 Transform = Callable[[bytes, TransformFacts], bytes]
 
-# What follows links and pixel, in lines that end in CRLF. DKIM comes last, because it covers all others; and the trace
-# stands on top of the message without being covered.
+# What follows links, pixel and the headers of delivery, in lines that end in CRLF behind a header that an empty one
+# ends. DKIM comes last, because it covers all others; and the trace stands on top of the message without being covered.
 TRANSFORMS: tuple[tuple[str, Transform], ...] = (
-    ("headers", with_delivery_headers),
     ("only recipient", with_only_recipient),
     ("list", lambda raw, facts: with_list_headers(raw, facts.unsubscribe_url) if facts.unsubscribe_url else raw),
     ("trace", with_trace),
@@ -35,15 +35,11 @@ class Leaving(NamedTuple):
     marks: Marks
 
 
-def transform(raw: bytes, facts: TransformFacts) -> Leaving:
-    """Return the message as it leaves, or raise Undeliverable; the same message and facts give the same bytes."""
-    return finish(begin(raw, facts), facts)
-
-
 class Begun(NamedTuple):
     """A message in lines that end in CRLF, before anything is changed; `shown` is there for one that is tracked."""
 
     raw: bytes
+    head: Head
     shown: Shown | None
 
     @property
@@ -52,17 +48,26 @@ class Begun(NamedTuple):
         return self.shown is None or self.shown.known is not None
 
 
+def transform(raw: bytes, facts: TransformFacts) -> Leaving:
+    """Return the message as it leaves, or raise Undeliverable; the same message and facts give the same bytes."""
+    return finish(begin(raw, facts), facts)
+
+
 def begin(raw: bytes, facts: TransformFacts) -> Begun:
     """Look at a message."""
     raw = in_crlf_lines(raw)
-    return Begun(raw, look_at(raw, facts.tracking) if facts.tracking else None)
+    head = split(raw)
+    return Begun(raw, head, look_at(raw, head, facts.tracking) if facts.tracking else None)
 
 
 def finish(begun: Begun, facts: TransformFacts) -> Leaving:
     """Return what `transform` does."""
-    raw, marks = begun.raw, UNMARKED
-    if begun.shown and facts.tracking:
-        raw, marks = with_tracking(begun.shown, facts.message_id, facts.tracking)
+    (raw, head, shown), marks = begun, UNMARKED
+    if shown and facts.tracking:
+        raw, marks = with_tracking(shown, facts.message_id, facts.tracking)
+        if not raw.startswith(begun.raw[: head.body]):  # its only part is encoded in another way
+            head = split(raw)
+    raw = with_delivery_headers(raw, head, facts)
     for _, step in TRANSFORMS:
         raw = step(raw, facts)
     return Leaving(raw, marks)

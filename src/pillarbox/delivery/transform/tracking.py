@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pillarbox.delivery.tracking import Marks, Tracking
 from pillarbox.delivery.transform.documents import Layout, Layouts, known_layouts, layouts_of
 from pillarbox.delivery.transform.shown_parts import shown_parts
-from pillarbox.kit.headers import codec_for, contains_ascii, splice
+from pillarbox.kit.headers import Head, codec_for, contains_ascii, splice
 from pillarbox.kit.mime import (
     Part,
     TooManyParts,
@@ -44,10 +44,10 @@ class Shown(NamedTuple):
     known: Layouts | None
 
 
-def look_at(raw: bytes, tracking: Tracking) -> Shown:
-    """Find the documents of a message, which takes as long as its length says."""
+def look_at(raw: bytes, head: Head, tracking: Tracking) -> Shown:
+    """Find the documents of a message, which takes as long as its length says; `head` is its own."""
     try:
-        documents = tuple(_documents(raw))
+        documents = tuple(_documents(raw, head))
     except TooManyParts:  # nobody shows all of such a message either
         documents = ()
     return Shown(raw, documents, known_layouts(tuple([one.content for one in documents]), tracking))
@@ -68,8 +68,8 @@ def with_tracking(shown: Shown, message_id: str, tracking: Tracking) -> tuple[by
     return (splice(raw, edits) if edits else raw), found.marks
 
 
-def _documents(raw: bytes) -> Iterator[_Document]:
-    for part in shown_parts(raw, ("text/html",)):
+def _documents(raw: bytes, head: Head) -> Iterator[_Document]:
+    for part in shown_parts(raw, ("text/html",), head):
         document = _read(raw, part)
         # Where no blank line ends its header, what is put into a part could be taken for more of the header.
         if document is not None and raw.endswith(b"\r\n\r\n", 0, part.start):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pillarbox.delivery.tracking import UNMARKED, Marks, Tracking
 from pillarbox.delivery.transform.documents import MOST_LINKS
 from pillarbox.delivery.transform.tracking import look_at, with_tracking
+from pillarbox.kit.headers import split
 from pillarbox.kit.mime import decoded, has_long_line, in_crlf_lines, walk
 from pillarbox.kit.tracking_links import Link, Pixel, TrackingLinks
 from tests.support import marked_mail
@@ -53,7 +54,7 @@ def body_of(message: bytes) -> bytes:
 
 
 def rewritten(raw: bytes, tracking: Tracking) -> tuple[bytes, Marks]:
-    return with_tracking(look_at(raw, tracking), ID, tracking)
+    return with_tracking(look_at(raw, split(raw), tracking), ID, tracking)
 
 
 def tracked(document: str, tracking: Tracking = BOTH) -> str:
@@ -221,7 +222,7 @@ def test_the_same_message_is_rewritten_in_the_same_way_again() -> None:
 def test_a_document_that_was_seen_before_gets_links_of_the_copy() -> None:
     raw = mail(b'<p>One</p>\n<a href="https://a.example/">1</a> <a href="https://a.example/" ses:tags="k:v;">2</a>')
     first = rewritten(raw, BOTH)[0]
-    shown = look_at(raw, BOTH)
+    shown = look_at(raw, split(raw), BOTH)
 
     second, carried = with_tracking(shown, ID.replace("010001", "010002"), replace(BOTH, recipient=7))
 

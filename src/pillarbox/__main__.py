@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from cyclopts import CycloptsError, UnusedCliTokensError
 
 from pillarbox.commands.reach import EXPECTED
+from pillarbox.commands.system_errors import in_words
 from pillarbox.commands.tree import build, read_what_is_asked_for
 from pillarbox.settings import SettingsError
 
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read us has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # a folder that cannot be made, a file that may not be read
-        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        return _fail(in_words(error))
     return 0
 
 

@@ -5,6 +5,7 @@ import os
 import re
 import select
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from pillarbox.edge.smtp_password import smtp_password
 PILLARBOX = (sys.executable, "-m", "pillarbox")
 FREE_PORTS = ("--port", "0", "--smtp-port", "-1", "--smtps-port", "-1", "--return-path-port", "-1")
 PATIENCE_SECONDS = 60
+KEYRING = {"data/keyring.json": json.dumps({"keys": {"1": "00" * 32}})}
 
 
 def run(*arguments: str, data: Path, code: int = 0) -> str:
@@ -272,17 +274,26 @@ def test_two_servers_do_not_share_a_folder(server: Serving) -> None:
     ("files", "reason"),
     [
         ({"data": ""}, "data: there is a file where a folder has to be"),
-        ({"data/pillarbox.db": "no database"}, "pillarbox.db is no database: restore a backup"),
+        ({"data/pillarbox.db": "no database", **KEYRING}, "pillarbox.db is no database: restore a backup"),
+        ({"data/pillarbox.db": ""}, "keyring.json is missing, and a new one opens nothing that the store"),
+        ({"data/pillarbox.db/x": "", **KEYRING}, "pillarbox.db cannot be opened for writing: it and its folder"),
         ({"data/keyring.json": "no keys"}, "keyring.json is no keyring: put back the one"),
     ],
 )
 def test_a_data_folder_that_is_none_is_told_in_one_line(tmp_path: Path, files: dict[str, str], reason: str) -> None:
     for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text(text)
 
     error = run("serve", *FREE_PORTS, data=tmp_path / "data", code=1)
     assert error.startswith("pillarbox: ") and reason in error and error.count("\n") == 1
+
+
+def test_a_port_that_is_taken_is_told_with_the_flag_that_names_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        error = run("serve", "--port", "0", "--smtp-port", port, data=tmp_path, code=1)
+    assert f"cannot listen on 127.0.0.1:{port}: something else listens there" in error and "--smtp-port" in error
 
 
 def test_the_help_of_a_family_tells_what_each_command_does(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_a_name_server_is_an_address_with_or_without_a_port(tmp_path: Path, addr
 def test_a_file_that_holds_no_certificate_is_named(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("not a certificate")
 
-    with pytest.raises(SettingsError, match=r"ca_file .*ca\.pem: "):
+    with pytest.raises(SettingsError, match=r"ca_file .*ca\.pem: certificates in PEM are expected"):
         of(tmp_path, SMARTHOST + f'ca_file = "{tmp_path}/ca.pem"\n')
 
 
@@ -156,8 +156,11 @@ def test_the_certificate_of_the_smtp_ports_is_looked_at_when_settings_are_read(t
         of(tmp_path, text)
     own.write_bytes(make_certificate("mail.example", 1_700_000_000_000))
     assert of(tmp_path, text).tls_certificate == str(own)
+    (tmp_path / "other.pem").write_bytes(make_certificate("mail.example", 1_700_000_000_000))
+    with pytest.raises(SettingsError, match="the key is that of another certificate"):
+        of(tmp_path, f'{text}tls_key = "{tmp_path}/other.pem"\n')
     own.write_text("no certificate")
-    with pytest.raises(SettingsError, match=r"tls_certificate .*own\.pem "):
+    with pytest.raises(SettingsError, match=r"own\.pem .*: a certificate and its key in PEM are expected"):
         of(tmp_path, text)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from pillarbox.app.opening import open_keyring
 from pillarbox.delivery.provider_book import ProviderBook
 from pillarbox.delivery.route import RouteTable, Rule
 from pillarbox.kit.clock import Clock
@@ -25,11 +26,12 @@ from pillarbox.store.engine import Store
 
 
 class CannotListen(OSError):
-    """An address is in use, or is none of this machine's."""
+    """An address is in use, or is none of this machine's; `setting` is the one that names the port."""
 
-    def __init__(self, host: str, port: int, error: OSError) -> None:
+    def __init__(self, host: str, port: int, setting: str, error: OSError) -> None:
         super().__init__(error.errno, error.strerror)
         self.address = f"{host}:{port}"
+        self.setting = setting
 
 
 class Sockets(NamedTuple):
@@ -47,15 +49,15 @@ class Sockets(NamedTuple):
         given = _handed_over()
         made: list[socket.socket | None] = []
         try:
-            made.append(given.pop(settings.port, None) or _listen(settings.host, settings.port))
+            made.append(given.pop(settings.port, None) or _listen(settings.host, settings.port, "port"))
             takes_mail = "smtp" in settings.roles
-            for port in (
-                settings.smtp_port * takes_mail,
-                settings.smtps_port * takes_mail,
-                settings.return_path_port * takes_mail,
-                settings.https_port,
+            for name, port in (
+                ("smtp_port", settings.smtp_port * takes_mail),
+                ("smtps_port", settings.smtps_port * takes_mail),
+                ("return_path_port", settings.return_path_port * takes_mail),
+                ("https_port", settings.https_port),
             ):
-                made.append((given.pop(port, None) or _listen(settings.host, max(port, 0))) if port else None)
+                made.append((given.pop(port, None) or _listen(settings.host, max(port, 0), name)) if port else None)
             if given:
                 raise SettingsError(f"settings: the service manager listens on {min(given)}, and no setting names it")
         except (OSError, SettingsError):
@@ -141,7 +143,7 @@ class Listening:
 def open_folder(settings: Settings) -> Keyring:
     """Make the data folder, which holds the keyring and the admin socket whatever the store is."""
     settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return Keyring.open_file(settings.keyring_path)
+    return open_keyring(settings)
 
 
 def settle_memory() -> None:
@@ -166,11 +168,11 @@ def _handed_over() -> dict[int, socket.socket]:
     return {one.getsockname()[1]: one for one in given}
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, setting: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), backlog=2048, family=family)
     except OSError as error:
-        raise CannotListen(host, port, error) from None
+        raise CannotListen(host, port, setting, error) from None
     listener.setblocking(False)
     return listener

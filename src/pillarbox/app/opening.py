@@ -1,19 +1,33 @@
-"""Opens the store that the settings name, with bodies where they say.
+"""Opens what the settings name: the keyring, and the store with bodies where they say.
 
-Touches the store. Called by app/server.py, by app/worker.py and by commands
+Touches the data folder and the store. Called by app/server.py, by app/worker.py and by commands
 that work while no server runs.
 """
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pillarbox.kit.errors import Unavailable
+from pillarbox.kit.secrets import Keyring
 from pillarbox.settings import S3Setting, Settings
 from pillarbox.store.elsewhere import ElsewhereStore
 from pillarbox.store.engine import Store, open_store
 from pillarbox.store.places import BucketPlace, FolderPlace, Place
+from pillarbox.store.reading import DATABASE
 
 if TYPE_CHECKING:  # the AWS SDK: most commands do without
     from pillarbox.kit.s3 import Objects
+
+
+def open_keyring(settings: Settings) -> Keyring:
+    """Open the keyring, or make the first one; Unavailable where a store was made with one that is gone."""
+    path = settings.keyring_path
+    if not path.exists() and settings.database == "sqlite:" and (settings.folder / DATABASE).exists():
+        raise Unavailable(
+            f"{path} is missing, and a new one opens nothing that the store in {settings.folder} has sealed: put back"
+            " the one that it was made with, or name it in the setting `keyring`"
+        )
+    return Keyring.open_file(path)
 
 
 async def open_as_set(settings: Settings, *, moving: bool = False) -> Store:

@@ -64,17 +64,16 @@ def client_of_server(place: Place, flags: str = "") -> Client:
 
 async def _ask_the_store(settings: Settings, request: Request) -> Any:
     from pillarbox.app.egress import hosts
-    from pillarbox.app.opening import open_as_set
+    from pillarbox.app.opening import open_as_set, open_keyring
     from pillarbox.app.premises import premises
     from pillarbox.kit.clock import SystemClock
     from pillarbox.kit.dns import Names
-    from pillarbox.kit.secrets import Keyring
     from pillarbox.operate.desk import Desk
     from pillarbox.operate.requests import answer
 
     if not settings.folder.is_dir() and settings.database == "sqlite:" and not isinstance(request, _MAY_BEGIN):
         raise CommandError(f"there is no Pillarbox data in {settings.folder}: name its folder with --data")
-    keyring = Keyring.open_file(settings.keyring_path)
+    keyring = open_keyring(settings)
     store = await open_as_set(settings)
     try:
         names = Names(settings.nameservers, validates=settings.dns_validates)

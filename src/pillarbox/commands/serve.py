@@ -6,6 +6,7 @@ is all that a newcomer needs for a first message.
 
 import asyncio
 import atexit
+import inspect
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from cyclopts import Parameter
 from pillarbox.commands.keys import FIRST_REGION
 from pillarbox.commands.printing import say, style
 from pillarbox.commands.reach import CommandError
+from pillarbox.commands.system_errors import in_words, why_not_listening
 from pillarbox.edge.smtp_password import smtp_password
 from pillarbox.kit import metrics, roles
 from pillarbox.operate.snippet import NOT_LOOKED_AT, NOT_SHOWN_AGAIN, boto3_snippet
@@ -164,21 +166,13 @@ def _what_leaves(settings: Settings) -> str:
 
 
 def _why_not(settings: Settings, error: OSError) -> str:
-    if error.filename:
-        return f"cannot serve from {settings.folder}: {error.filename}: {_reason(error)}"
-    reason = _reason(error)
-    address = getattr(error, "address", f"{settings.host}:{settings.port}")
-    flags = "--host, --port, --smtp-port and --smtps-port"
-    return f"cannot listen on {address}: {reason}; choose another with {flags}"
+    from pillarbox.app.listening import CannotListen
 
-
-def _reason(error: OSError) -> str:
-    """Return what the system says, without the numbers."""
-    if isinstance(error, FileExistsError | NotADirectoryError):
-        return "there is a file where a folder has to be"
-    if error.errno is None or error.errno <= 0:  # what looking up a name ends with has numbers of its own
-        return error.strerror or str(error)
-    return os.strerror(error.errno)
+    if isinstance(error, CannotListen):
+        has_flag = error.setting in inspect.signature(serve).parameters
+        flag = f"--{error.setting.replace('_', '-')}" if has_flag else f"the setting `{error.setting}`"
+        return f"cannot listen on {error.address}: {why_not_listening(error, flag)}"
+    return f"cannot serve from {settings.folder}: {in_words(error)}"
 
 
 def _run(settings: Settings) -> None:

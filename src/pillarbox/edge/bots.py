@@ -132,8 +132,10 @@ def _read(path: Path) -> Rules:
     try:
         rules = msgspec.convert(tomllib.loads(path.read_text()), Rules)
         _by_length([rules])
-    except (OSError, ValueError) as error:
-        raise RulesError(f"{path}: {error}") from None
+    except OSError as error:
+        raise RulesError(f"bot_rules {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise RulesError(f"bot_rules {path}: {error}") from None
     return rules
 
 

@@ -28,7 +28,9 @@ class Keyring:
     without its keyring a store's secrets are lost for good.
     """
 
-    def __init__(self, keys: dict[str, bytes]) -> None:
+    def __init__(self, keys: dict[str, bytes], name: str = "the keyring") -> None:
+        """`name` is what it is called where it does not open something."""
+        self._name = name
         self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
         self._newest = next(reversed(keys))
 
@@ -45,7 +47,7 @@ class Keyring:
                 os.fsync(file.fileno())
         try:
             stored = json.loads(path.read_text())["keys"]
-            return cls({key_id: bytes.fromhex(key) for key_id, key in stored.items()})
+            return cls({key_id: bytes.fromhex(key) for key_id, key in stored.items()}, str(path))
         except (ValueError, LookupError, AttributeError, TypeError, StopIteration):
             raise Unavailable(f"{path} is no keyring: put back the one that the store was made with") from None
 
@@ -62,12 +64,12 @@ class Keyring:
         key_id = sealed[1 : 1 + length].decode()
         cipher = self._ciphers.get(key_id)
         if cipher is None:
-            raise NotOpened(f"the keyring has no key {key_id!r}: restore the keyring file that belongs to this store")
+            raise NotOpened(f"{self._name} has no key {key_id!r}: put back the one that the store was made with")
         nonce = sealed[1 + length : 1 + length + _NONCE_BYTES]
         try:
             return cipher.decrypt(nonce, sealed[1 + length + _NONCE_BYTES :], row.encode())
         except InvalidTag:
             raise NotOpened(
-                f"the sealed secret of {row!r} does not open with this keyring: put back the one that the store was"
+                f"the sealed secret of {row!r} does not open with {self._name}: put back the one that the store was"
                 " made with"
             ) from None

@@ -65,10 +65,8 @@ def _check_certificate(certificate: str, key: str) -> None:
             # With a password OpenSSL asks nobody for one.
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key or None, password="")
         except OSError as error:
-            why = error.strerror or error
-            raise SettingsError(
-                f"settings: tls_certificate {certificate} with tls_key {key or '(in it)'}: {why}"
-            ) from None
+            files = f"tls_certificate {certificate} with tls_key {key or '(in it)'}"
+            raise SettingsError(f"settings: {files}: {_why_not_read(error, 'a certificate and its key')}") from None
 
 
 def _check_operator(settings: Settings) -> None:
@@ -191,5 +189,16 @@ def _check_authorities(table: str, ca_file: str) -> None:
         try:
             ssl.create_default_context(cafile=ca_file)
         except OSError as error:
-            why = error.strerror or error
-            raise SettingsError(f"settings: {table}: ca_file {ca_file}: {why}") from None
+            raise SettingsError(
+                f"settings: {table}: ca_file {ca_file}: {_why_not_read(error, 'certificates')}"
+            ) from None
+
+
+def _why_not_read(error: OSError, sought: str) -> str:
+    if isinstance(error, PermissionError):
+        return f"{error.strerror}: let the user that Pillarbox runs as read it"
+    if not isinstance(error, ssl.SSLError):
+        return error.strerror or str(error)
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return "the key is that of another certificate"
+    return f"{sought} in PEM are expected, and no password on them"

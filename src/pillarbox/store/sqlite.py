@@ -283,6 +283,11 @@ class SqliteStore:
             connection.pragma("journal_mode", "WAL")
         except apsw.NotADBError:
             raise Unavailable(f"{folder / DATABASE} is no database: restore a backup, or move it away") from None
+        except (apsw.CantOpenError, apsw.ReadOnlyError):
+            raise Unavailable(
+                f"{folder / DATABASE} cannot be opened for writing: it and its folder have to belong to the user that"
+                " Pillarbox runs as, on a disk that is mounted for writing"
+            ) from None
         # https://www.sqlite.org/pragma.html#pragma_synchronous FULL syncs the log at each commit.
         connection.pragma("synchronous", "FULL" if self._synchronous else "OFF")
         return connection

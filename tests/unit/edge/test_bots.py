@@ -138,5 +138,5 @@ def test_rules_that_cannot_be_meant_are_refused(tmp_path: Path, text: str) -> No
 
 
 def test_a_file_that_is_missing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RulesError, match="nowhere"):
+    with pytest.raises(RulesError, match=r"bot_rules .*nowhere.*: No such file"):
         bots.load(str(tmp_path / "nowhere"))

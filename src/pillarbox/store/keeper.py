@@ -7,7 +7,7 @@ transaction, as it does within one process.
 
 import asyncio
 import socket
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from pillarbox.kit.courtesy import Courtesy
@@ -28,13 +28,11 @@ class Keeper:
         self._gone = asyncio.Event()
         self._channel = Channel(self._heard, self._stuck, lost=self._gone.set)
         self._heard_of: set[str] = set()
-        self._touched: dict[str, None] = {}
-        self._loop = asyncio.get_running_loop()
 
     @classmethod
     async def serving(cls, store: SqliteStore, stream: socket.socket, courtesy: Courtesy) -> "Keeper":
         keeper = cls(store, courtesy)
-        await keeper._loop.create_connection(lambda: keeper._channel, sock=stream)
+        await asyncio.get_running_loop().create_connection(lambda: keeper._channel, sock=stream)
         return keeper
 
     def close(self) -> None:
@@ -67,19 +65,8 @@ class Keeper:
     def _listen(self, topic: str) -> None:
         if topic not in self._heard_of:
             self._heard_of.add(topic)
-            self._store.listen(topic, self._tell_of(topic))
-
-    def _tell_of(self, topic: str) -> Callable[[], None]:
-        def tell() -> None:
-            if not self._touched:
-                self._loop.call_soon(self._tell)
-            self._touched[topic] = None
-
-        return tell
-
-    def _tell(self) -> None:
-        touched, self._touched = tuple(self._touched), {}
-        self._channel.say(Touched(touched))
+            # Told in the frame of the answers of that commit.
+            self._store.listen(topic, partial(self._channel.say, Touched(topic)))
 
 
 class _Answer:

@@ -42,9 +42,9 @@ class Raised(NamedTuple):
 
 
 class Touched(NamedTuple):
-    """A commit touched these topics."""
+    """A commit touched this topic."""
 
-    topics: tuple[str, ...]
+    topic: str
 
 
 class SharedStore:
@@ -112,7 +112,8 @@ class SharedStore:
     def _heard(self, answers: list[Written | Raised | Touched]) -> None:
         for one in answers:
             if isinstance(one, Touched):
-                self._wake(one.topics)
+                for wake in self._listeners[one.topic]:
+                    wake()
             elif isinstance(one, Raised):
                 asked = self._waiting.pop(one.number)
                 if not asked.done():
@@ -122,11 +123,6 @@ class SharedStore:
                 asked = self._waiting.pop(number)
                 if not asked.done():
                     asked.set_result(result)
-
-    def _wake(self, topics: Sequence[str]) -> None:
-        for topic in topics:
-            for wake in self._listeners.get(topic, ()):
-                wake()
 
     def _stuck(self, asked: Write, error: Exception) -> None:
         self._waiting.pop(asked[0]).set_exception(error)

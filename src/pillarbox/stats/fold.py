@@ -11,7 +11,8 @@ https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-conten
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -138,18 +139,38 @@ GONE = About(((ACCOUNT, ""),), ("", "", ""), ())
 def about(message: MessageRow, counted_tags: Mapping[str, Millis]) -> About:
     """Return what is counted of a message; `counted_tags` says from when on which tags count."""
     facts = _read_counted(message.mail)
-    domain = facts.sender_address.rpartition("@")[2].lower()
-    identity = facts.source_identity or domain
-    members: list[Member] = [(ACCOUNT, ""), (IDENTITY, domain)]
-    if identity != domain:
-        members.append((IDENTITY, identity))
-    named = ((CONFIGURATION_SET, message.configuration_set), (TENANT, facts.tenant), (TEMPLATE, facts.template))
-    members += [(dimension, member) for dimension, member in named if member]
+    named = (message.configuration_set, facts.tenant, facts.template)
+    members, path = _members(facts.sender_address, facts.source_identity, *named)
     for tag, since in counted_tags.items():
         if message.accepted_at >= since:
             values = dict.fromkeys(facts.tags.get(tag, ()))
-            members += [(tag_dimension(tag), value[:_LONGEST_MEMBER]) for value in values]
-    return About(tuple(members), (identity, message.configuration_set, facts.tenant), facts.recipients)
+            members += tuple([(tag_dimension(tag), value[:_LONGEST_MEMBER]) for value in values])
+    return About(members, path, facts.recipients)
+
+
+@lru_cache(maxsize=1024)  # many messages count by the same
+def _members(
+    sender: str, source_identity: str | None, configuration_set: str, tenant: str, template: str
+) -> tuple[tuple[Member, ...], tuple[str, str, str]]:
+    domain = sender.rpartition("@")[2].lower()
+    identity = source_identity or domain
+    members: list[Member] = [(ACCOUNT, ""), (IDENTITY, domain)]
+    if identity != domain:
+        members.append((IDENTITY, identity))
+    named = ((CONFIGURATION_SET, configuration_set), (TENANT, tenant), (TEMPLATE, template))
+    members += [(dimension, member) for dimension, member in named if member]
+    return tuple(members), (identity, configuration_set, tenant)
+
+
+def shape_of(event: Event, message: About) -> Hashable | None:
+    """Return what all that an event adds follows from, where many events of a batch add the same; else None."""
+    fact = event.fact
+    if isinstance(fact, Delivery):
+        kind = (fact.transport, fact.with_pixel, fact.with_links)
+        return kind, minute_of(event.happened_at), _domains(fact.recipients), len(message.recipients)
+    if isinstance(fact, Send):
+        return minute_of(event.happened_at), _domains(message.recipients)
+    return None
 
 
 def fold(event: Event, message: About) -> list[Added]:

@@ -6,13 +6,13 @@ app/. `forget` makes it begin again: stats/rebuild.py.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from pillarbox.events.types import Event, Kind, was_witnessed
 from pillarbox.kit.clock import DAY, HOUR, MINUTE, Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.stats import tags, terms
-from pillarbox.stats.fold import GONE, About, Added, First, Member, about, firsts, fold, minute_of, spread
+from pillarbox.stats.fold import GONE, About, Added, First, Member, about, firsts, fold, minute_of, shape_of, spread
 from pillarbox.stats.names import ACCOUNT, CONFIGURATION_SET, MOST_MEMBERS, MOST_VALUES, OTHER, PATH, TENANT
 from pillarbox.stats.spans import FOUR_WEEKS
 from pillarbox.store import counters, messages
@@ -35,10 +35,36 @@ _USUAL_STEPS = (HOUR, DAY, FOUR_WEEKS)
 
 # By what something counts: the account and region, and what of the message makes its members.
 _Whose = tuple[Scope, tuple[Member, ...], tuple[str, str, str]]
-# How often each is added; it is spread over the members once for all.
-_Sums = defaultdict[_Whose, Counter[Added]]
 # The sums of members: by scope, dimension, member, name and minute.
 _Counts = Mapping[tuple[Scope, str, str, str, Millis], int]
+
+
+class _Sum:
+    """How often each is added to what counts by the same; it is spread over the members once for all.
+
+    Events of the same shape are put aside, and added together.
+    """
+
+    def __init__(self) -> None:
+        self.added: Counter[Added] = Counter()
+        self._shapes: dict[Hashable, tuple[Event, About]] = {}
+        self._times: Counter[Hashable] = Counter()
+
+    def add(self, event: Event, message: About) -> None:
+        if (shape := shape_of(event, message)) is None:
+            self.added.update(fold(event, message))
+        else:
+            self._times[shape] += 1
+            self._shapes.setdefault(shape, (event, message))
+
+    def settle(self) -> None:
+        """Add what was put aside."""
+        for shape, one in self._shapes.items():
+            for added in fold(*one):
+                self.added[added] += self._times[shape]
+
+
+_Sums = Mapping[_Whose, _Sum]
 
 
 def counts_by(dimension: str, step: Millis) -> bool:
@@ -50,15 +76,19 @@ def count(events: Sequence[Event]) -> Plan[None]:
     """Add a batch of events; what goes to the same counter is added at once."""
     found = yield from messages.get_many(sorted({event.message_id for event in events}))
     yield from terms.index(_to_index(events, found))
-    known = yield from _known(found)
-    sums: _Sums = defaultdict(Counter)
-    seen: list[tuple[Event, _Whose, First]] = []
+    sums: defaultdict[_Whose, _Sum] = defaultdict(_Sum)
+    known = {
+        message_id: (message, sums[found[message_id].scope, message.members, message.path])
+        for message_id, message in (yield from _known(found)).items()
+    }
+    seen: list[tuple[Event, _Sum, First]] = []
     for event in events:
-        message = known.get(event.message_id, GONE)
-        whose = (event.scope, message.members, message.path)
-        sums[whose].update(fold(event, message))
-        seen += [(event, whose, first) for first in firsts(event, message)]
-    yield from _count_firsts(sums, seen)
+        message, its = known.get(event.message_id) or (GONE, sums[event.scope, GONE.members, GONE.path])
+        its.add(event, message)
+        seen += [(event, its, first) for first in firsts(event, message)]
+    for one in sums.values():
+        one.settle()
+    yield from _count_firsts(seen)
     oldest_minute = max(event.recorded_at for event in events) - MINUTES_KEPT
     yield from counters.forget_minutes(oldest_minute)
     counts = _spread(sums)
@@ -81,22 +111,22 @@ def _known(found: Mapping[str, MessageRow]) -> Plan[dict[str, About]]:
     return {message_id: about(message, counted[message.scope]) for message_id, message in found.items()}
 
 
-def _count_firsts(sums: _Sums, seen: Sequence[tuple[Event, _Whose, First]]) -> Plan[None]:
+def _count_firsts(seen: Sequence[tuple[Event, _Sum, First]]) -> Plan[None]:
     """Count what was done for the first time at that time, even if it is told later than what was done again."""
-    earliest: dict[tuple[str, str, str], tuple[Event, _Whose, First]] = {}
-    for event, whose, first in seen:
+    earliest: dict[tuple[str, str, str], tuple[Event, _Sum, First]] = {}
+    for event, its, first in seen:
         key = (event.message_id, first.recipient, first.mark)
         if key not in earliest or event.happened_at < earliest[key][0].happened_at:
-            earliest[key] = event, whose, first
+            earliest[key] = event, its, first
     before = yield from counters.first_hits(list(earliest))
     new = []
-    for key, (event, whose, first) in earliest.items():
+    for key, (event, its, first) in earliest.items():
         at = before.get(key)
         if at is not None and at <= event.happened_at:
             continue
         if at is not None:
-            sums[whose][first.added._replace(minute_at=minute_of(at))] -= 1
-        sums[whose][first.added] += 1
+            its.added[first.added._replace(minute_at=minute_of(at))] -= 1
+        its.added[first.added] += 1
         new.append(FirstHit(event.scope.account, *key, event.happened_at))
     if new:
         yield from counters.put_first_hits(new)
@@ -104,8 +134,8 @@ def _count_firsts(sums: _Sums, seen: Sequence[tuple[Event, _Whose, First]]) -> P
 
 def _spread(sums: _Sums) -> _Counts:
     counts: dict[tuple[Scope, str, str, str, Millis], int] = defaultdict(int)
-    for (scope, members, path), tallies in sums.items():
-        for dimension, member, name, minute_at, amount in spread(tallies, members, path):
+    for (scope, members, path), its in sums.items():
+        for dimension, member, name, minute_at, amount in spread(its.added, members, path):
             counts[scope, dimension, member, name, minute_at] += amount
     return counts
 

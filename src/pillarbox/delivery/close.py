@@ -44,6 +44,10 @@ _ON_THE_LIST = (
 )
 _NOT_WANTED = "Amazon SES did not send the message to this address because the contact has unsubscribed from it."
 
+_NO_ANSWER = Deferred("the transport gave no answer", ours=True)
+
+_recipients = msgspec.json.Decoder(list[str]).decode
+
 
 class Closed(NamedTuple):
     """What to write when an attempt is over."""
@@ -79,9 +83,12 @@ def close(
         for outcome in outcomes.values()
         if isinstance(outcome, Accepted)
     }
-    due_at = next_attempt_at(f"{row.message_id}/{row.part}", row.accepted_at, row.attempts + 1, now, give_up_after)
-    for address in _recipients(row):
-        outcome = outcomes.get(address, Deferred("the transport gave no answer", ours=True))
+    recipients, due_at = _recipients(row.recipients), None
+    if not all(isinstance(outcomes.get(address), Delivered) for address in recipients):
+        key = f"{row.message_id}/{row.part}"
+        due_at = next_attempt_at(key, row.accepted_at, row.attempts + 1, now, give_up_after)
+    for address in recipients:
+        outcome = outcomes.get(address, _NO_ANSWER)
         if isinstance(outcome, Delivered):
             delivered.setdefault((outcome.reply, outcome.remote_ip), []).append(address)
             if outcome.complaint:
@@ -158,10 +165,6 @@ def _postponed(row: OutgoingRow, closing: Closing, outcome: Postponed, now: Mill
         due_at = max(due_at, closing.due_at)
     lane = lane_of(row.scope, row.transport, outcome.provider) if outcome.provider else ""
     return closing._replace(due_at=due_at, lane=lane, tries=int(is_attempt))
-
-
-def _recipients(row: OutgoingRow) -> list[str]:
-    return msgspec.json.decode(row.recipients, type=list[str])
 
 
 def _bounce_class(outcome: Deferred | Refused, give_up_after: Millis) -> BounceClass:

@@ -143,4 +143,4 @@ async def test_processes_together_keep_to_the_rate_in_recipients(
     for store in stores:
         await store.close()
     assert sorted(one.their_id for one in linked) == sorted(taken.their_id for taken in far.taken)
-    assert far.fastest(rate, slack_seconds=0.15) <= 0
+    assert far.fastest(rate, slack_seconds=0.5) <= 0

@@ -17,6 +17,9 @@ from tests.support.far_ses import DAY_USED_UP, TOO_FAST, FarSes, Said, wait_unti
 from tests.support.server import RunningServer, Server
 
 SENDER = "shop@somewhere.example"
+# What is counted is when mail arrives: one whose way was longer than that of the next one, from its turn over the store
+# to a first connection, makes these two look closer than they began. Half of what an unpaced second would be.
+ON_THE_WAY_SECONDS = 1.0
 KEY: dict[str, Any] = {"access_key_id": "AKIAFAR", "secret_access_key": "far secret"}
 
 
@@ -148,7 +151,7 @@ def test_one_call_with_many_recipients_leaves_as_many_paced_sends(tmp_path: Path
 
     assert sorted(one.recipients[0] for one in taken) == sorted(recipients)
     assert all(len(one.recipients) == 1 for one in taken)
-    assert far.fastest(rate, slack_seconds=0.15) <= 0
+    assert far.fastest(rate, ON_THE_WAY_SECONDS) <= 0
     assert taken[-1].at - taken[0].at < 2 * 39 / rate, "and not much slower than it may"
 
 
@@ -163,7 +166,7 @@ def test_recipients_are_what_the_pace_counts(tmp_path: Path, far: FarSes) -> Non
         far.wait_for_mail(5)
         it.server.settle()
 
-    assert far.fastest(rate, slack_seconds=0.15) <= 0
+    assert far.fastest(rate, ON_THE_WAY_SECONDS) <= 0
 
 
 @pytest.mark.parametrize(

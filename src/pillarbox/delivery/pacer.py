@@ -258,7 +258,8 @@ class Pacer:
     async def _lease(self, hop: Hop, now: Millis) -> _Lease:
         good, least = self._good.pop(hop, 0), self._wanted.pop(hop, 1)
         before = self._limits.get(hop) or Limits(*hop)
-        last = self._leases[hop].budget if hop in self._leases else None
+        ended = self._leases.pop(hop, None)  # who begins meanwhile would use the time that is given back
+        last = ended.budget if ended else None
         spared = self._allowances.pop(hop, None)  # lost, when the store fails: never used twice
         limits, (budget, allowance, connections) = await self._store.write(
             _lease, hop, good, last, least, self._warm_up(hop), spared, self._holder, self._in_hand[hop], now

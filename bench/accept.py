@@ -13,6 +13,7 @@ After each turn of `accept` the store is opened and compared with what was ackno
 """
 
 import asyncio
+import json
 import os
 import sys
 import tempfile
@@ -131,7 +132,9 @@ def _stored(folder: Path) -> tuple[set[str], int]:
     """Return the ids of all messages in the store, and how many have not been delivered."""
     database = apsw.Connection(str(folder / "pillarbox.db"), flags=apsw.SQLITE_OPEN_READONLY)
     ids = {row[0] for row in database.execute("SELECT message_id FROM messages")}
-    waiting = database.execute("SELECT count(DISTINCT message_id) FROM outgoing").fetchone()[0]
+    waiting = database.execute("SELECT count(DISTINCT message_id) FROM outgoing").fetchall()[0][0]
+    unmade = {one for row in database.execute("SELECT entries FROM unmade_sends") for one in json.loads(row[0])} - ids
+    waiting, ids = waiting + len(unmade), ids | unmade
     database.close()
     return ids, waiting
 

@@ -529,6 +529,23 @@ CREATE TABLE topic_published (
 
 CREATE INDEX topic_published_by_end ON topic_published (ends_at);
 
+CREATE TABLE unmade_sends (
+    message_id TEXT PRIMARY KEY,
+    account TEXT NOT NULL,
+    region TEXT NOT NULL,
+    send_id TEXT NOT NULL,
+    accepted_at BIGINT NOT NULL,
+    recipients TEXT NOT NULL,
+    recipient_count BIGINT NOT NULL,
+    written BIGINT NOT NULL,
+    due_at BIGINT NOT NULL,
+    lease TEXT NOT NULL,
+    entries TEXT NOT NULL,
+    tries BIGINT NOT NULL DEFAULT 0
+);
+
+CREATE INDEX unmade_sends_by_time ON unmade_sends (accepted_at);
+
 CREATE TABLE upstream_ids (
     upstream TEXT NOT NULL,
     their_id TEXT NOT NULL,

@@ -62,12 +62,12 @@ SEND = urlencode(
 class Load:
     """Sends as fast as answers come, until the server is gone; knows what was acknowledged."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, senders: int = SENDERS) -> None:
         self.acknowledged: list[str] = []
         request = AWSRequest("POST", endpoint + "/", {"Content-Type": "application/x-www-form-urlencoded"}, SEND)
         SigV4Auth(Credentials("123456789012", "any"), "ses", "us-east-1").add_auth(request)
         self._headers = {name: str(value) for name, value in request.headers.items()}
-        self._threads = [threading.Thread(target=self._send, args=(endpoint,)) for _ in range(SENDERS)]
+        self._threads = [threading.Thread(target=self._send, args=(endpoint,)) for _ in range(senders)]
         for thread in self._threads:
             thread.start()
 

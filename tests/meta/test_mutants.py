@@ -110,10 +110,24 @@ MUTANTS = [
     ),
     Mutant(
         "what can no longer be made keeps no other message waiting",
-        "sending/deferred.py",
+        "sending/making.py",
         "except (Refusal, ValueError) as fault:",
         "except KeyError as fault:",
         "tests/unit/sending/test_expand.py::test_what_has_become_impossible_to_make_ends_at_once_and_the_others_are_made",
+    ),
+    Mutant(
+        "everything that a burst was promised is kept",
+        "sending/unmade.py",
+        "[one.own for one in promised]",
+        "[one.own for one in promised[:1]]",
+        "tests/unit/sending/test_unmade.py::test_the_messages_of_a_burst_are_made_after_their_answers",
+    ),
+    Mutant(
+        "what may be refused when it is made is made before its answer",
+        "sending/envelope.py",
+        "for text in draft.reply_to:",
+        "for text in ():",
+        "tests/unit/sending/test_unmade.py::test_a_message_that_may_be_refused_when_it_is_made_does_not_wait",
     ),
     Mutant(
         "what messages are to be made of is kept elsewhere too",

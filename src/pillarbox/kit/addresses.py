@@ -7,6 +7,7 @@ read by one expression each and only the rest by the scanner.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import idna
@@ -61,7 +62,7 @@ class Mailbox(NamedTuple):
 
 def parse_mailbox(text: str) -> Mailbox:
     """Read exactly one mailbox, or raise InvalidAddress."""
-    if usual := _usual_mailbox(text):
+    if usual := _usual_mailbox(text) if len(text) > MOST_CHARACTERS else _known_mailbox(text):
         return usual
     mailboxes = list(_mailboxes(text))
     if len(mailboxes) != 1 or mailboxes[0] is None:
@@ -86,6 +87,10 @@ def _usual_mailbox(text: str) -> Mailbox | None:
     if (found := _NAMED.fullmatch(text)) and found.end() - 1 - found.start(2) <= MOST_CHARACTERS:
         return Mailbox(found[1].strip(), found[2], found[3])
     return None
+
+
+# A sender comes with message after message, and a message is asked for its addresses by several.
+_known_mailbox = lru_cache(maxsize=4_096)(_usual_mailbox)
 
 
 def in_ascii(text: str) -> str:

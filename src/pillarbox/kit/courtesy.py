@@ -8,6 +8,7 @@ little later, and always done. A load that lasts is shared with it.
 
 import asyncio
 import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,6 +19,8 @@ _REST_SECONDS, _REST_AFTERWARDS_SECONDS = 1.0, 0.25
 # Many are answered at once by one commit, and are back a moment later: a burst is over when few wait for longer.
 _LOOK_SECONDS, _CALM_LOOKS = 0.05, 4
 _CALM_SECONDS = 5.0
+# So many at once are a crowd, and are one until they have not been seen for a while.
+_CROWD, _CROWD_STAYS_SECONDS = 16, 0.1
 
 
 class Courtesy:
@@ -26,6 +29,16 @@ class Courtesy:
     def __init__(self) -> None:
         self._waiting = 0
         self._busy_at = self._burst_ends_at = -math.inf
+        self._crowded_at = self._crowd_ends_at = -math.inf
+
+    @property
+    def is_burst(self) -> bool:
+        """Say whether a crowd waits, or did a moment ago, and has not for longer than a burst may last.
+
+        What can be done after its answers should be: when a load lasts, that is no longer any sooner.
+        """
+        now = time.monotonic()
+        return now - self._crowded_at < _CROWD_STAYS_SECONDS and now < self._crowd_ends_at
 
     @contextmanager
     def waiting(self, many: int = 1) -> Iterator[None]:
@@ -38,6 +51,11 @@ class Courtesy:
 
     def came(self, many: int = 1) -> None:
         self._waiting += many
+        if self._waiting >= _CROWD:
+            now = time.monotonic()
+            if now - self._crowded_at > _CALM_SECONDS:
+                self._crowd_ends_at = now + _BURST_SECONDS
+            self._crowded_at = now
 
     def went(self, many: int = 1) -> None:
         self._waiting -= many

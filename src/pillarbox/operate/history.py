@@ -204,7 +204,7 @@ def _before_written(unwritten: Promised) -> Plan[History]:
         waiting=[due],
         captured=[],
         body=row.body,
-        send=(yield from sends.read(row.send_id)),
+        send=(yield from sends.read(row.send_id)) if row.send_id != row.message_id else None,
         tenant=mail.tenant,
     )
 

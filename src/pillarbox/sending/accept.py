@@ -12,11 +12,11 @@ from pillarbox.events.record import record
 from pillarbox.events.types import Event
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Refusal
-from pillarbox.kit.ids import new_message_id
+from pillarbox.kit.ids import Scope, new_message_id
 from pillarbox.kit.simulated import is_simulated
 from pillarbox.resources import contacts
 from pillarbox.resources.contacts import Addressed
-from pillarbox.sending import deferred, idempotency, split
+from pillarbox.sending import deferred, idempotency, split, unmade
 from pillarbox.sending.admission import Asked, refused
 from pillarbox.sending.deferred import Deferred
 from pillarbox.sending.draft import Draft
@@ -25,6 +25,7 @@ from pillarbox.sending.idempotency import Once, once_of
 from pillarbox.sending.list_management import addressed
 from pillarbox.sending.policy import CHECKS, Standing
 from pillarbox.sending.rows import Route, SentAs, belongings_of, message_row
+from pillarbox.sending.unmade import Unmade
 from pillarbox.store import large_sends, messages, outgoing
 from pillarbox.store.large_sends import LargeSendRow
 from pillarbox.store.messages import MessageRow, RecipientRow
@@ -104,11 +105,21 @@ def accept_deferred(
 ) -> Deferred:
     """Say what is promised for a draft of a call whose message is made later, or raise the first reason not to."""
     _check(envelope, standing)
+    asked, once = _asked(draft, envelope, standing, message_id, now), once_of(draft, envelope.key)
+    return deferred.defer(draft, envelope, _sent_as(envelope, standing), asked, once, number)
+
+
+def accept_unmade(draft: Draft, envelope: Envelope, standing: Standing, message_id: str, now: Millis) -> Unmade:
+    """Say what is promised for a single draft whose message is made later, or raise the first reason not to."""
+    _check(envelope, standing)
+    asked, once = _asked(draft, envelope, standing, message_id, now), once_of(draft, envelope.key)
+    return unmade.promise(draft, envelope, _sent_as(envelope, standing), asked, once)
+
+
+def _asked(draft: Draft, envelope: Envelope, standing: Standing, message_id: str, now: Millis) -> Asked:
     everybody = envelope.prepared.recipients
     limits = (standing.daily_limit, standing.rate)
-    asked = Asked(draft.scope, message_id, len(everybody), _quota_recipients(everybody), *limits, now)
-    once = once_of(draft, envelope.key)
-    return deferred.defer(draft, envelope, _sent_as(envelope, standing), asked, once, number)
+    return Asked(draft.scope, message_id, len(everybody), _quota_recipients(everybody), *limits, now)
 
 
 def _check(envelope: Envelope, standing: Standing) -> None:
@@ -126,7 +137,7 @@ def _quota_recipients(addresses: Sequence[str]) -> int:
 
 
 def keep_promises(
-    promises: Sequence[Promise | Deferred], listed: bytes | PutAway = b""
+    promises: Sequence[Promise | Deferred | Unmade], listed: bytes | PutAway = b""
 ) -> Plan[list[Refusal | str | None]]:
     """Put promises on disk together; `listed` is the list of those that are deferred.
 
@@ -138,7 +149,9 @@ def keep_promises(
     if kept:
         yield from _keep([promise for promise in kept if isinstance(promise, Promise)])
         yield from _keep_list([promise for promise in kept if isinstance(promise, Deferred)], listed)
-        yield from messages.use_quota(_quota_uses([promise.asked for promise in kept]))
+        yield from _keep_unmade([promise for promise in kept if isinstance(promise, Unmade)])
+        uses = [promise.asked for promise in kept]
+        yield from messages.use_quota([(*one.scope, one.now, one.quota_recipients) for one in uses])
     return verdicts
 
 
@@ -169,6 +182,22 @@ def _keep_list(kept: Sequence[Deferred], listed: bytes | PutAway) -> Plan[None]:
         yield from large_sends.add([deferred.row_of(kept, listed_at)])
 
 
+def _keep_unmade(kept: Sequence[Unmade]) -> Plan[None]:
+    if not kept:
+        return
+    by_scope: dict[Scope, list[Unmade]] = {}
+    for promise in kept:
+        by_scope.setdefault(promise.asked.scope, []).append(promise)
+    lists = [
+        own[start : start + unmade.MOST_IN_A_LIST]
+        for own in by_scope.values()
+        for start in range(0, len(own), unmade.MOST_IN_A_LIST)
+    ]
+    whose = [one[0].asked.scope.account for one in lists]
+    references = yield Keep([unmade.list_of(one) for one in lists], whose, kept[0].asked.now)
+    yield from large_sends.add([unmade.row_of(one, at) for one, at in zip(lists, references, strict=True)])
+
+
 def _large_send(promise: Promise, listed_at: str) -> LargeSendRow:
     message = promise.message
     at = message.accepted_at
@@ -177,7 +206,7 @@ def _large_send(promise: Promise, listed_at: str) -> LargeSendRow:
     )
 
 
-def _verdicts(promises: Sequence[Promise | Deferred]) -> Plan[list[Refusal | str | None]]:
+def _verdicts(promises: Sequence[Promise | Deferred | Unmade]) -> Plan[list[Refusal | str | None]]:
     """Judge each; what is there already is asked first, since it counts against no quota."""
     asked = [promise.asked for promise in promises]
     known = [(promise.once, one.key) for promise, one in zip(promises, asked, strict=True) if promise.once]
@@ -191,8 +220,3 @@ def _verdicts(promises: Sequence[Promise | Deferred]) -> Plan[list[Refusal | str
         verdicts.update(refusals)
         yield from idempotency.forget([once for once, message_id in known if message_id in refusals])
     return [verdicts.get(one.key) for one in asked]
-
-
-def _quota_uses(asked: Sequence[Asked]) -> list[tuple[str, str, Millis, int]]:
-    # In one order for everybody, so that two processes that count at the same time never wait for each other.
-    return sorted((*one.scope, one.now, one.quota_recipients) for one in asked if one.quota_recipients)

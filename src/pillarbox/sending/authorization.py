@@ -17,7 +17,7 @@ from pillarbox.kit.errors import Denied
 from pillarbox.kit.headers import decode_text
 from pillarbox.kit.policy import Asked, Decision, Policy, Principal, decide
 from pillarbox.kit.wildcards import Context
-from pillarbox.resources.sending_authorization import Claim, OnBehalf, claim
+from pillarbox.resources.sending_authorization import IN_OWN_NAME, Claim, OnBehalf, claim
 from pillarbox.sending.draft import Draft, Raw, Templated
 
 SOURCE, AUTHOR, RETURN_PATH = "source", "author", "return_path"
@@ -88,14 +88,18 @@ def asking(
     draft: Draft, on_behalf: OnBehalf, spoken: Sequence[Spoken], recipients: tuple[str, ...], tenant: str = ""
 ) -> Asking:
     """Return what a draft asks for; raise Invalid for an ARN that cannot speak for its address."""
-    claims = (claim(draft.scope, on_behalf, one.role, one.written, one.mailbox.address) for one in spoken)
-    author = next((one for one in spoken if one.role == AUTHOR), spoken[0]).mailbox
+    claims: tuple[Claim, ...] = ()
+    if on_behalf != IN_OWN_NAME:
+        each = (claim(draft.scope, on_behalf, one.role, one.written, one.mailbox.address) for one in spoken)
+        claims = tuple(filter(None, each))
+    authors = [one for one in spoken if one.role == AUTHOR]
+    author = (authors or spoken)[0].mailbox
     feedback = draft.return_path or draft.sender
     return Asking(
         principal=Principal(draft.scope.account, draft.caller_identity),
         action=f"ses:{_action(draft)}",
         grants=draft.grants,
-        claims=tuple(filter(None, claims)),
+        claims=claims,
         author=author,
         feedback_address=parse_mailbox(feedback).address if feedback else spoken[-1].mailbox.address,
         recipients=recipients,

@@ -40,8 +40,8 @@ class Envelope(msgspec.Struct, frozen=True):
     recipients with their names, in the order of the bare addresses. `key` is
     the caller's own for this message: sent again with it, it is the same one.
     `only_to` is whom its headers are to name, when that is not what they say.
-    Of a message that is still to be made of its template there are no bytes yet,
-    no subject and no headers.
+    Of a message that is still to be made there are no bytes yet, no subject and
+    no headers.
     """
 
     prepared: Prepared
@@ -96,9 +96,13 @@ def read_envelope(draft: Draft) -> Envelope:
     return _read_simple(draft, draft.content)
 
 
-def envelope_of_unmade(draft: Draft, content: Templated) -> Envelope:
+def envelope_of_unmade(draft: Draft) -> Envelope:
     """Return the envelope of a message that is made later and has no Sender of its own, or raise what is wrong."""
-    return _addressed(in_ascii(draft), _UNMADE, "", (), _MadeOf(True, content.name))
+    draft, content = in_ascii(draft), draft.content
+    for text in draft.reply_to:
+        parse_mailbox(text)
+    made_of = _MadeOf(True, content.name) if isinstance(content, Templated) else _GIVEN
+    return _addressed(draft, _UNMADE, "", (), made_of)
 
 
 def addressed_as(draft: Draft, shared: Envelope) -> Envelope:

@@ -1,4 +1,4 @@
-"""Writes out split sends and bulk sends: the messages that were promised with a list, some at a time.
+"""Writes out what was promised with a list: split sends, bulk sends and single sends of a burst, some at a time.
 
 Touches the store. Run by app/ in the background; several may run at once. A
 chunk and how far the send has come are one transaction under a lease, and the
@@ -51,6 +51,12 @@ NOT_MADE = metrics.counter(
 
     There should be none. The log says of each why: what its content became in this release of the program, a list that
     is damaged, or a place of bodies that was away for half a day.""",
+)
+TO_COME = metrics.gauge(
+    "messages_to_come",
+    doc="""Recipients of split sends, bulk sends and bursts that were promised and whose message is still to be written.
+
+    Servers over one store all show the same. Many in a burst are ordinary, and gone some minutes later.""",
 )
 
 
@@ -114,10 +120,12 @@ class Expander:
 
     async def _claim(self) -> None:
         now = self._clock.now()
-        room = _MOST_OPEN - len(self._open)
+        room = 1 if self._courtesy.is_burst else _MOST_OPEN - len(self._open)
         rows = await self._store.write(large_sends.claim, self._lease, now, now + LEASE, room)
         if len(rows) >= room:  # there may be more when these are done
             self._woken.set()
+        if rows:
+            TO_COME.set((await self._store.read(large_sends.to_come)).recipients)
         for row in rows:
             try:
                 making = await promised.making_of(self._store, row)
@@ -198,10 +206,11 @@ class Expander:
             self._log.error("message not made", message=message.message_id, send=message.send_id, why=fault)
 
     async def _wait(self) -> None:
-        due_at = await self._store.read(large_sends.next_due_at)
+        to_come = await self._store.read(large_sends.to_come)
+        TO_COME.set(to_come.recipients)
         pause = _IDLE_SECONDS
-        if due_at is not None:
-            pause = min(pause, max(0.01, (due_at - self._clock.now()) / SECOND))
+        if to_come.due_at is not None:
+            pause = min(pause, max(0.01, (to_come.due_at - self._clock.now()) / SECOND))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), pause)
         self._woken.set()

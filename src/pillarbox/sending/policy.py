@@ -6,7 +6,7 @@ they are known.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -235,6 +235,8 @@ def identities_permit_it(prepared: Prepared, standing: Standing) -> Refusal | No
     for claim in asking.claims:
         if reason := _why_not_on_behalf(claim, prepared, standing):
             return reason
+    if not standing.policies:
+        return None
     for _, names in _unclaimed(prepared):
         for name in names:
             if policies := standing.policies.get(name):
@@ -260,8 +262,10 @@ def _why_not_on_behalf(claim: Claim, prepared: Prepared, standing: Standing) -> 
     return None if owner.verified or standing.any_sender else _not_verified([claim.written], prepared.scope)
 
 
-def _unclaimed(prepared: Prepared) -> list[tuple[str, tuple[str, ...]]]:
+def _unclaimed(prepared: Prepared) -> Collection[tuple[str, tuple[str, ...]]]:
     """Return the addresses that the account's own identities must speak for."""
+    if not prepared.asking.claims:
+        return prepared.must_be_verified.items()
     claimed = {claim.written for claim in prepared.asking.claims}
     return [(written, names) for written, names in prepared.must_be_verified.items() if written not in claimed]
 
@@ -270,9 +274,11 @@ def senders_are_verified(prepared: Prepared, standing: Standing) -> Refusal | No
     if standing.any_sender:
         return None
     failed = {written: names for written, names in _unclaimed(prepared) if standing.verified.isdisjoint(names)}
+    if not failed:
+        return None
     asked = {name for names in failed.values() for name in names}
     there = {name: region for name, region in standing.elsewhere.items() if name in asked}
-    return _not_verified(list(failed), prepared.scope, there) if failed else None
+    return _not_verified(list(failed), prepared.scope, there)
 
 
 def the_mail_from_domain_is_verified(_: Prepared, standing: Standing) -> Refusal | None:

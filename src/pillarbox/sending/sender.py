@@ -16,8 +16,8 @@ from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.disk import Room
 from pillarbox.kit.errors import Refusal
 from pillarbox.kit.ids import Scope, new_message_id, part_message_id
-from pillarbox.sending import deferred, idempotency
-from pillarbox.sending.accept import Promise, accept, accept_deferred, keep_promises
+from pillarbox.sending import deferred, idempotency, unmade
+from pillarbox.sending.accept import Promise, accept, accept_deferred, accept_unmade, keep_promises
 from pillarbox.sending.admission import ShutAccounts
 from pillarbox.sending.deferred import Deferred
 from pillarbox.sending.draft import Draft, weight, weight_unmade
@@ -26,6 +26,7 @@ from pillarbox.sending.idempotency import once_of
 from pillarbox.sending.policy import CHECKS, CHECKS_OF_THE_SENDER, MOST_RECIPIENTS, RateExceeded, Standing
 from pillarbox.sending.rows import Route
 from pillarbox.sending.standing import Standings
+from pillarbox.sending.unmade import Unmade
 from pillarbox.store import elsewhere
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import PutAway
@@ -33,7 +34,8 @@ from pillarbox.store.plan import PutAway
 # Reading or making a message of this size takes about a millisecond: beyond it, off the loop.
 _LARGE = 128 * 1024
 
-Promised = TypeVar("Promised", Promise, Deferred)
+Kept = Promise | Deferred | Unmade
+Promised = TypeVar("Promised", Promise, Deferred, Unmade)
 
 ACCEPTED = metrics.counter(
     "messages_accepted_total",
@@ -71,7 +73,7 @@ class Sender:
     async def send(self, draft: Draft, now: Millis) -> str:
         """Return the MessageId of what was promised, now or when the same was asked before."""
         (made,) = await self._promises((draft,), now)
-        if isinstance(made, Promise):
+        if isinstance(made, Promise | Unmade):
             with self._courtesy.waiting():
                 (away,), _ = await self._put_away((made,), b"")
                 verdict = await self._store.commit(keep_promises, away)
@@ -91,14 +93,14 @@ class Sender:
         # From the first to the last: so many are waiting for an answer, though there is one caller.
         with self._courtesy.waiting(len(drafts)):
             made = await self._promises(drafts, now)
-            verdicts = iter(await self._keep(drafts[0], [one for one in made if isinstance(one, Promise | Deferred)]))
+            verdicts = iter(await self._keep(drafts[0], [one for one in made if isinstance(one, Kept)]))
         kept = [
-            self._verdict(draft, next(verdicts), now) or one if isinstance(one, Promise | Deferred) else one
+            self._verdict(draft, next(verdicts), now) or one if isinstance(one, Kept) else one
             for draft, one in zip(drafts, made, strict=True)
         ]
         return [_told(draft, one) for draft, one in zip(drafts, kept, strict=True)]
 
-    async def _keep(self, shared: Draft, promised: Sequence[Promise | Deferred]) -> list[Refusal | str | None]:
+    async def _keep(self, shared: Draft, promised: Sequence[Kept]) -> list[Refusal | str | None]:
         if not promised:
             return []
         waiting = [one for one in promised if isinstance(one, Deferred)]
@@ -124,19 +126,21 @@ class Sender:
         reasons = (check(envelope.prepared, standing) for check in checks)
         return next((reason for reason in reasons if reason), None)
 
-    async def _promises(self, drafts: Sequence[Draft], now: Millis) -> list[Promise | Deferred | str | Exception]:
+    async def _promises(self, drafts: Sequence[Draft], now: Millis) -> list[Kept | str | Exception]:
         if self._room:
             self._room.check()
         envelopes, waiting = await self._read(drafts)
         answered = await self._answered(drafts, envelopes, now)
         first = new_message_id(drafts[0].scope, now) if waiting else ""
-        made: list[Promise | Deferred | str | Exception] = []
+        made: list[Kept | str | Exception] = []
         for place, (draft, envelope) in enumerate(zip(drafts, envelopes, strict=True)):
             try:
                 if place in answered:
                     made.append(answered[place])
                 elif isinstance(envelope, Exception):
                     made.append(envelope)
+                elif place in waiting and len(drafts) == 1:
+                    made.append(self._paced(accept_unmade(draft, envelope, waiting[place], first, now)))
                 elif place in waiting:
                     message_id = part_message_id(first, place)
                     made.append(self._paced(accept_deferred(draft, envelope, waiting[place], message_id, place, now)))
@@ -148,6 +152,8 @@ class Sender:
 
     async def _read(self, drafts: Sequence[Draft]) -> tuple[list[Envelope | Exception], dict[int, Standing]]:
         """Read the drafts of a call; the standings are of those whose messages are made later, by place."""
+        if len(drafts) == 1 and self._courtesy.is_burst and (alone := await self._read_unmade(drafts[0])):
+            return [alone[0]], {0: alone[1]}
         if len(drafts) < deferred.FEWEST:
             return await _read_each(drafts), {}
         unmade = await _read_unmade(drafts)
@@ -159,6 +165,14 @@ class Sender:
         made = iter(await _read_each([draft for place, draft in enumerate(drafts) if place not in later]))
         envelopes = [later[place][0] if place in later else next(made) for place in range(len(drafts))]
         return envelopes, {place: standing for place, (_, standing) in later.items()}
+
+    async def _read_unmade(self, draft: Draft) -> tuple[Envelope, Standing] | None:
+        """Read a draft whose message can be made later; one that goes to each recipient for themselves is made now."""
+        envelope = unmade.read_unmade(draft)
+        if envelope is None or elsewhere.places(self._store):
+            return None
+        envelope, standing = await self._standings.of(draft.scope, envelope)
+        return None if standing.splits else (envelope, standing)
 
     async def _answered(
         self, drafts: Sequence[Draft], envelopes: Sequence[Envelope | Exception], now: Millis
@@ -190,9 +204,7 @@ class Sender:
             raise RateExceeded
         return promise
 
-    async def _put_away(
-        self, promised: Sequence[Promise | Deferred], listed: bytes
-    ) -> tuple[Sequence[Promise | Deferred], bytes | PutAway]:
+    async def _put_away(self, promised: Sequence[Kept], listed: bytes) -> tuple[Sequence[Kept], bytes | PutAway]:
         """Put what one account sent where bodies are kept, if that is not the store, before anything refers to it."""
         first = promised[0].asked
         made = [one for one in promised if isinstance(one, Promise)]
@@ -216,9 +228,9 @@ class Sender:
         return verdict
 
 
-def _told(draft: Draft, made: Promise | Deferred | str | Exception) -> str | Exception:
+def _told(draft: Draft, made: Kept | str | Exception) -> str | Exception:
     """Count what became of a draft and return it as the doors tell it."""
-    if isinstance(made, Promise | Deferred):
+    if isinstance(made, Kept):
         ACCEPTED.labels(draft.operation).inc()
         return made.asked.key
     if isinstance(made, Refusal):

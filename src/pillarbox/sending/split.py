@@ -72,14 +72,17 @@ class Making:
     def following(self, written: int, most: int, route: Route, now: Millis) -> Iterator[Written]:
         """Yield the messages behind those of `written` recipients, at most so many."""
         for number in range(written, min(written + most, len(self._recipients.addresses))):
-            yield self.made(number).written(route, now)
+            yield self._made(number).written(route, now)
 
     def failed(self, written: int, fault: str) -> Made:
         """Return the message behind those of `written` recipients as one that cannot be made."""
-        return self.made(written).failed(self._mail.template, fault)
+        return self._made(written).failed(self._mail.template, fault)
 
-    def made(self, number: int) -> Made:
-        """Return the message whose id ends with this number."""
+    def made(self, message_id: str) -> Made:
+        """Return the message of that id."""
+        return self._made(int(message_id[-6:]))
+
+    def _made(self, number: int) -> Made:
         address, written = self._recipients.addresses[number], self._recipients.written[number]
         own = replace(
             self._mail, recipients=[address], headers=headers_naming_only(self._mail.headers, written), only_to=written

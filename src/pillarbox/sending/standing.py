@@ -4,6 +4,7 @@ Touches the store, through a memory of its answers. Called by accept.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
@@ -24,8 +25,10 @@ from pillarbox.resources import (
 from pillarbox.resources.account import OwnQuota, Quota
 from pillarbox.resources.identity_names import covering_names
 from pillarbox.resources.identity_regions import verified_elsewhere
+from pillarbox.resources.sending_authorization import Claim
 from pillarbox.sending.envelope import Envelope
-from pillarbox.sending.policy import MOST_RECIPIENTS, Prepared, Standing, TenantStanding
+from pillarbox.sending.list_management import ListManagement
+from pillarbox.sending.policy import MOST_RECIPIENTS, Standing, TenantStanding
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan
 from pillarbox.store.remember import Remembering
@@ -63,31 +66,39 @@ class Standings:
     async def of(self, scope: Scope, envelope: Envelope) -> tuple[Envelope, Standing]:
         """Return the standing, and the envelope with its identity's default configuration set."""
         prepared = envelope.prepared
-        speaking = asked = frozenset(chain.from_iterable(prepared.must_be_verified.values()))
-        covers: dict[str, tuple[str, ...]] = {}
-        if self._sandbox:
-            covers = {address: covering_names(address) for address in prepared.recipients}
-            asked = asked.union(*covers.values())
-        sender_names = covering_names(envelope.sender_address)
-        known = await self._remembered.read(_known, scope, asked, sender_names, prepared.configuration_set)
-        policies = await self._remembered.read(_policies, scope, known.verified & speaking)
-        elsewhere: dict[str, str] = {}
-        if unverified := frozenset(chain.from_iterable(_unverified(prepared, known.verified))):
-            elsewhere = await self._remembered.read(verified_elsewhere, scope, unverified)
-        claims = prepared.asking.claims
-        owners = await self._remembered.read(sending_authorization.owners, frozenset(claims)) if claims else {}
-        if known.configuration_set and not prepared.configuration_set:
-            envelope = envelope.in_configuration_set(known.configuration_set)
-        listed = None
-        if prepared.list_management:
-            listed = await self._remembered.read(contact_lists.find, scope, prepared.list_management.contact_list)
-        tenant = None
-        if prepared.tenant:
-            uses = _Uses(known.identity, known.configuration_set, envelope.template)
-            tenant = await self._remembered.read(_tenant, scope, prepared.tenant, uses)
+        question = _Question(
+            scope,
+            envelope.sender_address,
+            tuple(prepared.must_be_verified.items()),
+            prepared.recipients if self._sandbox else (),
+            prepared.configuration_set,
+            envelope.template,
+            prepared.list_management,
+            prepared.tenant,
+            prepared.asking.claims,
+        )
+        chosen, standing = await self._remembered.read(self._standing, question)
+        if chosen and not prepared.configuration_set:
+            envelope = envelope.in_configuration_set(chosen)
+        if standing.policies or standing.owners or prepared.asking.grants is not None:
+            standing = replace(standing, now=self._clock.now())
+        return envelope, standing
+
+    def _standing(self, asked: "_Question") -> Plan[tuple[str | None, Standing]]:
+        """Return the configuration set that was asked for, or else the sender's, and the standing at no time."""
+        scope = asked.scope
+        speaking = frozenset(chain.from_iterable(names for _, names in asked.speaking))
+        covers = {address: covering_names(address) for address in asked.recipients}
+        sender_names = covering_names(asked.sender_address)
+        known = yield from _known(scope, speaking.union(*covers.values()), sender_names, asked.configuration_set)
+        unverified = frozenset(
+            chain.from_iterable(names for _, names in asked.speaking if known.verified.isdisjoint(names))
+        )
+        listed = asked.list_management
+        uses = _Uses(known.identity, known.configuration_set, asked.template)
         quota = self._quota.of(known.own_quota, known.has_left_sandbox) if self._quota else None
         splits = self._splits if known.splits is None else known.splits
-        return envelope, Standing(
+        return known.configuration_set, Standing(
             verified=known.verified,
             any_sender=self._any_sender,
             account_sends=known.account_sends,
@@ -95,14 +106,13 @@ class Standings:
             configuration_set_sends=known.configuration_set_sends,
             sandbox=self._sandbox and not known.has_left_sandbox,
             recipient_covers=covers,
-            owners=owners,
-            policies=policies,
-            elsewhere=elsewhere,
-            now=self._clock.now(),
+            owners=(yield from sending_authorization.owners(frozenset(asked.claims))) if asked.claims else {},
+            policies=(yield from _policies(scope, known.verified & speaking)),
+            elsewhere=(yield from verified_elsewhere(scope, unverified)) if unverified else {},
             most_recipients=self._split_limit if splits else MOST_RECIPIENTS,
             splits=splits,
-            contact_list=listed,
-            tenant=tenant,
+            contact_list=(yield from contact_lists.find(scope, listed.contact_list)) if listed else None,
+            tenant=(yield from _tenant(scope, asked.tenant, uses)) if asked.tenant else None,
             daily_limit=quota.daily_limit if quota else None,
             rate=quota.rate if quota else None,
             pool=known.pool,
@@ -126,10 +136,6 @@ class Standings:
         return self._split_limit if may_split else MOST_RECIPIENTS
 
 
-def _unverified(prepared: Prepared, verified: frozenset[str]) -> list[tuple[str, ...]]:
-    return [names for names in prepared.must_be_verified.values() if verified.isdisjoint(names)]
-
-
 def _policies(scope: Scope, names: frozenset[str]) -> Plan[dict[str, tuple[Policy, ...]]]:
     """Return the policies of those identities that have any."""
     found = {}
@@ -137,6 +143,20 @@ def _policies(scope: Scope, names: frozenset[str]) -> Plan[dict[str, tuple[Polic
         if policies := (yield from identity_policies.in_force(scope, name)):
             found[name] = policies
     return found
+
+
+class _Question(NamedTuple):
+    """What the standing of a send depends on; `speaking` are addresses that must be verified, with what covers them."""
+
+    scope: Scope
+    sender_address: str
+    speaking: tuple[tuple[str, tuple[str, ...]], ...]
+    recipients: tuple[str, ...]
+    configuration_set: str | None
+    template: str
+    list_management: ListManagement | None
+    tenant: str
+    claims: tuple[Claim, ...]
 
 
 class _Known(NamedTuple):

@@ -22,7 +22,8 @@ def page(scope: Scope, after: tuple[Millis, str], until: Millis, most: int) -> P
 def are_to_come(account: str, since: Millis, until: Millis) -> Plan[bool]:
     """Say whether messages that the account was promised in a time are still to be made, of a list kept as a body."""
     rows = yield Rows(
-        "SELECT 1 FROM bulk_sends WHERE account = ? AND accepted_at >= ? AND accepted_at < ? LIMIT 1",
-        (account, since, until),
+        "SELECT 1 FROM bulk_sends WHERE account = ? AND accepted_at >= ? AND accepted_at < ?"
+        " UNION ALL SELECT 1 FROM unmade_sends WHERE account = ? AND accepted_at >= ? AND accepted_at < ? LIMIT 1",
+        (account, since, until) * 2,
     )
     return bool(rows)

@@ -1,4 +1,4 @@
-"""Sends to many that are still being written out as messages, split or bulk, and the parts of a send.
+"""What is promised and still being written out as messages: split sends, bulk sends, single ones of a burst.
 
 Plans only. Filled by sending/accept.py, worked off by sending/expand.py under a
 lease, read by whoever shows what became of a send.
@@ -8,17 +8,21 @@ import json
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pillarbox.kit.clock import Millis
+from pillarbox.kit.clock import HOUR, Millis
 from pillarbox.kit.ids import Scope, part_message_id, read_message_id
 from pillarbox.store.plan import Many, Plan, Rows, Touch
 
 TOPIC = "large-sends"
 _COLUMNS = "message_id, account, region, send_id, accepted_at, recipients, recipient_count, written, due_at, lease"
 # A split send has no entries. Those that have lie apart, where programs that know none pass them over.
+SPLIT, BULK, UNMADE = "large_sends", "bulk_sends", "unmade_sends"
 _TABLES = {
-    "large_sends": (_COLUMNS, f"{_COLUMNS}, '', tries"),
-    "bulk_sends": (f"{_COLUMNS}, entries", f"{_COLUMNS}, entries, tries"),
+    SPLIT: (_COLUMNS, f"{_COLUMNS}, '', tries, '{SPLIT}'"),
+    BULK: (f"{_COLUMNS}, entries", f"{_COLUMNS}, entries, tries, '{BULK}'"),
+    UNMADE: (f"{_COLUMNS}, entries", f"{_COLUMNS}, entries, tries, '{UNMADE}'"),
 }
+# A request may wait for so long between the time in its MessageId and the transaction that it shares with others.
+_LONGEST_WAIT = HOUR
 _OF_SEND = "m.send_id = ? AND m.send_id <> m.message_id"
 
 
@@ -26,8 +30,8 @@ class LargeSendRow(NamedTuple):
     """`recipients` refers to the list of all, of which `written` have their message.
 
     Of a split send `message_id` is the first message. Of a bulk send it is what the ids of its messages follow from,
-    and `entries` are the numbers of those that were promised, as JSON. `tries` is how often it was claimed since
-    anything of it was written.
+    and `entries` are the numbers of those that were promised, as JSON. Of single sends of a burst it is the id of
+    the first, and `entries` are the ids of all. `tries` is how often it was claimed since anything of it was written.
     """
 
     message_id: str
@@ -42,14 +46,11 @@ class LargeSendRow(NamedTuple):
     lease: str
     entries: str = ""
     tries: int = 0
+    table: str = SPLIT
 
     @property
     def scope(self) -> Scope:
         return Scope(self.account, self.region)
-
-    @property
-    def table(self) -> str:
-        return "bulk_sends" if self.entries else "large_sends"
 
 
 class PartRow(NamedTuple):
@@ -120,16 +121,23 @@ def advance(row: LargeSendRow, count: int, until: Millis) -> Plan[bool]:
 
 def to_write(message_id: str) -> Plan[LargeSendRow | None]:
     """Return the send of which this message is promised, and perhaps not written yet."""
-    if read_message_id(message_id) is None:
+    parts = read_message_id(message_id)
+    if parts is None:
         return None
     number = int(message_id[-6:])
-    for table, (_, columns) in _TABLES.items():
-        of_send = (part_message_id(message_id, 0),)
-        for found in (yield Rows(f"SELECT {columns} FROM {table} WHERE message_id = ?", of_send)):
-            row = LargeSendRow(*found)
+    of_send = (part_message_id(message_id, 0),)
+    for table in (SPLIT, BULK):
+        for row in (yield from _where(table, "message_id = ?", of_send)):
             if number in (json.loads(row.entries) if row.entries else range(row.recipient_count)):
                 return row
-    return None
+    among = (parts.at - _LONGEST_WAIT, parts.at, f'%"{message_id}"%')
+    found = yield from _where(UNMADE, "accepted_at BETWEEN ? AND ? AND entries LIKE ?", among)
+    return found[0] if found else None
+
+
+def _where(table: str, condition: str, args: Sequence[object]) -> Plan[list[LargeSendRow]]:
+    rows = yield Rows(f"SELECT {_TABLES[table][1]} FROM {table} WHERE {condition}", args)
+    return [LargeSendRow(*row) for row in rows]
 
 
 def unwritten(send_id: str) -> Plan[int]:
@@ -143,13 +151,17 @@ def unwritten(send_id: str) -> Plan[int]:
     return count
 
 
-def next_due_at() -> Plan[Millis | None]:
-    rows = yield Rows(
-        "SELECT min(due_at) FROM (SELECT min(due_at) AS due_at FROM large_sends"
-        " UNION ALL SELECT min(due_at) FROM bulk_sends) AS due"
-    )
-    due_at: Millis | None = rows[0][0]
-    return due_at
+class ToCome(NamedTuple):
+    """How many recipients have no message yet, and when the next send is due to be written out, if there is one."""
+
+    recipients: int
+    due_at: Millis | None
+
+
+def to_come() -> Plan[ToCome]:
+    every = " UNION ALL ".join(f"SELECT recipient_count - written AS waiting, due_at FROM {table}" for table in _TABLES)
+    rows = yield Rows(f"SELECT coalesce(sum(waiting), 0), min(due_at) FROM ({every}) AS each_send")
+    return ToCome(int(rows[0][0]), rows[0][1])
 
 
 def states_of(send_id: str) -> Plan[list[tuple[str, int]]]:

@@ -27,7 +27,7 @@ def end_all(now: Millis) -> Plan[int]:
         "UPDATE notification_deliveries SET due_at = ?, lease = '' WHERE state = 'due' AND lease <> '' RETURNING state",
         (now,),
     )
-    for table in ("large_sends", "bulk_sends"):
+    for table in ("large_sends", "bulk_sends", "unmade_sends"):
         yield Rows(f"UPDATE {table} SET due_at = ?, lease = '' WHERE lease <> ''", (now,))
     yield Rows("UPDATE cursors SET lease = '', leased_until = 0 WHERE lease <> ''")
     yield Rows("DELETE FROM nouns WHERE account = '' AND region = '' AND kind = 'upkeep-turn'")

@@ -223,11 +223,16 @@ def scopes() -> Plan[list[Scope]]:
 
 def use_quota(uses: Sequence[tuple[str, str, Millis, int]]) -> Plan[None]:
     """Count accepted recipients (account, region, accepted_at, recipients)."""
+    buckets: dict[tuple[str, str, Millis], int] = {}
+    for account, region, at, count in uses:
+        bucket = (account, region, at - at % _QUOTA_BUCKET)
+        buckets[bucket] = buckets.get(bucket, 0) + count
     yield Many(
         "INSERT INTO quota_use (account, region, bucket_at, recipients) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (account, region, bucket_at)"
         " DO UPDATE SET recipients = quota_use.recipients + excluded.recipients",
-        [(account, region, at - at % _QUOTA_BUCKET, count) for account, region, at, count in uses],
+        # In one order for everybody, so that two processes that count at the same time never wait for each other.
+        [(*bucket, count) for bucket, count in sorted(buckets.items()) if count],
     )
 
 

@@ -34,8 +34,9 @@ def oldest_waiting(account: str) -> Plan[Millis | None]:
     rows = yield Rows(
         "SELECT min(accepted_at) FROM (SELECT min(accepted_at) AS accepted_at FROM outgoing WHERE ? IN ('', account)"
         " UNION ALL SELECT min(accepted_at) FROM large_sends WHERE ? IN ('', account)"
-        " UNION ALL SELECT min(accepted_at) FROM bulk_sends WHERE ? IN ('', account)) AS waiting",
-        (account, account, account),
+        " UNION ALL SELECT min(accepted_at) FROM bulk_sends WHERE ? IN ('', account)"
+        " UNION ALL SELECT min(accepted_at) FROM unmade_sends WHERE ? IN ('', account)) AS waiting",
+        (account,) * 4,
     )
     found: Millis | None = rows[0][0]
     return found
@@ -125,7 +126,7 @@ def _is_owed(part: Partition) -> Plan[bool]:
         passed = yield from _passed()
         behind = f"SELECT 1 FROM {part.name} WHERE (tx, seq) > (?, ?) LIMIT 1"
         return bool((yield Rows(behind, min(passed.values(), default=(0, 0)))))
-    for table in ("outgoing", "large_sends", "bulk_sends", "upstream_ids"):
+    for table in ("outgoing", "large_sends", "bulk_sends", "unmade_sends", "upstream_ids"):
         within = f"SELECT 1 FROM {table} WHERE message_id >= ? AND message_id < ? LIMIT 1"
         if (yield Rows(within, part.bounds)):
             return True

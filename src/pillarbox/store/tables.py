@@ -19,7 +19,7 @@ from pillarbox.store.plan import Keep, Many, Plan, PutAway, Row, Rows
 
 # Columns that refer to bodies, and the columns that tell when those were kept.
 _REFERENCES = {("messages", "body"): "accepted_at", ("captures", "body"): "captured_at"}
-_REFERENCES |= {("large_sends", "recipients"): "accepted_at", ("bulk_sends", "recipients"): "accepted_at"}
+_REFERENCES |= {(table, "recipients"): "accepted_at" for table in ("large_sends", "bulk_sends", "unmade_sends")}
 _BODIES = "bodies"
 _MAPPED = "imported_bodies"
 # What refers to a body that was dropped before the rows that tell of it; by whether the store is the embedded one.

@@ -84,3 +84,23 @@ async def test_a_rest_ends_soon_after_the_burst_and_not_while_all_are_answered_a
     await courtesy.give_way()
 
     assert (sum(rests) < 0.5) is is_cut_short
+
+
+def test_a_burst_is_a_crowd_that_has_not_lasted_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    courtesy, now = Courtesy(), 1_000.0
+    monkeypatch.setattr("pillarbox.kit.courtesy.time", SimpleNamespace(monotonic=lambda: now))
+
+    def is_burst_at(at: float, waiting: int) -> bool:
+        nonlocal now
+        now = at
+        with courtesy.waiting(waiting):
+            return courtesy.is_burst
+
+    assert not is_burst_at(1_000.0, 15)
+    assert is_burst_at(1_000.1, 16)
+    assert is_burst_at(1_000.15, 0), "all are answered for a moment"
+    assert not is_burst_at(1_000.25, 1)
+    assert all(is_burst_at(1_001.0 + at, 50) for at in range(59))
+    assert not is_burst_at(1_060.2, 50), "a load that lasts is none"
+    assert not is_burst_at(1_064.0, 50)
+    assert is_burst_at(1_070.0, 50), "the next one is"

@@ -18,10 +18,11 @@ from pillarbox.resources.sending_authorization import Given, OnBehalf, Owner
 from pillarbox.sending import deferred
 from pillarbox.sending.accept import Promise, accept, accept_deferred
 from pillarbox.sending.bulk import Entry, draft_for
-from pillarbox.sending.deferred import Deferred, Making, read_unmade
+from pillarbox.sending.deferred import Deferred, read_unmade
 from pillarbox.sending.draft import V1_SIZE_LIMIT, Attachment, Draft, Templated, Tracked
 from pillarbox.sending.envelope import read_envelope
 from pillarbox.sending.list_management import ListManagement
+from pillarbox.sending.making import Making
 from pillarbox.sending.policy import TenantStanding
 from pillarbox.sending.rows import Belongings, Written
 from tests.support.promises import SCOPE, STANDING, draft
@@ -68,8 +69,10 @@ def at_once(asked: Draft) -> Promise | Refusal:
         return reason
 
 
-def making(asked: Sequence[Draft], kept: Sequence[Deferred], everybody: Sequence[Deferred] = ()) -> Making:
-    return Making(deferred.row_of(kept, "at"), deferred.list_of(asked[0], everybody or kept))
+def making(
+    asked: Sequence[Draft], kept: Sequence[Deferred], everybody: Sequence[Deferred] = ()
+) -> Making[deferred.Own]:
+    return deferred.making(deferred.row_of(kept, "at"), deferred.list_of(asked[0], everybody or kept))
 
 
 def told(made: object, message_id: str) -> str:

@@ -10,15 +10,16 @@ from pillarbox.delivery.route import RouteTable
 from pillarbox.events.tail import event_of
 from pillarbox.events.types import Kind, RenderingFailure, Send
 from pillarbox.kit.clock import HOUR, MINUTE
+from pillarbox.kit.courtesy import Courtesy
 from pillarbox.kit.errors import NotFound, Unavailable
 from pillarbox.kit.ids import Scope, part_message_id
 from pillarbox.operate import history, sends
 from pillarbox.resources.account import Quota
-from pillarbox.sending import deferred, expand, promised
+from pillarbox.sending import deferred, expand, making, promised
 from pillarbox.sending.accept import Promise, keep_promises
 from pillarbox.sending.bulk import Entry, send_bulk
 from pillarbox.sending.draft import Draft, Templated
-from pillarbox.sending.envelope import Envelope
+from pillarbox.sending.envelope import Envelope, read_envelope
 from pillarbox.sending.expand import LEASE, NOT_MADE, Expander
 from pillarbox.sending.policy import InvalidMessage
 from pillarbox.sending.sender import Sender
@@ -76,6 +77,14 @@ async def send_to(store: Store, count: int, *, daily_limit: int = -1) -> list[st
     shared = replace(draft(), content=content, to=(), tags=())
     results = await send_bulk(Sender(store, standings, RouteTable()), shared, entries, NOON)
     return [result.message_id for result in results]
+
+
+async def send_in_a_burst(store: Store, count: int) -> list[str]:
+    courtesy = Courtesy()
+    courtesy.came(count)
+    standings = Standings(store, StandingClock(NOON), any_sender=True, sandbox=False)
+    sender = Sender(store, standings, RouteTable(), courtesy=courtesy)
+    return await asyncio.gather(*(sender.send(draft(f"p{number}@example.net"), NOON) for number in range(count)))
 
 
 async def assert_written(store: Store, ids: list[str | None]) -> None:
@@ -235,14 +244,14 @@ async def test_what_has_become_impossible_to_make_ends_at_once_and_the_others_ar
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = await send_to(store, 20)
-    whole = deferred.read_envelope
+    whole = read_envelope
 
     def stricter(asked: Draft) -> Envelope:
         if asked.to == ("p7@example.net",):
             raise InvalidMessage("Subject is no longer what a header may have.")
         return whole(asked)
 
-    monkeypatch.setattr(deferred, "read_envelope", stricter)  # as in a program of a later release
+    monkeypatch.setattr(making, "read_envelope", stricter)  # as in a program of a later release
     await finish(expander(store))
 
     assert await failures_of(store, ids) == {7: "Subject is no longer what a header may have."}
@@ -255,16 +264,16 @@ async def test_what_has_become_impossible_to_make_ends_at_once_and_the_others_ar
 async def test_a_fault_that_comes_again_ends_its_message_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     ids = await send_to(store, 20)
     broken = Broken("broken")
-    whole = deferred.Making._draft
+    whole = deferred._draft
 
-    def own(self: deferred.Making, entry: deferred.Own) -> Draft:
-        made = whole(self, entry)
+    def own(scope: Scope, listed: deferred.Listed, entry: deferred.Own) -> Draft:
+        made = whole(scope, listed, entry)
         return replace(made, configuration_set="broken" if entry.number == 7 else None)
 
-    monkeypatch.setattr(deferred.Making, "_draft", own)
+    monkeypatch.setattr(deferred, "_draft", own)
     clock = StandingClock(NOON)
     tries = 0
-    while await store.read(large_sends.next_due_at) is not None:
+    while (await store.read(large_sends.to_come)).due_at is not None:
         await finish(Expander(store, broken, clock))
         clock.at += 15 * MINUTE
         tries += 1
@@ -283,7 +292,7 @@ async def test_a_place_of_bodies_that_is_away_is_waited_for_as_long_as_delivery_
 
     clock = StandingClock(NOON)
     monkeypatch.setattr(elsewhere, "put_away", away)
-    while (due_at := await store.read(large_sends.next_due_at)) is not None:
+    while (due_at := (await store.read(large_sends.to_come)).due_at) is not None:
         clock.at = max(clock.at, due_at)
         await finish(Expander(store, RouteTable(), clock))
     assert 13 * HOUR < clock.at - NOON < 15 * HOUR
@@ -304,18 +313,20 @@ async def test_a_place_that_comes_back_makes_all_whole(store: Store, monkeypatch
     await assert_written(store, ids)
 
 
-@pytest.mark.parametrize("is_bulk", [True, False])
-async def test_what_a_damaged_list_leaves_ends_in_the_open(store: Store, is_bulk: bool) -> None:
-    if is_bulk:
+@pytest.mark.parametrize("kind", ["split", "bulk", "burst"])
+async def test_what_a_damaged_list_leaves_ends_in_the_open(store: Store, kind: str) -> None:
+    if kind == "bulk":
         ids = [str(one) for one in await send_to(store, 20)]
+    elif kind == "burst":
+        ids = await send_in_a_burst(store, 20)
     else:
         sent = await kept(store, large(20))
         ids = [part_message_id(sent.message.message_id, number) for number in range(1, 20)]
-    for table in ("bulk_sends", "large_sends"):
+    for table in ("bulk_sends", "large_sends", "unmade_sends"):
         await store.write(said, f"UPDATE {table} SET recipients = '1970-01-01:0:9' WHERE recipients <> ''")
 
     clock = StandingClock(NOON)
-    while (due_at := await store.read(large_sends.next_due_at)) is not None:
+    while (due_at := (await store.read(large_sends.to_come)).due_at) is not None:
         clock.at = max(clock.at, due_at)
         await finish(Expander(store, RouteTable(), clock))
     for message_id in ids:

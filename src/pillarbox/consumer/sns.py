@@ -50,12 +50,9 @@ class SnsMessage:
 
     def string_to_sign(self) -> bytes:
         """Return what the signature is about: names and values of some members, in the order of the names."""
-        parts = []
-        for name in _SIGNED[self.type]:
-            value = self.raw.get(name)
-            if value is not None:
-                parts.append(f"{name}\n{value}\n")
-        return "".join(parts).encode("utf-8", "surrogatepass")
+        raw = self.raw
+        signed = [f"{name}\n{raw[name]}\n" for name in _SIGNED[self.type] if raw.get(name) is not None]
+        return "".join(signed).encode("utf-8", "surrogatepass")
 
     def _text(self, name: str) -> str | None:
         value = self.raw.get(name)

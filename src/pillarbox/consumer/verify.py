@@ -6,7 +6,6 @@ getter that does not block.
 https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html
 """
 
-import base64
 import binascii
 import re
 import time
@@ -34,6 +33,7 @@ _CLOCKS_DIFFER = timedelta(minutes=15)
 _AWS_HOST = re.compile(r"sns\.[a-z0-9-]{3,40}\.amazonaws\.com(\.cn)?", re.ASCII)
 _CERTIFICATE_PATH = re.compile(r"/SimpleNotificationService-[A-Za-z0-9]{1,64}\.pem", re.ASCII)
 _HASHES = {"1": hashes.SHA1(), "2": hashes.SHA256()}  # noqa: S303 - SHA-1 is what version 1 is
+_PADDING = padding.PKCS1v15()
 
 _REMEMBERED = 64
 _FAILURE_SECONDS = 30.0
@@ -153,8 +153,8 @@ class Verifier:
         if algorithm is None:
             raise Refused(f"no signature version {str(message.raw.get('SignatureVersion'))[:20]!r} is known")
         try:
-            signature = base64.b64decode(str(message.raw.get("Signature", "")), validate=True)
-            certificate.key.verify(signature, message.string_to_sign(), padding.PKCS1v15(), algorithm)
+            signature = binascii.a2b_base64(str(message.raw.get("Signature", "")), strict_mode=True)
+            certificate.key.verify(signature, message.string_to_sign(), _PADDING, algorithm)
         except (InvalidSignature, binascii.Error, ValueError):
             raise Refused("the signature does not belong to this post") from None
 

@@ -1,8 +1,9 @@
 """Posts that wait for their answer are put on disk together, while the next ones gather.
 
-Touches the store. Built by edge/events_in.py. A group is what came while the one
-before it was written: the busier the door, the larger the groups, and nobody
-waits for others that may come.
+Touches the store. Built by edge/events_in.py. The busier the door, the larger the
+groups; nobody waits for others that may come. Of all who wait a group takes
+half: while it is written, the next half is verified, and neither the disk nor
+the event loop stands still.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from pillarbox.store.waiting_posts import Posted
 Told = Callable[[bool | Exception], None]
 """Hears whether a post is on disk: False when too many wait to be taken in, or what the store raised."""
 
-_MOST_IN_A_GROUP = 512
+_FEW, _MOST = 16, 512
 
 
 class Keeping:
@@ -37,8 +38,11 @@ class Keeping:
 
     async def _write_all(self) -> None:
         loop = asyncio.get_running_loop()
+        group: list[tuple[Posted, Told]] = []
         while self._gathered:
-            group, self._gathered = self._gathered[:_MOST_IN_A_GROUP], self._gathered[_MOST_IN_A_GROUP:]
+            # Those of the last group may be back before this one is written.
+            many = min(max((len(group) + len(self._gathered)) // 2, _FEW), _MOST)
+            group, self._gathered = self._gathered[:many], self._gathered[many:]
             kept = await self._written([post for post, _ in group])
             self._courtesy.went(len(group))
             for _, told in group:

@@ -37,6 +37,11 @@ class JoinedWrites:
             self._loop.call_soon(self._flush)
         self._gathered.append(data)
 
+    def write_whole(self, data: bytes) -> None:
+        """Write what nothing follows that should leave with it."""
+        self._flush()
+        self._transport.write(data)
+
     def close(self) -> None:
         self._flush()
         self._transport.close()
@@ -64,7 +69,8 @@ class Connection(HttpToolsProtocol):
         self._was_asked = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(JoinedWrites(transport, self.loop))  # type: ignore[arg-type]
+        self._joined = JoinedWrites(transport, self.loop)
+        super().connection_made(self._joined)  # type: ignore[arg-type]
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._short is not None:
@@ -102,7 +108,8 @@ class Connection(HttpToolsProtocol):
         )
         if self._is_for_tracker:
             return
-        self._short = self._short_road.enter(self) if is_plain and self._short_road is not None else None
+        if is_plain and self._short_road is not None:
+            self._short = self._short_road.enter(self, self._joined.write_whole)
         if self._short is not None:
             self.cycle = self._short
         else:
@@ -138,7 +145,7 @@ class Connection(HttpToolsProtocol):
         date = b"".join([b"%s: %s\r\n" % header for header in self.server_state.default_headers])
         end = b"\r\n" if stays else b"connection: close\r\n\r\n"
         body = GIF if answer.startswith(b"HTTP/1.1 200") else b""
-        self.transport.write(b"".join((answer, date, end, body)))
+        self._joined.write_whole(b"".join((answer, date, end, body)))
         if not stays:
             self.transport.close()
         self.on_response_complete()

@@ -137,7 +137,7 @@ class EventsIn:
         except Exception as why:
             answered(self._not_taken(upstream, why))
         else:
-            answered(TAKEN)
+            answered(_TAKEN)
 
     def _keep(self, upstream: Expected, message: SnsMessage, answered: Answered) -> None:
         # JSON may hold halves of surrogate pairs; they are for whoever reads the event.
@@ -149,7 +149,7 @@ class EventsIn:
     def _kept(self, upstream: Expected, answered: Answered, kept: bool | Exception) -> None:
         if kept is True:
             self._taken[upstream.source.name].inc()
-            answered(TAKEN)
+            answered(_TAKEN)
         else:
             why = kept or Unavailable("too many posts wait to be taken into the history")
             answered(self._not_taken(upstream, why))
@@ -200,4 +200,4 @@ def _tell(answered: "asyncio.Future[Response]", response: Response) -> None:
         answered.set_result(response)
 
 
-TAKEN = _text(200, "")
+_TAKEN = _text(200, "")

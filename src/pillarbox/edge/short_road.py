@@ -44,8 +44,8 @@ class ShortRoad:
         self._tracking_hosts = tracking_hosts
         self._sends_away = sends_away
 
-    def enter(self, connection: HttpToolsProtocol) -> "ShortCycle | None":
-        """Begin with a request whose head is there; None leaves it to the application."""
+    def enter(self, connection: HttpToolsProtocol, write: Callable[[bytes], None]) -> "ShortCycle | None":
+        """Begin with a request whose head is there, and `write` its answer; None leaves it to the application."""
         target = self._targets.get(connection.url)
         if target is None or connection.parser.get_method() != b"POST" or connection.expect_100_continue:
             return None
@@ -61,20 +61,26 @@ class ShortRoad:
             or self._sends_away()
         ):
             return None
-        return ShortCycle(connection, target, headers, self._bodies)
+        return ShortCycle(connection, write, target, headers, self._bodies)
 
 
 class ShortCycle(RequestResponseCycle):
     """One request on the short road. To uvicorn, which looks whether it is answered, it is one of its own."""
 
     def __init__(
-        self, connection: HttpToolsProtocol, target: Target, headers: Mapping[str, str], bodies: Bodies
+        self,
+        connection: HttpToolsProtocol,
+        write: Callable[[bytes], None],
+        target: Target,
+        headers: Mapping[str, str],
+        bodies: Bodies,
     ) -> None:
         # What the base has beyond this is for an application that waits for messages.
         self.disconnected = self.response_complete = False
         self.keep_alive = connection.parser.should_keep_alive()
         self.message_event = _NOBODY_WAITS
         self._connection = connection
+        self._write = write
         self._target = target
         self._headers = headers
         self._bodies = bodies
@@ -104,7 +110,7 @@ class ShortCycle(RequestResponseCycle):
         transport = self._connection.transport
         if self.disconnected or transport.is_closing():
             return
-        transport.write(self._written(response))
+        self._write(self._written(response))
         if not self.keep_alive:
             transport.close()
         self._connection.on_response_complete()

@@ -42,6 +42,16 @@ async def test_what_is_written_later_leaves_later() -> None:
     assert wire.calls == [b"one", b"two"]
 
 
+async def test_what_is_whole_leaves_at_once_behind_what_was_written_before() -> None:
+    wire = Wire()
+    transport = joined(wire)
+    transport.write(b"one")
+    transport.write_whole(b"two")
+    assert wire.calls == [b"one", b"two"]
+    await asyncio.sleep(0)
+    assert wire.calls == [b"one", b"two"]
+
+
 async def test_what_was_written_leaves_before_the_connection_is_closed() -> None:
     wire = Wire()
     transport = joined(wire)

@@ -64,7 +64,7 @@ def width_of(text: str) -> int:
 
 def rate_of(limit: float) -> str:
     """Return a limit on how much goes out in a second; 0 is none."""
-    return f"{limit:g}/s" if limit else "no limit"
+    return f"{round(limit, 2) or limit:g}/s" if limit else "no limit"
 
 
 def cut(text: str, width: int) -> str:

@@ -178,7 +178,7 @@ async def _seen(desk: Desk, name: str) -> Seen:
         waiting=waiting,
         held=held,
         suppressed=suppressed_state.addresses,
-        failures=[one for one in (quota.failure, suppressed_state.failure) if one],
+        failures=list(dict.fromkeys(filter(None, (quota.failure, suppressed_state.failure)))),
     )
 
 

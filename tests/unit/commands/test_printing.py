@@ -27,6 +27,7 @@ def test_long_text_is_cut() -> None:
 
 def test_no_limit_is_said_in_words() -> None:
     assert (rate_of(0), rate_of(0.05), rate_of(20.0)) == ("no limit", "0.05/s", "20/s")
+    assert (rate_of(1.26984), rate_of(0.001)) == ("1.27/s", "0.001/s")
 
 
 def test_times_are_in_utc() -> None:

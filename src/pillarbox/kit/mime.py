@@ -136,10 +136,14 @@ def file_name(raw: bytes, part: Part) -> str | None:
 
 def decoded(raw: bytes, part: Part) -> bytes:
     """Return the content of a part; what is damaged is decoded as far as it goes."""
-    body = raw[part.start : part.end]
-    if part.encoding == "quoted-printable":
+    return decode_body(raw[part.start : part.end], part.encoding)
+
+
+def decode_body(body: bytes, encoding: str) -> bytes:
+    """Return what a body in a transfer encoding stands for, as far as that goes."""
+    if encoding == "quoted-printable":
         return binascii.a2b_qp(body)
-    if part.encoding == "base64":
+    if encoding == "base64":
         letters = body.translate(None, _NOT_BASE64)
         if len(letters) % 4 == 1:
             letters = letters[:-1]

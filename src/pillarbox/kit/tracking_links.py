@@ -111,31 +111,19 @@ class Unsigned(NamedTuple):
     """A link or the pixel of any copy: what a copy signs it with stands between `front` and `back`.
 
     `signs` is what the MAC is over, beside what all links of a copy begin with; None for the pixel. `packed` are the
-    tags of the link.
+    tags of the link. `letters` is how long the signature is, behind the message's id: as long in every copy.
     """
 
     front: bytes
     back: bytes
     signs: bytes | None
     packed: bytes
-
-    @property
-    def is_pixel(self) -> bool:
-        return self.signs is None
-
-    @property
-    def letters(self) -> int:
-        """How long the signature is, without the message's id in front of it."""
-        return _FIXED_LETTERS + len(self.packed) // 3 * 4
+    letters: int
 
     @property
     def signature_octets(self) -> int:
-        """How long all is that a copy puts between front and back: as much in every copy."""
+        """How long all is that a copy puts between front and back."""
         return _MESSAGE_ID_LETTERS + 1 + self.letters
-
-    @property
-    def octets(self) -> int:
-        return len(self.front) + self.signature_octets + len(self.back)
 
 
 class TrackingLinks:
@@ -146,13 +134,14 @@ class TrackingLinks:
         self._keys = dict(keys)
         self.newest = next(reversed(self._keys))
         self._macs = {number: Mac(key) for number, key in self._keys.items()}
+        self._back = b"=%d" % self.newest
 
     def of_copy(self, message_id: str, recipient: int) -> "LinksOfCopy":
         """Return what makes the links of a message, or of one recipient's copy of it."""
         return LinksOfCopy(self, self._macs[self.newest], message_id, recipient)
 
-    def link(self, number: int, url: str, tags: str = "") -> Unsigned:
-        """Return a link to `url`, for which a copy has a path that needs no escape in HTML.
+    def link(self, number: int, url: str, tags: str = "", base: str = "") -> Unsigned:
+        """Return a link to `url` that needs no escape in HTML; it leads to `base`, whatever of a URL that is.
 
         Raises ValueError for one that cannot be tracked.
         """
@@ -160,12 +149,13 @@ class TrackingLinks:
         if target is None:
             raise ValueError(f"no URI of the web: {url!r}")
         packed = _packed(tags) if tags else b""
-        front = f"{LINK_PATH}{target}/{number}/".encode("ascii")
-        return Unsigned(front, b"=%d" % self.newest, _link_ends(number, url, packed), packed)
+        front = f"{base}{LINK_PATH}{target}/{number}/".encode("ascii")
+        letters = _FIXED_LETTERS + len(packed) // 3 * 4
+        return Unsigned(front, self._back, _link_ends(number, url, packed), packed, letters)
 
-    def pixel(self) -> Unsigned:
-        """Return the pixel, for which a copy has a path."""
-        return Unsigned(PIXEL_PATH.encode("ascii"), b"=%d" % self.newest, None, b"")
+    def pixel(self, base: str = "") -> Unsigned:
+        """Return the pixel, in the same way."""
+        return Unsigned(f"{base}{PIXEL_PATH}".encode("ascii"), self._back, None, b"", _FIXED_LETTERS)
 
     def read(self, target: bytes) -> Link | Pixel | SignatureLost | None:
         """Return what a request asks for by its raw path, `?` and query; None for what is altered, or not ours."""

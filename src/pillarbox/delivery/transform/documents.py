@@ -1,8 +1,7 @@
 """HTML documents with places for the links and the pixel of a copy: found once, filled in for each copy.
 
-Pure, but for a memory of the documents seen lately: a mail to many is the same
-documents many times. Called by tracking.py, which finds the documents in a
-message. What SES does:
+Pure. Called by html_parts.py, which takes the documents out of their parts and
+remembers what became of them. What SES does:
 https://docs.aws.amazon.com/ses/latest/dg/faqs-metrics.html
 """
 
@@ -13,7 +12,6 @@ from typing import NamedTuple
 
 from pillarbox.delivery.tracking import UNMARKED, Marks, Tracking
 from pillarbox.kit.html_links import Anchor, scan
-from pillarbox.kit.mime import has_long_line
 from pillarbox.kit.tracking_links import LONGEST_TARGET, LinksOfCopy, Unsigned, can_be_tracked
 
 MOST_LINKS = 250
@@ -22,8 +20,6 @@ _PLACEHOLDERS = re.compile(re.escape(PLACEHOLDER))
 _PIXEL = b'<img alt="" src="', b'" style="display: none; width: 1px; height: 1px;">'
 _TAG = re.compile(r"([A-Za-z0-9_-]+):([A-Za-z0-9_-]+)")
 _PGP = b"-----BEGIN PGP "
-# Octets of memory. Documents are known again by themselves: a digest of them would take five times as long.
-_MOST_KNOWN, _LONGEST_KNOWN, _PLACE_OCTETS = 16 << 20, 512 << 10, 1_000
 
 _place = itemgetter(0, 1)
 _Filling = bytes | Unsigned
@@ -33,12 +29,11 @@ _Edit = tuple[int, int, _Filling]
 class Layout(NamedTuple):
     """A document as it is to be: between two pieces of it stands a signature of the copy.
 
-    None of them has a line break in it, and they are as long in every copy: so `has_long_line` is true of all copies.
+    Signatures are as long in every copy, and are written in letters that stand for themselves in any encoding.
     """
 
     pieces: tuple[bytes, ...]
     unsigned: tuple[Unsigned, ...]
-    has_long_line: bool
 
     def filled(self, links: LinksOfCopy) -> bytes:
         """Return the document of one copy."""
@@ -47,66 +42,19 @@ class Layout(NamedTuple):
         texts[2::3] = links.signatures(self.unsigned)
         return b"".join(texts)
 
-
-class Layouts(NamedTuple):
-    """What becomes of the documents of a message (None for one that stays as it is), and what the message carries."""
-
-    layouts: tuple[Layout | None, ...]
-    marks: Marks
+    def sample(self, letter: bytes) -> bytes:
+        """Return the document with that letter wherever a signature has one."""
+        texts = [b"", *[letter * one.signature_octets for one in self.unsigned]]
+        return b"".join([text for pair in zip(texts, self.pieces, strict=True) for text in pair])
 
 
-class _Look(NamedTuple):
-    """All that layouts depend on."""
+def lay_out(documents: Sequence[bytes | None], tracking: Tracking) -> tuple[list[Layout | None], Marks]:
+    """Return what becomes of the documents of a message (None for one that stays as it is), and what it carries.
 
-    documents: tuple[bytes, ...]
-    opens: bool
-    clicks: bool
-    pixels: str
-    http: str
-    https: str
-    key: int
-
-
-class _Known:
-    """The layouts made last."""
-
-    def __init__(self) -> None:
-        self._layouts: dict[_Look, Layouts] = {}
-        self._octets = 0
-
-    def get(self, look: _Look) -> Layouts | None:
-        return self._layouts.get(look)
-
-    def keep(self, look: _Look, found: Layouts) -> None:
-        places = sum(len(one.unsigned) for one in found.layouts if one)
-        octets = 2 * sum(map(len, look.documents)) + _PLACE_OCTETS * places
-        if octets <= _LONGEST_KNOWN:
-            self._octets += octets
-            if self._octets > _MOST_KNOWN:
-                self._layouts, self._octets = {}, octets
-            self._layouts[look] = found
-
-
-_KNOWN = _Known()
-
-
-def known_layouts(documents: tuple[bytes, ...], tracking: Tracking) -> Layouts | None:
-    """Return what was found in the documents of a message lately, if they were seen."""
-    return _KNOWN.get(_look(documents, tracking))
-
-
-def layouts_of(documents: tuple[bytes, ...], tracking: Tracking) -> Layouts:
-    """Find what becomes of the documents of a message; a document of a kilobyte can take half a millisecond."""
+    A document of a kilobyte can take half a millisecond.
+    """
     making = _Making(tracking)
-    layouts = making.layouts(documents)
-    found = Layouts(tuple(layouts), making.marks)
-    _KNOWN.keep(_look(documents, tracking), found)
-    return found
-
-
-def _look(documents: tuple[bytes, ...], tracking: Tracking) -> _Look:
-    urls = tracking.pixels, tracking.http, tracking.https
-    return _Look(documents, tracking.opens, tracking.clicks, *urls, tracking.links.newest)
+    return list(making.layouts(documents)), making.marks
 
 
 class _Making:
@@ -118,14 +66,14 @@ class _Making:
         self._same: dict[str, int] = {}
         self.marks = UNMARKED
 
-    def layouts(self, documents: Sequence[bytes]) -> Iterator[Layout | None]:
+    def layouts(self, documents: Sequence[bytes | None]) -> Iterator[Layout | None]:
         """Encrypted documents stay as they are, and the pixel is in one document, where there is a place for it."""
-        readable = [place for place, document in enumerate(documents) if _PGP not in document]
-        first = readable[0] if readable else None
+        readable = {at: one for at, one in enumerate(documents) if one is not None and _PGP not in one}
+        shows_pixel = next(iter(readable), None)
         if len(readable) > 1:
-            first = next((place for place in readable if PLACEHOLDER in documents[place]), first)
-        for place, document in enumerate(documents):
-            yield self._layout(document, place == first) if place in readable else None
+            shows_pixel = next((at for at, one in readable.items() if PLACEHOLDER in one), shows_pixel)
+        for at in range(len(documents)):
+            yield self._layout(readable[at], at == shows_pixel) if at in readable else None
 
     def _layout(self, document: bytes, shows_pixel: bool) -> Layout | None:
         found = scan(document)
@@ -148,9 +96,9 @@ class _Making:
                 unsigned.append(filling)
                 texts = [filling.back]
         pieces.append(b"".join([*texts, document[at:]]))
-        pixels = sum(one.is_pixel for one in unsigned)
+        pixels = [one.signs for one in unsigned].count(None)
         self.marks = Marks(self.marks.pixel or pixels > 0, self.marks.links or len(unsigned) > pixels)
-        return Layout(tuple(pieces), tuple(unsigned), has_long_line(_sample(pieces, unsigned)))
+        return Layout(tuple(pieces), tuple(unsigned))
 
     def _of_anchor(self, anchor: Anchor) -> list[_Edit]:
         edits: list[_Edit] = [(start, end, b"") for start, end in anchor.removals]
@@ -165,23 +113,18 @@ class _Making:
             return None
         tags = "".join(f"{key}:{value};" for key, value in _tags(said)) if said else ""
         number = self._same.get(url, 0) + 1
-        link = tracking.links.link(number, url, tags)
-        if link.octets > LONGEST_TARGET:
+        base = tracking.https if url[:5].lower() == "https" else tracking.http
+        link = tracking.links.link(number, url, tags, base)
+        if len(link.front) - len(base) + link.signature_octets + len(link.back) > LONGEST_TARGET:
             return None
         self._same[url] = number
         self._count += 1
-        base = tracking.https if url[:5].lower() == "https" else tracking.http
-        return link._replace(front=base.encode("ascii") + link.front)
+        return link
 
     def _pixel(self) -> Unsigned:
         before, after = _PIXEL
-        pixel, base = self._tracking.links.pixel(), self._tracking.pixels.encode("ascii")
-        return pixel._replace(front=before + base + pixel.front, back=pixel.back + after)
-
-
-def _sample(pieces: Sequence[bytes], unsigned: Sequence[Unsigned]) -> bytes:
-    texts = [b"", *[b"x" * one.signature_octets for one in unsigned]]
-    return b"".join([text for pair in zip(texts, pieces, strict=True) for text in pair])
+        pixel = self._tracking.links.pixel(self._tracking.pixels)
+        return pixel._replace(front=before + pixel.front, back=pixel.back + after)
 
 
 def _tags(text: str) -> Iterator[tuple[str, str]]:

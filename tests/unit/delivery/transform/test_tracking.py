@@ -2,6 +2,7 @@
 
 import base64
 import email
+import quopri
 import re
 from dataclasses import replace
 from email.message import Message
@@ -32,6 +33,9 @@ PIXEL = re.compile(
     r'<img alt="" src="https://t\.example\.org(/CI0/[^"]+)" style="display: none; width: 1px; height: 1px;">'
 )
 LINK = re.compile(r"https://t\.example\.org(/CL0/[A-Za-z0-9._~:@!$()*,;=%/-]+)")
+
+
+ROW = b'<p>K=C3=B6ln</p>\r\n.<a ses:tags="k:v;" href="https://a.example/?a=1&amp;b=2">A line with a link</a>  \r\n'
 
 
 def mail(document: bytes, kind: str = "text/html; charset=x-any") -> bytes:
@@ -217,6 +221,20 @@ def test_the_same_message_is_rewritten_in_the_same_way_again() -> None:
     raw = mail(b'<a href="http://a.example/">x</a>')
 
     assert rewritten(raw, BOTH) == rewritten(raw, BOTH)
+
+
+@pytest.mark.parametrize("encoding", ["7bit", "quoted-printable", "base64"])
+@pytest.mark.parametrize("row", [ROW, ROW.replace(b"\r\n", b" "), ROW.replace(b"\r\n", b"\n")])
+def test_a_part_that_was_seen_before_is_encoded_as_one_that_was_not(encoding: str, row: bytes) -> None:
+    content = row * 30
+    body = {"7bit": content, "quoted-printable": quopri.encodestring(content), "base64": base64.encodebytes(content)}
+    head = f"Content-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: {encoding}\n\n"
+    raw = in_crlf_lines(head.encode() + body[encoding])
+
+    first, *others = [rewritten(raw, BOTH)[0] for _ in range(3)]
+
+    assert others == [first, first]
+    assert len(links_of(email.message_from_bytes(first).get_payload(decode=True).decode())) == 30  # type: ignore[union-attr]
 
 
 def test_a_document_that_was_seen_before_gets_links_of_the_copy() -> None:

@@ -83,10 +83,9 @@ def close(
         for outcome in outcomes.values()
         if isinstance(outcome, Accepted)
     }
-    recipients, due_at = _recipients(row.recipients), None
-    if not all(isinstance(outcomes.get(address), Delivered) for address in recipients):
-        key = f"{row.message_id}/{row.part}"
-        due_at = next_attempt_at(key, row.accepted_at, row.attempts + 1, now, give_up_after)
+    recipients = _recipients(row.recipients)
+    is_over = all(isinstance(outcomes.get(address), Delivered) for address in recipients)
+    due_at = None if is_over else _next_attempt_at(row, now, give_up_after)
     for address in recipients:
         outcome = outcomes.get(address, _NO_ANSWER)
         if isinstance(outcome, Delivered):
@@ -165,6 +164,10 @@ def _postponed(row: OutgoingRow, closing: Closing, outcome: Postponed, now: Mill
         due_at = max(due_at, closing.due_at)
     lane = lane_of(row.scope, row.transport, outcome.provider) if outcome.provider else ""
     return closing._replace(due_at=due_at, lane=lane, tries=int(is_attempt))
+
+
+def _next_attempt_at(row: OutgoingRow, now: Millis, give_up_after: Millis) -> Millis | None:
+    return next_attempt_at(f"{row.message_id}/{row.part}", row.accepted_at, row.attempts + 1, now, give_up_after)
 
 
 def _bounce_class(outcome: Deferred | Refused, give_up_after: Millis) -> BounceClass:

@@ -156,7 +156,8 @@ async def test_the_zone_is_printed_as_a_zone_file(town: Town) -> None:
 
 
 async def test_an_identity_that_nobody_has_is_named(town: Town) -> None:
-    assert "Identity example.net does not exist." in await town.pillarbox("identity", "check", "example.net", code=1)
+    missing = await town.pillarbox("identity", "check", "example.net", code=1)
+    assert "Identity example.net does not exist; an application makes it" in missing
 
 
 async def test_a_service_domain_that_cannot_be_in_the_dns_has_no_zone(

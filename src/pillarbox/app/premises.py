@@ -1,8 +1,10 @@
-"""What the settings say of the machine, for the doctor.
+"""What the settings say of the machine, for the doctor and other operators.
 
 Pure. Called where a desk is built: with the ports that a running server has,
 and without one with those that it would have.
 """
+
+from urllib.parse import urlsplit
 
 from pillarbox.app.listening import Listening
 from pillarbox.operate.desk import Door, Premises
@@ -28,4 +30,5 @@ def premises(settings: Settings, running: Listening | None = None) -> Premises:
         doors=tuple(Door(service, host, port) for service, port in ports.items() if port > 0),
         certificate=settings.tls_certificate,
         sends_itself=any(route.transport == "mx" for route in settings.routes),
+        links_host=urlsplit(settings.tracking_url or settings.public_url).hostname or "",
     )

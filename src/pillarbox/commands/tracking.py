@@ -1,12 +1,11 @@
 """`pillarbox tracking`: domains for tracked links, and the keys for who stands in for this server."""
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
 from pillarbox.commands.printing import plain, say, say_json, style
-from pillarbox.commands.reach import HERE, CommandError, Place, ask
+from pillarbox.commands.reach import HERE, Place, ask
 from pillarbox.operate.requests import CheckTracking, ShowTrackingKeys
 from pillarbox.operate.tracking import DomainReport
 
@@ -21,11 +20,7 @@ def check(domain: str, /, *, json: _Json = False, place: Place = HERE) -> None:
     domain
         The redirect domain of a configuration set.
     """
-    settings = place.settings()
-    host = urlsplit(settings.tracking_url or settings.public_url).hostname
-    if not host:
-        raise CommandError("set `tracking_url` or `public_url`: without it nobody else can reach this server by name")
-    report = ask(place, CheckTracking(domain, host), DomainReport)
+    report = ask(place, CheckTracking(domain), DomainReport)
     if json:
         say_json(report)
         return

@@ -37,10 +37,11 @@ class Door(NamedTuple):
 
 
 class Premises(NamedTuple):
-    """What the doctor has to know of the machine: as it is set, whether or not the server runs.
+    """What operators have to know of the machine: as it is set, whether or not the server runs.
 
     `certificate` is the file of one that the operator has given; `sends_itself` says that mail leaves from here for
-    the mail exchangers of its recipients.
+    the mail exchangers of its recipients. Tracked links lead to `links_host`, which is empty while only this machine
+    can follow them.
     """
 
     folder: str
@@ -48,6 +49,7 @@ class Premises(NamedTuple):
     doors: tuple[Door, ...]
     certificate: str
     sends_itself: bool
+    links_host: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,10 @@ async def check(desk: Desk, name: str, account: str, region: str) -> list[Report
     """Look the records of an identity up now, and let what is still searched for be looked at at once."""
     found = await desk.store.read(_known, name, account, region)
     if not found:
-        raise identities.IdentityMissing(f"Identity {name} does not exist.")
+        raise identities.IdentityMissing(
+            f"Identity {name} does not exist; an application makes it, as at SES, or the page Identities, or"
+            f" `pillarbox identities vouch {name}`."
+        )
     reports = [await _report(desk, scope, identity, keys) for scope, identity, keys in found]
     for scope, _, _ in found:
         await desk.store.write(identities.look_now, scope, name, desk.clock.now())

@@ -97,10 +97,9 @@ class AddEd25519(_Request, frozen=True, tag="identities.ed25519"):
 
 
 class CheckTracking(_Request, frozen=True, tag="tracking.check"):
-    """`host` is the one of this server's own tracked links. Answered by `tracking.DomainReport`."""
+    """Answered by `tracking.DomainReport`."""
 
     domain: str
-    host: str
 
 
 class ShowTrackingKeys(_Request, frozen=True, tag="tracking.keys"):
@@ -312,8 +311,8 @@ async def answer(desk: Desk, request: Request) -> Any:
             return await identities.check(desk, name, account, region)
         case AddEd25519(name, account, region):
             return await identities.add_ed25519(desk, name, account, region)
-        case CheckTracking(domain, host):
-            return await tracking.check(domain, host, desk.names)
+        case CheckTracking(domain):
+            return await tracking.check(desk, domain)
         case ShowTrackingKeys():
             return await tracking.keys(desk.store, desk.keyring, desk.clock.now())
         case ShowZone():

@@ -12,8 +12,10 @@ import msgspec
 from pillarbox.delivery import tracking_keys
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.dns import LookupFailed, Names, NotThere
+from pillarbox.kit.errors import Invalid
 from pillarbox.kit.net import AddressRefused, Answer, Outside, Unreachable
 from pillarbox.kit.secrets import Keyring
+from pillarbox.operate.desk import Desk
 from pillarbox.store.engine import Store
 
 _TIMEOUT_SECONDS = 10.0
@@ -47,11 +49,14 @@ async def keys(store: Store, keyring: Keyring, now: Millis) -> dict[str, str]:
     return {str(number): key.hex() for number, key in sorted(opened.items())}
 
 
-async def check(domain: str, host: str, names: Names) -> DomainReport:
-    """Look at a domain from here; `host` is the one of this server's own tracked links."""
-    outside = Outside(names)
+async def check(desk: Desk, domain: str) -> DomainReport:
+    """Look at a domain from here; Invalid when the settings name no host that it could lead to."""
+    host = desk.premises.links_host if desk.premises else ""
+    if not host:
+        raise Invalid("set `tracking_url` or `public_url`: without it nobody else can reach this server by name")
+    outside = Outside(desk.names)
     try:
-        return await look(domain.lower().rstrip("."), host, names, outside)
+        return await look(domain.lower().rstrip("."), host, desk.names, outside)
     finally:
         await outside.close()
 

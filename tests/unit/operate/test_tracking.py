@@ -1,17 +1,26 @@
 """Whether a domain for tracked links leads here: by the DNS, and by who answers there."""
 
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from pillarbox.delivery import tracking_keys
 from pillarbox.kit.clock import SystemClock
 from pillarbox.kit.dns import LookupFailed, NotThere
+from pillarbox.kit.errors import Invalid
 from pillarbox.kit.net import Answer, Unreachable
 from pillarbox.kit.secrets import Keyring
 from pillarbox.kit.tracking_links import TrackingLinks
 from pillarbox.operate import tracking
+from pillarbox.operate.desk import Desk, Premises
+from pillarbox.operate.requests import CheckTracking, answer
 from pillarbox.operate.tracking import DomainReport
+from pillarbox.store.engine import Store
 from pillarbox.store.sqlite import SqliteStore
+from tests.support.clock import StandingClock
 
 DOMAIN, HOST = "click.shop.example", "track.mail.example"
 
@@ -105,6 +114,17 @@ async def test_a_name_server_that_fails_says_nothing_of_the_domain() -> None:
     report = await look(Zone({}, {}, broken=DOMAIN), Web())
 
     assert not report.findings[0].works and "could not be asked" in report.findings[0].found
+
+
+async def test_the_server_itself_knows_where_its_links_lead(store: Store) -> None:
+    premises = Premises("", 0, (), "", sends_itself=False, links_host=HOST)
+    names: Any = Zone({DOMAIN: HOST}, {})
+    desk = Desk(store, Keyring({"1": bytes(32)}), StandingClock(), names=names, premises=premises)
+    report = await answer(desk, CheckTracking(f"{DOMAIN}."))
+    assert report.findings[0].found == f"an alias (CNAME) of {HOST}"
+
+    with pytest.raises(Invalid, match="set `tracking_url` or `public_url`"):
+        await answer(replace(desk, premises=premises._replace(links_host="")), CheckTracking(DOMAIN))
 
 
 async def test_the_keys_that_are_printed_verify_what_the_server_signs(tmp_path: Path) -> None:

@@ -78,11 +78,7 @@ def close(
     bounced: dict[tuple[BounceClass, str | None], list[BouncedRecipient]] = {}
     held_back: dict[Suppressed, list[str]] = {}
     again: dict[str, Deferred | Postponed] = {}
-    links = {
-        UpstreamId(outcome.upstream, outcome.their_id, row.message_id, now)
-        for outcome in outcomes.values()
-        if isinstance(outcome, Accepted)
-    }
+    accepted = {outcome for outcome in outcomes.values() if isinstance(outcome, Accepted)}
     recipients = _recipients(row.recipients)
     is_over = all(isinstance(outcomes.get(address), Delivered) for address in recipients)
     due_at = None if is_over else _next_attempt_at(row, now, give_up_after)
@@ -119,7 +115,8 @@ def close(
     closing = _closing(row, list(again), due_at, why)
     if postponed := [outcome for outcome in again.values() if isinstance(outcome, Postponed)]:
         closing = _postponed(row, closing, postponed[0], now, is_attempt=bool(deferred or facts))
-    return Closed(closing, _events(row, facts, now), tuple(links))
+    links = tuple([UpstreamId(one.upstream, one.their_id, row.message_id, now) for one in accepted])
+    return Closed(closing, _events(row, facts, now), links)
 
 
 def reject(row: OutgoingRow, reason: str, now: Millis) -> Closed:

@@ -447,6 +447,34 @@ MUTANTS = [
         "history.message.region != scope.region",
         "tests/unit/dashboard/test_customers_view.py::test_the_messages_of_the_tenant_and_no_others",
     ),
+    Mutant(
+        "a post whose signature is wrong is refused",
+        "edge/events_in.py",
+        "                upstream.verifier.check(message, url)\n                self._keep(",
+        "                self._keep(",
+        "tests/unit/edge/test_events_in.py::test_what_was_altered_on_the_way_is_refused",
+    ),
+    Mutant(
+        "a post is answered when it is on disk",
+        "upstream/keeping.py",
+        "kept = await self._written([post for post, _ in group])",
+        "kept, _ = True, asyncio.create_task(self._written([post for post, _ in group]))",
+        "tests/unit/upstream/test_keeping.py::test_what_comes_in_one_turn_of_the_loop_is_one_group",
+    ),
+    Mutant(
+        "bodies on the short road count as held",
+        "edge/short_road.py",
+        "            self._bodies.hold(len(piece))\n",
+        "            pass\n",
+        "tests/unit/edge/test_short_road.py::test_a_body_for_which_there_is_no_room_is_asked_for_again",
+    ),
+    Mutant(
+        "answers on one connection keep the order of its requests",
+        "edge/connection.py",
+        "            and (self.cycle is None or self.cycle.response_complete)\n",
+        "",
+        "tests/unit/edge/test_short_road.py::test_what_comes_behind_an_answer_that_is_still_made_waits_for_it",
+    ),
 ]
 
 

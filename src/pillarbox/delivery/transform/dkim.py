@@ -34,7 +34,7 @@ list-id list-unsubscribe list-unsubscribe-post list-subscribe list-help list-pos
 """
 _ALWAYS = frozenset(_SEALED.split())
 _NAMES = (*_SEALED.split(), *_SEALED_WHERE_PRESENT.split())
-_KNOWN = {name.encode("ascii"): name for name in _NAMES}
+_KNOWN = {name.encode("ascii"): (name, f"{name}:".encode("ascii")) for name in _NAMES}
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9_-]*[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _SELECTOR = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _PIECE = 72
@@ -94,7 +94,8 @@ def _signature(key: SigningKey, names: str, lines: bytes, body_hash: str, at: Mi
         f" d={key.domain};\r\n s={key.selector}; t={at // SECOND};\r\n"
         f" {names};\r\n bh={body_hash};\r\n b="
     ).encode("ascii")
-    signature = base64.b64encode(key.sign(lines + _relaxed(b"dkim-signature", field.partition(b":")[2])))
+    relaxed = b"dkim-signature:" + _single_spaced(field.partition(b":")[2].replace(b"\r\n", b"")).strip(b" ")
+    signature = base64.b64encode(key.sign(lines + relaxed))
     pieces = [signature[at : at + _PIECE] for at in range(0, len(signature), _PIECE)]
     return field + b"\r\n ".join(pieces) + b"\r\n"
 
@@ -106,10 +107,11 @@ def _signed_lines(head: bytes) -> tuple[tuple[str, ...], bytes]:
     https://www.rfc-editor.org/rfc/rfc6376#section-5.4.2
     """
     values: dict[str, list[bytes]] = {}
-    for line in head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").split(b"\r\n"):
+    for line in _single_spaced(head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")).split(b"\r\n"):
         before, _, value = line.partition(b":")
-        if known := _KNOWN.get(before.rstrip(b" \t").lower()):
-            values.setdefault(known, []).append(_relaxed(known.encode("ascii"), value))
+        if known := _KNOWN.get(before.rstrip(b" ").lower()):
+            name, relaxed_name = known
+            values.setdefault(name, []).append(relaxed_name + value.strip(b" "))
     names: list[str] = []
     lines: list[bytes] = []
     for name in _NAMES:
@@ -121,12 +123,12 @@ def _signed_lines(head: bytes) -> tuple[tuple[str, ...], bytes]:
     return tuple(names), b"\r\n".join([*lines, b""])
 
 
-def _relaxed(name: bytes, value: bytes) -> bytes:
+def _single_spaced(text: bytes) -> bytes:
     """https://www.rfc-editor.org/rfc/rfc6376#section-3.4.2"""
-    value = value.replace(b"\r\n", b"").replace(b"\t", b" ")
-    while b"  " in value:  # halves each row of spaces; a regular expression would stop at every single one
-        value = value.replace(b"  ", b" ")
-    return name + b":" + value.strip(b" ")
+    text = text.replace(b"\t", b" ")
+    while b"  " in text:  # halves each row of spaces; a regular expression would stop at every single one
+        text = text.replace(b"  ", b" ")
+    return text
 
 
 def simple_body(body: bytes) -> bytes:

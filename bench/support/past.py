@@ -25,6 +25,7 @@ from pillarbox.events.record import record_new
 from pillarbox.events.types import Click, Complaint, Event, Fact, Open
 from pillarbox.kit.clock import DAY, HOUR, MINUTE, SECOND, Millis, SystemClock
 from pillarbox.kit.ids import Scope
+from pillarbox.kit.secrets import Keyring
 from pillarbox.sending.accept import Promise, accept, keep_promises
 from pillarbox.sending.draft import V2_SIZE_LIMIT, Draft, Simple, Text
 from pillarbox.sending.envelope import read_envelope
@@ -162,6 +163,7 @@ _Action = tuple[Millis, Promise | _Attempt | _Hit]
 
 async def fill(folder: Path, days: int, events: int, until: Millis) -> Filled:
     """Write so many days, with about so many events in all, into a new store; the last one ends at `until`."""
+    Keyring.open_file(folder / "keyring.json")  # a server opens no store whose keyring is gone
     store = await SqliteStore.open(folder, synchronous=False)
     try:
         await _write_some(store, round(events / days / _TURNS / EVENTS_OF_A_MESSAGE), until - days * DAY)

@@ -12,6 +12,7 @@ from typing import Any
 import botocore.auth
 import pytest
 
+from pillarbox.store import messages
 from pillarbox.store.plan import Plan, Rows
 from tests.support.server import Server
 from tests.support.signing import FORM, Answer, form, send, signed
@@ -54,6 +55,44 @@ def test_a_valid_signature_gets_in(production: Server) -> None:
     assert answer.status == 200
     assert b"GetSendQuotaResult" in answer.body
     assert answer.headers["x-amzn-requestid"]
+
+
+CALLS = {
+    "a quota": QUOTA,
+    "nothing": b"",
+    "nothing that there is": form(Action="Nothing", Version="2010-12-01"),
+    "with a member missing": form(Action="SendEmail", Version="2010-12-01", Source="a@example.com"),
+    "without a signature": b"unsigned",
+    "more than is read before the head is judged": QUOTA + b"&Nothing=" + b"x" * 100_000,
+}
+
+
+@pytest.mark.parametrize("body", CALLS.values(), ids=CALLS)
+def test_a_call_is_answered_the_same_when_a_proxy_makes_it(production: Server, body: bytes) -> None:
+    def told(**headers: str) -> tuple[object, ...]:
+        proof = {"Content-Type": FORM} if body == b"unsigned" else signed(production, body)
+        answer = post(production, body, proof | headers)
+        request_id = answer.headers.pop("x-amzn-requestid")
+        del answer.headers["date"]
+        return answer.status, answer.headers, answer.text.replace(request_id, "id")
+
+    assert told() == told(**{"X-Forwarded-Proto": "http"})
+
+
+def test_a_trusted_proxy_says_for_whom_it_calls(server: Server) -> None:
+    server.client("ses").verify_email_identity(EmailAddress="a@example.com")
+    body = form(**SEND)
+
+    def source_of_call(**headers: str) -> str:
+        answer = post(server, body, signed(server, body) | headers)
+        (message_id,) = [one.text or "" for one in ElementTree.fromstring(answer.body).iter() if "MessageId" in one.tag]
+        row = server.read(messages.get, message_id)
+        assert row is not None
+        source: str = json.loads(row.mail)["source_ip"]
+        return source
+
+    assert source_of_call() == "127.0.0.1"
+    assert source_of_call(**{"X-Forwarded-For": "203.0.113.9"}) == "203.0.113.9"
 
 
 @pytest.mark.parametrize("service", ["ses", "email"])

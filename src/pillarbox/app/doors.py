@@ -76,7 +76,7 @@ async def open_doors(
     roles = listening.settings.roles
     edge = RoleDoor(every, roles, listening.store, hosts)
     at_once = tracker if "tracking" in roles else None
-    targets = posts.targets() if "events" in roles else {}
+    targets = every.targets(roles)
     short_road = ShortRoad(targets, bodies, hosts, lambda: edge.sends_away) if targets else None
     connection = partial(Connection, tracker=at_once, short_road=short_road)
     tls = await _tls(listening, running, clock)

@@ -16,7 +16,7 @@ from pillarbox.consumer.endpoint import expected, subscribe_url
 from pillarbox.consumer.errors import CannotVerify, Refused
 from pillarbox.consumer.sns import NOTIFICATION, SUBSCRIPTION_CONFIRMATION, SnsMessage
 from pillarbox.consumer.verify import Verifier
-from pillarbox.edge.short_road import Answered, Target
+from pillarbox.edge.short_road import Answered, ShortRequest, Target
 from pillarbox.kit import log, metrics
 from pillarbox.kit.clock import Clock
 from pillarbox.kit.courtesy import Courtesy
@@ -78,9 +78,12 @@ class EventsIn:
     def targets(self) -> Mapping[bytes, Target]:
         """Return what may be posted to, for edge/short_road.py: whoever posts there needs no more than `take`."""
         return {
-            f"{PATH}{name}".encode(): Target(_LONGEST_POST, partial(self.take, upstream))
+            f"{PATH}{name}".encode(): Target(_LONGEST_POST, partial(self._take_posted, upstream))
             for name, upstream in self._expecting.items()
         }
+
+    def _take_posted(self, upstream: Expected, posted: ShortRequest, answered: Answered) -> None:
+        self.take(upstream, posted.headers, posted.body, answered)
 
     async def answer(
         self, method: str, path: str, headers: Mapping[str, str], read: Callable[[], Awaitable[bytes]]

@@ -6,8 +6,9 @@ SNS certificate are answered here; everything else is for the gateway. A host to
 which only tracked links lead shows nothing else.
 """
 
+import asyncio
 import hmac
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping
 from typing import Any
 
 from pillarbox.delivery.unsubscribe_links import PATH as UNSUBSCRIBE_PATH
@@ -15,6 +16,7 @@ from pillarbox.edge.events_in import PATH as EVENTS_PATH
 from pillarbox.edge.events_in import EventsIn
 from pillarbox.edge.gateway import Gateway
 from pillarbox.edge.limits import Bodies, is_long
+from pillarbox.edge.short_road import Answered, ShortRequest, Target
 from pillarbox.edge.tracking import FAVICON, PATHS, Tracker
 from pillarbox.edge.tracking_hosts import TrackingHosts
 from pillarbox.edge.unsubscribe import UnsubscribePages
@@ -30,6 +32,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _LOOPBACK = ("127.0.0.1", "::1")
+# Where v1 of SES, SNS and SQS are asked for everything, and v2 of SES to send.
+_CALLED_OFTEN = (b"/", b"/v2/email/outbound-emails")
+# So much of a body is read in any case before anybody looks at the head: for more, its signature is judged first.
+_SHORT_CALL_BYTES = 64 * 1024
 
 
 class HttpEdge:
@@ -59,6 +65,26 @@ class HttpEdge:
         self._events_in = events_in
         self._bodies = bodies
         self._metrics_token = metrics_token
+        self._at_work: set[asyncio.Task[None]] = set()
+
+    def targets(self, roles: Collection[str]) -> dict[bytes, Target]:
+        """Return what may be posted to by edge/short_road.py, for these roles."""
+        targets = dict(self._events_in.targets()) if "events" in roles else {}
+        if "api" in roles:
+            targets |= dict.fromkeys(_CALLED_OFTEN, Target(_SHORT_CALL_BYTES, self._take_call, asks_who=True))
+        return targets
+
+    def _take_call(self, posted: ShortRequest, answered: Answered) -> None:
+        task = asyncio.create_task(self._answer_call(posted, answered))
+        self._at_work.add(task)
+        task.add_done_callback(self._at_work.discard)
+
+    async def _answer_call(self, posted: ShortRequest, answered: Answered) -> None:
+        async def read() -> bytes:
+            return posted.body
+
+        request = Request("POST", posted.target, posted.headers, b"")
+        answered(await self._gateway.answer(request, read, posted.client, posted.scheme))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if (

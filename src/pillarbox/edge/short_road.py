@@ -1,9 +1,9 @@
 """Requests that are read and answered on the connection, without an application's scope, task and messages.
 
 Touches the connection. Entered by edge/connection.py for what is posted to one
-of the targets with nothing unusual about it: half of what such a request cost
-was the way to the application and back. All else goes by edge/http.py, within
-the same limits, and is answered the same.
+of the targets with nothing unusual about it: a good part of what such a request
+cost was the way to the application and back. All else goes by edge/http.py,
+within the same limits, and is answered the same.
 """
 
 import asyncio
@@ -20,13 +20,29 @@ from pillarbox.wire.request import Response
 Answered = Callable[[Response], None]
 
 _NOBODY_WAITS = asyncio.Event()
+# By these a proxy tells for whom it asks; whether it is to be believed, uvicorn knows and tells the application.
+_FOR_OTHERS = ("x-forwarded-for", "x-forwarded-proto")
+
+
+class ShortRequest(NamedTuple):
+    """A request as it came: headers by lower-case name, the address of the client, and "http" or "https"."""
+
+    target: str
+    headers: dict[str, str]
+    body: bytes
+    client: str
+    scheme: str
 
 
 class Target(NamedTuple):
-    """Something that may be posted to: how long its bodies are at most, and what gives the answer, now or later."""
+    """Something that may be posted to: how long its bodies are at most, and what gives the answer, now or later.
+
+    `asks_who` when the answer depends on who asks, and how.
+    """
 
     longest_body: int
-    take: Callable[[Mapping[str, str], bytes, Answered], None]
+    take: Callable[[ShortRequest, Answered], None]
+    asks_who: bool = False
 
 
 class ShortRoad:
@@ -54,6 +70,7 @@ class ShortRoad:
         if (
             len(headers) < len(connection.headers)
             or "transfer-encoding" in headers
+            or (target.asks_who and any(name in headers for name in _FOR_OTHERS))
             or not length.isdecimal()
             or int(length) > min(target.longest_body, self._bodies.longest)
             or is_long(connection.headers)
@@ -72,7 +89,7 @@ class ShortCycle(RequestResponseCycle):
         connection: HttpToolsProtocol,
         write: Callable[[bytes], None],
         target: Target,
-        headers: Mapping[str, str],
+        headers: dict[str, str],
         bodies: Bodies,
     ) -> None:
         # What the base has beyond this is for an application that waits for messages.
@@ -102,7 +119,12 @@ class ShortCycle(RequestResponseCycle):
 
     def end_of_body(self) -> None:
         body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        self._target.take(self._headers, body, self._answer)
+        connection = self._connection
+        client = connection.client[0] if connection.client else ""
+        posted = ShortRequest(
+            connection.url.decode("latin-1"), self._headers, body, client, connection.scheme or "http"
+        )
+        self._target.take(posted, self._answer)
 
     def _answer(self, response: Response) -> None:
         self.leave()

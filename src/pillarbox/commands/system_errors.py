@@ -35,7 +35,8 @@ def why_not_listening(error: OSError, flag: str) -> str:
         return (
             f"{reason(error)}: ports below 1024 need CAP_NET_BIND_SERVICE; give it, or choose another port with {flag}"
         )
-    return f"{reason(error)}: name an address of this machine with --host"
+    why = reason(error).partition(" (while")[0]  # what Python adds to a name that leads nowhere
+    return f"{why}: name an address of this machine with --host"
 
 
 def _remedy(path: Path) -> str:

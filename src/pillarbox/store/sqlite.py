@@ -27,6 +27,7 @@ from pillarbox.store.bodies import Disk, Segments
 from pillarbox.store.migrate import HALF_FILLED, IMPORTING, migrate_sqlite
 from pillarbox.store.plan import Drop, Keep, Many, Plan, Rows, Touch
 from pillarbox.store.reading import BODIES, DATABASE, Reading, connect
+from pillarbox.store.sqlite_failures import why_not_opened
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -75,13 +76,15 @@ class SqliteStore:
         self._reading = Reading(folder, self._segments, vfs)
         self._writer = threading.Thread(target=self._write_until_closed, name="store-writer", daemon=True)
         self._lock_handle = _lock(folder)
-        self._database = self._open_for_writing(folder, vfs)
         try:
+            self._database = self._open_for_writing(folder, vfs)
             migrate_sqlite(self._database)
             if not moving and self._database.table_exists("main", IMPORTING):
                 raise Unavailable(HALF_FILLED)
-        except BaseException:
+        except BaseException as error:
             _let_go(self._lock_handle)
+            if why := why_not_opened(error, folder / DATABASE):
+                raise Unavailable(why) from error
             raise
         self._writer.start()
 
@@ -278,16 +281,8 @@ class SqliteStore:
                 wake()
 
     def _open_for_writing(self, folder: Path, vfs: str | None) -> apsw.Connection:
-        try:
-            connection = connect(folder, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, vfs)
-            connection.pragma("journal_mode", "WAL")
-        except apsw.NotADBError:
-            raise Unavailable(f"{folder / DATABASE} is no database: restore a backup, or move it away") from None
-        except (apsw.CantOpenError, apsw.ReadOnlyError):
-            raise Unavailable(
-                f"{folder / DATABASE} cannot be opened for writing: it and its folder have to belong to the user that"
-                " Pillarbox runs as, on a disk that is mounted for writing"
-            ) from None
+        connection = connect(folder, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, vfs)
+        connection.pragma("journal_mode", "WAL")
         # https://www.sqlite.org/pragma.html#pragma_synchronous FULL syncs the log at each commit.
         connection.pragma("synchronous", "FULL" if self._synchronous else "OFF")
         return connection

@@ -32,8 +32,15 @@ def test_what_is_not_a_matter_of_rights_is_told_alone() -> None:
     [
         (errno.EADDRINUSE, "stop it, or choose another port with --smtp-port"),
         (errno.EACCES, "need CAP_NET_BIND_SERVICE; give it, or choose another port with --smtp-port"),
-        (errno.EADDRNOTAVAIL, "name an address of this machine with --host"),
+        (errno.EADDRNOTAVAIL, "Cannot assign requested address: name an address of this machine with --host"),
     ],
 )
 def test_a_port_that_cannot_be_had_is_told_with_a_remedy(code: int, remedy: str) -> None:
     assert why_not_listening(refused(code), "--smtp-port").endswith(remedy)
+
+
+def test_a_host_that_leads_nowhere_is_told_without_what_python_was_doing() -> None:
+    error = socket.gaierror(-2, "Name or service not known (while attempting to bind on address ('nowhere', 0))")
+    assert why_not_listening(error, "--port") == (
+        "Name or service not known: name an address of this machine with --host"
+    )

@@ -1,7 +1,7 @@
 """Finds the links of an HTML document, so that they can be changed and every other byte can stay.
 
 Pure, bytes in and positions out, linear in the length of the document. Called
-by delivery/transform/tracking.py. The document is taken apart as the tokenizer
+by delivery/transform/documents.py. The document is taken apart as the tokenizer
 of the HTML standard does it, in any charset whose bytes below 128 are ASCII.
 https://html.spec.whatwg.org/multipage/parsing.html#tokenization
 """

@@ -1,6 +1,6 @@
 """Links and pixels that tell of clicks and opens: made so that only we can make them, and read from what arrives.
 
-Pure. Made by delivery/transform/tracking.py, read by edge/tracking.py. A link
+Pure. Made by delivery/transform/documents.py, read by edge/tracking.py. A link
 holds its target in the open and a MAC over it, so that a redirect needs no
 store and leads nowhere that the mail did not. Mail clients damage links; what
 they do to them is undone by trying each likely original against the MAC.

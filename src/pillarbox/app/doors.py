@@ -131,6 +131,7 @@ def services_of(listening: Listening, clock: Clock) -> Services:
         route,
         Room(settings.folder, settings.least_free_bytes, clock),
         listening.courtesy,
+        makes_later=store.is_ours_alone,
     )
     return Services(
         store=store,

@@ -256,7 +256,8 @@ class Worker:
             at_limit = min(_LOOK_SECONDS, (self._pacer.looks_again_at(now) - now) / SECOND)
             pause = min(pause, left) if left > 0 else at_limit
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), max(pause, 0.01))
+            async with asyncio.timeout(max(pause, 0.01)):
+                await self._woken.wait()
             await asyncio.sleep(_GATHER_SECONDS)
 
     async def _go_on_with(self, claimed: _Claimed, lane: Lane) -> None:

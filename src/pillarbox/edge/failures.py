@@ -199,7 +199,8 @@ class Failures:
                 pause = _AFTER_FAULT_SECONDS
             await asyncio.sleep(pause)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), _LOOK_AGAIN_SECONDS)
+                async with asyncio.timeout(_LOOK_AGAIN_SECONDS):
+                    await self._woken.wait()
 
 
 def tell(news: Mapping[_About, _News], now: Millis) -> Plan[list[FailureRow]]:

@@ -88,7 +88,8 @@ async def bodies(desk: Desk) -> list[Finding]:
     found = []
     for place in elsewhere.places(desk.store):
         try:
-            await asyncio.wait_for(asyncio.to_thread(place.folders, ""), _PATIENCE_SECONDS)
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await asyncio.to_thread(place.folders, "")
         except (Unavailable, TimeoutError) as error:
             why = f"where they are kept is away: {str(error) or 'no answer'}"
             found.append(Finding("bodies", WRONG, why, "bring it back: until then mail is refused, and mail waits"))

@@ -82,4 +82,5 @@ def told(row: EventRow) -> Told:
 
 async def _wait(woken: asyncio.Event) -> None:
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(woken.wait(), _IDLE_SECONDS)
+        async with asyncio.timeout(_IDLE_SECONDS):
+            await woken.wait()

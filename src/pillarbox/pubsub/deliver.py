@@ -168,7 +168,8 @@ class Deliverer:
         if next_at is not None:
             pause = min(pause, max(0.01, (next_at - self._clock.now()) / SECOND))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), pause)
+            async with asyncio.timeout(pause):
+                await self._woken.wait()
 
     async def _work(self, lane: _Lane) -> None:
         """Deliver to one endpoint until nothing is due there."""

@@ -212,7 +212,8 @@ class Expander:
         if to_come.due_at is not None:
             pause = min(pause, max(0.01, (to_come.due_at - self._clock.now()) / SECOND))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), pause)
+            async with asyncio.timeout(pause):
+                await self._woken.wait()
         self._woken.set()
 
 

@@ -52,7 +52,8 @@ REFUSED = metrics.counter(
 class Sender:
     """Answers a door only after the promise is on disk; raises what stood against it.
 
-    With a `room`, NoRoom is raised when the disk has too little of it left, before anything is promised.
+    With a `room`, NoRoom is raised when the disk has too little of it left, before anything is promised. With
+    `makes_later` the messages of a burst are made after their answers: where one process does all that there is to do.
     """
 
     def __init__(
@@ -62,12 +63,15 @@ class Sender:
         route: Route,
         room: Room | None = None,
         courtesy: Courtesy | None = None,
+        *,
+        makes_later: bool = False,
     ) -> None:
         self._store = store
         self._standings = standings
         self._route = route
         self._room = room
         self._courtesy = courtesy or Courtesy()
+        self._makes_later = makes_later
         self._shut = ShutAccounts()
 
     async def send(self, draft: Draft, now: Millis) -> str:
@@ -152,7 +156,12 @@ class Sender:
 
     async def _read(self, drafts: Sequence[Draft]) -> tuple[list[Envelope | Exception], dict[int, Standing]]:
         """Read the drafts of a call; the standings are of those whose messages are made later, by place."""
-        if len(drafts) == 1 and self._courtesy.is_burst and (alone := await self._read_unmade(drafts[0])):
+        if (
+            self._makes_later
+            and len(drafts) == 1
+            and self._courtesy.is_burst
+            and (alone := await self._read_unmade(drafts[0]))
+        ):
             return [alone[0]], {0: alone[1]}
         if len(drafts) < deferred.FEWEST:
             return await _read_each(drafts), {}
@@ -167,9 +176,11 @@ class Sender:
         return envelopes, {place: standing for place, (_, standing) in later.items()}
 
     async def _read_unmade(self, draft: Draft) -> tuple[Envelope, Standing] | None:
-        """Read a draft whose message can be made later; one that goes to each recipient for themselves is made now."""
+        """Read a draft whose message is made later; one that goes to each recipient for themselves is made now."""
+        if not (self._makes_later and self._courtesy.is_burst) or elsewhere.places(self._store):
+            return None
         envelope = unmade.read_unmade(draft)
-        if envelope is None or elsewhere.places(self._store):
+        if envelope is None:
             return None
         envelope, standing = await self._standings.of(draft.scope, envelope)
         return None if standing.splits else (envelope, standing)

@@ -97,7 +97,8 @@ class Hints:
         """Wait until the connection ends, or is one that nothing comes through any more."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._lost.wait(), _LOOK_SECONDS)
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    await self._lost.wait()
                 return
             try:
                 await self._connection.execute("SELECT 1")

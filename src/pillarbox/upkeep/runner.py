@@ -98,4 +98,5 @@ class Runner:
         # What is due and not done has failed, or is another's turn: not at once again.
         seconds = left if 0 < left < _LOOK_AGAIN_SECONDS else _LOOK_AGAIN_SECONDS
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()

@@ -126,7 +126,8 @@ class Intake:
 
     async def _wait(self) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), _IDLE_SECONDS)
+            async with asyncio.timeout(_IDLE_SECONDS):
+                await self._woken.wait()
 
 
 def take_waiting(most: int) -> Plan[list[tuple[Source, Taken]]]:

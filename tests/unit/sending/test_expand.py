@@ -83,7 +83,7 @@ async def send_in_a_burst(store: Store, count: int) -> list[str]:
     courtesy = Courtesy()
     courtesy.came(count)
     standings = Standings(store, StandingClock(NOON), any_sender=True, sandbox=False)
-    sender = Sender(store, standings, RouteTable(), courtesy=courtesy)
+    sender = Sender(store, standings, RouteTable(), courtesy=courtesy, makes_later=True)
     return await asyncio.gather(*(sender.send(draft(f"p{number}@example.net"), NOON) for number in range(count)))
 
 
@@ -439,3 +439,15 @@ async def test_large_messages_are_written_some_at_a_time(store: Store, monkeypat
 
     await finish(one)
     await assert_written(store, ids)
+
+
+async def test_whoever_is_stopped_as_he_is_woken_stops(store: Store) -> None:
+    """Waiting by asyncio.wait_for would take the one for the other: https://github.com/python/cpython/issues/86296"""
+    one = expander(store)
+    running = asyncio.create_task(one.run())
+    while one._woken.is_set() or not one._woken._waiters:  # type: ignore[attr-defined]
+        await asyncio.sleep(0.001)
+    one._woken.set()
+    running.cancel()
+    await asyncio.wait([running], timeout=20)
+    assert running.cancelled()

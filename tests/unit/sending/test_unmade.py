@@ -192,7 +192,7 @@ def crowded() -> Courtesy:
 def sender(store: Store, *, daily_limit: int = -1, splits: bool = False) -> Sender:
     quota = Quota(daily_limit, 0, False)
     standings = Standings(store, StandingClock(NOON), any_sender=True, sandbox=False, quota=quota, splits=splits)
-    return Sender(store, standings, ROUTES, courtesy=crowded())
+    return Sender(store, standings, ROUTES, courtesy=crowded(), makes_later=True)
 
 
 async def send(one: Sender, count: int, *, scope: Scope = SCOPE, **changes: Any) -> list[Any]:
@@ -288,9 +288,15 @@ async def test_mail_that_goes_to_each_for_themselves_is_written_with_its_answer(
     assert {row.message_id for row in await store.read(messages.newest, messages.Search(), 5)} == set(ids)
 
 
-async def test_so_is_all_mail_when_nobody_else_waits(store: Store) -> None:
+@pytest.mark.parametrize(("waiting", "makes_later"), [(0, True), (100, False)])
+async def test_so_is_all_mail_when_nobody_else_waits_or_others_make_messages_too(
+    store: Store, waiting: int, makes_later: bool
+) -> None:
+    courtesy = Courtesy()
+    courtesy.came(waiting)
     standings = Standings(store, StandingClock(NOON), any_sender=True, sandbox=False)
-    await assert_written(store, await send(Sender(store, standings, ROUTES), 3))
+    one = Sender(store, standings, ROUTES, courtesy=courtesy, makes_later=makes_later)
+    await assert_written(store, await send(one, 3))
 
 
 async def test_what_has_become_impossible_to_make_ends_at_once_and_the_others_are_made(

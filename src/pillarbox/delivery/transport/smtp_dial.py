@@ -38,7 +38,8 @@ async def dial_name(host: str, port: int, *, within_seconds: float) -> Line:
     loop = asyncio.get_running_loop()
     try:
         looking = loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        addresses = await asyncio.wait_for(looking, within_seconds)
+        async with asyncio.timeout(within_seconds):
+            addresses = await looking
     except TimeoutError:
         raise Broken(f"cannot resolve {host} within {within_seconds:g} seconds") from None
     except (OSError, UnicodeError) as error:  # the latter for what cannot be a name
@@ -68,7 +69,8 @@ async def _connected(family: int, address: tuple[Any, ...], within_seconds: floa
         plain.setblocking(False)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         _leave_from(plain, source)
-        await asyncio.wait_for(asyncio.get_running_loop().sock_connect(plain, address), within_seconds)
+        async with asyncio.timeout(within_seconds):
+            await asyncio.get_running_loop().sock_connect(plain, address)
         return Line(plain, str(address[0]))
     except TimeoutError:
         plain.close()

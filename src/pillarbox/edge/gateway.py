@@ -9,6 +9,8 @@ but the request's id, under which the log has the rest.
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import parse_qs
 
+from prometheus_client import Counter
+
 from pillarbox.api.call import Call, Services
 from pillarbox.api.declined import decline
 from pillarbox.api.faults import fault_for
@@ -56,6 +58,7 @@ class Gateway:
         self._authenticator = authenticator
         self._clock = clock
         self._log = log.named("gateway")
+        self._counters: dict[tuple[str | int, ...], Counter] = {}
 
     async def answer(self, request: Request, read_body: ReadBody, source_ip: str, scheme: str) -> Response:
         """Answer one request, whose body is read only when its head is in order."""
@@ -73,8 +76,14 @@ class Gateway:
         except Exception:
             self._log.exception("request failed", request=request_id)
             response = self._refuse(asked, request, _internal(asked), request_id)
-        REQUESTS.labels(asked.service_name, asked.operation_name, response.status).inc()
+        self._count(asked.service_name, asked.operation_name, response.status)
         return response
+
+    def _count(self, *labels: str | int) -> None:
+        counter = self._counters.get(labels)
+        if counter is None:
+            counter = self._counters[labels] = REQUESTS.labels(*labels)
+        counter.inc()
 
     async def _do(
         self, asked: "_Asked", request: Request, read_body: ReadBody, source_ip: str, scheme: str, request_id: str

@@ -34,7 +34,7 @@ Item = TypeVar("Item")
 
 _MOST_IN_A_GROUP = 512
 _FEW = 8
-_GATHER_SECONDS, _GATHER_STEP_SECONDS = 0.005, 0.001
+_GATHER_SECONDS = 0.0015
 # Few sizes, so that the prepared statements stay in the cache (which takes them up to 16 KB).
 _ROWS_AT_ONCE = (128, 32, 8, 2)
 _INSERTION = re.compile(r"(?P<before>INSERT INTO [^?]* VALUES )(?P<row>\((?:\?, )*\?\))(?P<after>[^?]*)")
@@ -170,10 +170,8 @@ class SqliteStore:
 
     def _let_gather(self) -> None:
         """Under load, let those come along who are on their way: a larger group costs hardly more than a small one."""
-        there, until = _FEW, time.monotonic() + _GATHER_SECONDS
-        while there < (now_there := self._waiting.qsize()) < _MOST_IN_A_GROUP and time.monotonic() < until:
-            there = now_there
-            time.sleep(_GATHER_STEP_SECONDS)
+        if self._waiting.qsize() > _FEW:
+            time.sleep(_GATHER_SECONDS)
 
     def _write_group(self, group: list[_Asked]) -> None:
         self._touched = set()
@@ -196,17 +194,27 @@ class SqliteStore:
                 shared.setdefault(asked.planner, []).append(asked)
             else:
                 self._run_alone(asked)
+        are_all = len(shared) == 1 and len(next(iter(shared.values()))) == len(group)
         for planner, together in shared.items():
+            plan = planner([asked.args[0] for asked in together])
             try:
-                results = self._guarded(planner([asked.args[0] for asked in together]))
+                results = self._run(self._database, plan) if are_all else self._guarded(plan)
             except (apsw.IOError, apsw.FullError, OSError):
                 raise
             except Exception:  # one of them is at fault: each on its own, so that neighbours are kept
+                if are_all:
+                    self._begin_anew()
                 for asked in together:
                     self._run_alone(asked)
                 continue
             for asked, result in zip(together, results, strict=True):
                 asked.result = result
+
+    def _begin_anew(self) -> None:
+        """Give up what the transaction did so far, which nothing but one plan for all has been in."""
+        self._undo("ROLLBACK")
+        self._database.execute("BEGIN IMMEDIATE")
+        self._touched = set()
 
     def _run_alone(self, asked: _Asked) -> None:
         args = ([asked.args[0]],) if asked.shared else asked.args

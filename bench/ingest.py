@@ -29,7 +29,7 @@ from tests.support.far_sns import FarSns, sample
 from tests.support.https_front import make_certificate
 
 ROUNDS = 3
-POSTS = {"pillarbox": 6_000, "django-ses": 1_500}
+POSTS = {"pillarbox": 15_000, "django-ses": 1_500}
 CONNECTIONS = 64
 KINDS = ("send", "delivery", "open", "click", "bounce")
 PATIENCE_SECONDS = 60

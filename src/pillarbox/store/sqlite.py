@@ -193,39 +193,42 @@ class SqliteStore:
             if asked.shared:
                 shared.setdefault(asked.planner, []).append(asked)
             else:
-                self._run_alone(asked)
-        are_all = len(shared) == 1 and len(next(iter(shared.values()))) == len(group)
+                self._run_alone(asked, has_neighbours=len(group) > 1)
         for planner, together in shared.items():
             plan = planner([asked.args[0] for asked in together])
             try:
-                results = self._run(self._database, plan) if are_all else self._guarded(plan)
+                results = self._kept_apart(plan, has_neighbours=len(together) < len(group))
             except (apsw.IOError, apsw.FullError, OSError):
                 raise
             except Exception:  # one of them is at fault: each on its own, so that neighbours are kept
-                if are_all:
-                    self._begin_anew()
                 for asked in together:
-                    self._run_alone(asked)
+                    self._run_alone(asked, has_neighbours=True)
                 continue
             for asked, result in zip(together, results, strict=True):
                 asked.result = result
 
-    def _begin_anew(self) -> None:
-        """Give up what the transaction did so far, which nothing but one plan for all has been in."""
-        self._undo("ROLLBACK")
-        self._database.execute("BEGIN IMMEDIATE")
-        self._touched = set()
-
-    def _run_alone(self, asked: _Asked) -> None:
+    def _run_alone(self, asked: _Asked, *, has_neighbours: bool) -> None:
         args = ([asked.args[0]],) if asked.shared else asked.args
         try:
-            result = self._guarded(asked.planner(*args))
+            result = self._kept_apart(asked.planner(*args), has_neighbours=has_neighbours)
         except (apsw.IOError, apsw.FullError, OSError):
             raise
         except Exception as error:
             asked.error = error
         else:
             asked.result = result[0] if asked.shared else result
+
+    def _kept_apart(self, plan: Plan[T], *, has_neighbours: bool) -> T:
+        """Run a plan so that nothing of it is left when it raises, and its neighbours in the transaction are."""
+        if has_neighbours:
+            return self._guarded(plan)
+        try:
+            return self._run(self._database, plan)
+        except BaseException:
+            self._undo("ROLLBACK")
+            self._database.execute("BEGIN IMMEDIATE")
+            self._touched = set()
+            raise
 
     def _guarded(self, plan: Plan[T]) -> T:
         self._database.execute("SAVEPOINT one")

@@ -75,9 +75,9 @@ class Held(NamedTuple):
         return self.posts >= MOST_POSTS or self.size >= MOST_BYTES
 
 
-def add(posts: Sequence[Posted]) -> Plan[bool]:
-    """Keep posts together; none is kept, and False said, while too much waits already."""
-    if (yield from held()).is_full:
+def add(posts: Sequence[Posted], looks: bool = True) -> Plan[bool]:
+    """Keep posts together; none is kept, and False said, when a look at what waits shows that it is too much."""
+    if looks and (yield from held()).is_full:
         return False
     by_origin: dict[Origin, list[Posted]] = {}
     for one in posts:

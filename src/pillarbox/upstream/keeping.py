@@ -18,6 +18,8 @@ Told = Callable[[bool | Exception], None]
 """Hears whether a post is on disk: False when too many wait to be taken in, or what the store raised."""
 
 _FEW, _MOST = 16, 512
+# How much waits is looked at so often: until the next look it becomes a hundredth of the bound more at the most.
+_LOOK_SECONDS = 0.1
 
 
 class Keeping:
@@ -28,6 +30,7 @@ class Keeping:
         self._courtesy = courtesy
         self._gathered: list[tuple[Posted, Told]] = []
         self._writing: asyncio.Task[None] | None = None
+        self._looks_at = 0.0
 
     def keep(self, post: Posted, told: Told) -> None:
         """Keep a post with those that came with it; `told` hears when that is done, on the loop."""
@@ -50,7 +53,12 @@ class Keeping:
         self._writing = None
 
     async def _written(self, posts: list[Posted]) -> bool | Exception:
+        now = asyncio.get_running_loop().time()
+        looks = now >= self._looks_at
         try:
-            return await self._store.write(waiting_posts.add, posts)
+            has_room = await self._store.write(waiting_posts.add, posts, looks)
+            if looks and has_room:
+                self._looks_at = now + _LOOK_SECONDS
+            return has_room
         except Exception as error:  # whoever waits must hear of it, whatever it was
             return error

@@ -19,11 +19,13 @@ class Disk:
 
     def __init__(self) -> None:
         self.groups: list[int] = []
+        self.looks: list[bool] = []
         self.says: bool | Exception = True
         self._turns = asyncio.Semaphore(0)
 
-    async def write(self, _planner: Callable[..., Any], posts: Sequence[Posted]) -> bool:
+    async def write(self, _planner: Callable[..., Any], posts: Sequence[Posted], looks: bool) -> bool:
         self.groups.append(len(posts))
+        self.looks.append(looks)
         await self._turns.acquire()
         if isinstance(self.says, Exception):
             raise self.says
@@ -116,3 +118,20 @@ async def test_who_fails_to_hear_keeps_nobody_else_from_it(door: Door) -> None:
     await door.disk.turn()
     assert door.heard == [True]
     assert isinstance(told[0], ZeroDivisionError)
+
+
+async def test_how_much_waits_is_looked_at_now_and_then_and_each_time_while_it_is_too_much(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1_000.0
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+
+    async def looks(says: bool = True) -> bool:
+        door.disk.says = says
+        await door.post(1)
+        await door.disk.turn()
+        return door.disk.looks[-1]
+
+    assert [await looks(), await looks(), await looks()] == [True, False, False]
+    now += 0.2
+    assert [await looks(says=False), await looks(says=False), await looks(), await looks()] == [True, True, True, False]

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.ids import Scope
 from pillarbox.kit.policy import Policy
@@ -40,8 +42,7 @@ class Services:
     import_buckets: Mapping[str, str] = field(default_factory=dict)  # which account may import from which bucket
 
 
-@dataclass(slots=True, frozen=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """Who calls, from where and when. `endpoint` is scheme and host as the caller signed them."""
 
     scope: Scope

@@ -16,7 +16,7 @@ from pillarbox.consumer.read import Leftover, read
 from pillarbox.consumer.sns import NOTIFICATION, SUBSCRIPTION_CONFIRMATION, SnsMessage, parse_envelope
 from pillarbox.consumer.verify import Verifier
 
-_TYPE_HEADER = "x-amz-sns-message-type"
+TYPE_HEADER = "x-amz-sns-message-type"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +65,15 @@ def expected(body: bytes | str, headers: Mapping[str, str] | None, topics: froze
         raise Refused(f"nobody expects posts of the topic {message.topic_arn[:200]!r}")
     told = _type_told(headers or {})
     if told is not None and told != message.type:
-        raise Refused(f"the header {_TYPE_HEADER} says {told[:40]!r}, the post {message.type!r}")
+        raise Refused(f"the header {TYPE_HEADER} says {told[:40]!r}, the post {message.type!r}")
     return message
 
 
 def _type_told(headers: Mapping[str, str]) -> str | None:
     """Return the header that says of which type a post is; most servers give names in lower case."""
-    if (told := headers.get(_TYPE_HEADER)) is not None:
+    if (told := headers.get(TYPE_HEADER)) is not None:
         return told
-    return next((value for name, value in headers.items() if name.lower() == _TYPE_HEADER), None)
+    return next((value for name, value in headers.items() if name.lower() == TYPE_HEADER), None)
 
 
 def subscribe_url(message: SnsMessage, verifier: Verifier) -> str:

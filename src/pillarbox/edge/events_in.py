@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from pillarbox.consumer.endpoint import expected, subscribe_url
+from pillarbox.consumer.endpoint import TYPE_HEADER, expected, subscribe_url
 from pillarbox.consumer.errors import CannotVerify, Refused
 from pillarbox.consumer.sns import NOTIFICATION, SUBSCRIPTION_CONFIRMATION, SnsMessage
 from pillarbox.consumer.verify import Verifier
@@ -30,6 +30,7 @@ from pillarbox.wire.faults import Fault
 from pillarbox.wire.request import Response
 
 PATH = "/in/sns/"
+_TYPE_HEADER = TYPE_HEADER.encode()
 # A message of SNS has at most 256 KiB; in JSON it may be some times longer.
 _LONGEST_POST = 2 * 1024 * 1024
 _TIMEOUT_SECONDS = 10.0
@@ -83,7 +84,9 @@ class EventsIn:
         }
 
     def _take_posted(self, upstream: Expected, posted: ShortRequest, answered: Answered) -> None:
-        self.take(upstream, posted.headers, posted.body, answered)
+        told = posted.raw_headers.get(_TYPE_HEADER)
+        headers = {} if told is None else {TYPE_HEADER: told.decode("latin-1")}
+        self.take(upstream, headers, posted.body, answered)
 
     async def answer(
         self, method: str, path: str, headers: Mapping[str, str], read: Callable[[], Awaitable[bytes]]

@@ -83,7 +83,7 @@ class HttpEdge:
         async def read() -> bytes:
             return posted.body
 
-        request = Request("POST", posted.target, posted.headers, b"")
+        request = Request("POST", posted.target.decode("latin-1"), posted.headers(), b"")
         answered(await self._gateway.answer(request, read, posted.client, posted.scheme))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -21,17 +21,20 @@ Answered = Callable[[Response], None]
 
 _NOBODY_WAITS = asyncio.Event()
 # By these a proxy tells for whom it asks; whether it is to be believed, uvicorn knows and tells the application.
-_FOR_OTHERS = ("x-forwarded-for", "x-forwarded-proto")
+_FOR_OTHERS = (b"x-forwarded-for", b"x-forwarded-proto")
 
 
 class ShortRequest(NamedTuple):
     """A request as it came: headers by lower-case name, the address of the client, and "http" or "https"."""
 
-    target: str
-    headers: dict[str, str]
+    target: bytes
+    raw_headers: Mapping[bytes, bytes]
     body: bytes
     client: str
     scheme: str
+
+    def headers(self) -> dict[str, str]:
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.raw_headers.items()}
 
 
 class Target(NamedTuple):
@@ -65,13 +68,13 @@ class ShortRoad:
         target = self._targets.get(connection.url)
         if target is None or connection.parser.get_method() != b"POST" or connection.expect_100_continue:
             return None
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in connection.headers}
-        length = headers.get("content-length", "")
+        headers = dict(connection.headers)
+        length = headers.get(b"content-length", b"")
         if (
             len(headers) < len(connection.headers)
-            or "transfer-encoding" in headers
+            or b"transfer-encoding" in headers
             or (target.asks_who and any(name in headers for name in _FOR_OTHERS))
-            or not length.isdecimal()
+            or not length.isdigit()
             or int(length) > min(target.longest_body, self._bodies.longest)
             or is_long(connection.headers)
             or self._tracking_hosts.has(connection.headers)
@@ -89,7 +92,7 @@ class ShortCycle(RequestResponseCycle):
         connection: HttpToolsProtocol,
         write: Callable[[bytes], None],
         target: Target,
-        headers: dict[str, str],
+        headers: Mapping[bytes, bytes],
         bodies: Bodies,
     ) -> None:
         # What the base has beyond this is for an application that waits for messages.
@@ -121,10 +124,8 @@ class ShortCycle(RequestResponseCycle):
         body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         connection = self._connection
         client = connection.client[0] if connection.client else ""
-        posted = ShortRequest(
-            connection.url.decode("latin-1"), self._headers, body, client, connection.scheme or "http"
-        )
-        self._target.take(posted, self._answer)
+        asked = ShortRequest(connection.url, self._headers, body, client, connection.scheme or "http")
+        self._target.take(asked, self._answer)
 
     def _answer(self, response: Response) -> None:
         self.leave()

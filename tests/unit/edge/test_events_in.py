@@ -15,6 +15,7 @@ from pillarbox.kit.net import Outside
 from pillarbox.store import events, waiting_posts
 from pillarbox.store.engine import Store
 from pillarbox.store.plan import Plan, Rows
+from pillarbox.upstream import keeping
 from pillarbox.upstream.arrival import Source
 from pillarbox.upstream.intake import Intake
 from pillarbox.wire.faults import Fault
@@ -90,6 +91,7 @@ async def test_while_too_many_wait_posts_are_asked_for_again(
     answer: Answer, sns: FarSns, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waiting_posts, "MOST_POSTS", 2)
+    monkeypatch.setattr(keeping, "_LOOK_SECONDS", 0.0)
     first, second, third = (sns.post(sample(name)) for name in ("send", "open", "click"))
     assert [await answer(post) for post in (first, second, third)] == [200, 200, 503]
     while await Intake(store, StandingClock()).step():
@@ -102,6 +104,7 @@ async def test_while_too_many_wait_posts_are_asked_for_again(
 
 async def test_many_bytes_are_too_many_as_well(answer: Answer, sns: FarSns, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(waiting_posts, "MOST_BYTES", 1_000)
+    monkeypatch.setattr(keeping, "_LOOK_SECONDS", 0.0)
     assert await answer(sns.post(sample("click"))) == 200
     assert await answer(sns.post(sample("open"))) == 503
 

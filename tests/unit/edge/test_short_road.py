@@ -84,7 +84,7 @@ class Door:
     async def leave(self) -> None:
         self.connection.connection_lost(None)
         await self.outside.close()
-        assert BODIES._value.get() == 0
+        assert self.bodies.held == BODIES._value.get() == 0
 
     @property
     def written(self) -> bytes:
@@ -256,22 +256,22 @@ async def test_a_body_for_which_there_is_no_room_is_asked_for_again(door: Door) 
 
 async def test_room_is_taken_as_a_body_comes_and_free_when_it_is_answered_or_its_client_gone(door: Door) -> None:
     door.give(request(GOOD)[:-100])
-    assert BODIES._value.get() == len(GOOD) - 100
+    assert door.bodies.held == len(GOOD) - 100
     door.connection.connection_lost(None)
-    assert BODIES._value.get() == 0
+    assert door.bodies.held == 0
 
     door.connect()
     door.give(request(GOOD))
-    assert BODIES._value.get() == len(GOOD)
+    assert door.bodies.held == len(GOOD)
     await door.answers()
-    assert BODIES._value.get() == 0
+    assert door.bodies.held == 0
 
 
 async def test_a_post_is_kept_when_its_client_does_not_wait_for_the_answer(door: Door, store: Store) -> None:
     door.give(request(GOOD))
     door.connection.connection_lost(ConnectionResetError())
     async with asyncio.timeout(20):
-        while BODIES._value.get():
+        while door.bodies.held:
             await asyncio.sleep(0.001)
 
     assert (await store.read(waiting_posts.held)).posts == 1
@@ -319,3 +319,13 @@ async def test_what_the_store_cannot_keep_is_posted_again(tmp_path: Path) -> Non
     assert (await door.answers()).endswith(b"\r\n\r\nnot now; post it again\n")
     assert _counted() == {**before, "again": before["again"] + 1}
     await door.leave()
+
+
+def test_bodies_are_told_to_a_megabyte() -> None:
+    bodies, mega = Bodies(longest=1 << 24, in_flight=1 << 25), 1 << 20
+    told = []
+    for count in (mega - 1, 2, mega, -mega, -2, 1 - mega):
+        (bodies.hold if count > 0 else bodies.release)(abs(count))
+        told.append(BODIES._value.get() / mega)
+    assert told == [0, 1, 2, 1, 0, 0]
+    assert bodies.held == 0

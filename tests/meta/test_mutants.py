@@ -295,7 +295,7 @@ MUTANTS = [
     Mutant(
         "one bad request does not undo its neighbours",
         "store/sqlite.py",
-        "                for asked in together:\n                    self._run_alone(asked)\n"
+        "                for asked in together:\n                    self._run_alone(asked, has_neighbours=True)\n"
         "                continue\n",
         "                raise\n",
         "tests/unit/store/test_engine.py::test_one_bad_item_does_not_undo_its_neighbours",

@@ -152,6 +152,9 @@ def _split(text: str) -> Iterator[tuple[list[str], str | None]]:
                 raise InvalidAddress("Extra route-addr")
             address, at = _angle_address(pieces, at)
         elif piece == ":" and address is None:
+            # https://www.rfc-editor.org/rfc/rfc5322#section-3.4
+            if not "".join(words).strip():
+                raise InvalidAddress("Illegal address: a group of addresses without a name")
             at = _after_empty_group(pieces, at)
             words, address = [], None
         elif piece in _MISPLACED:

@@ -69,6 +69,8 @@ def test_a_name_and_a_domain_in_any_script_arrive_as_they_were_given(name: str, 
 @given(HOSTILE)
 @example('"a" (b) <a@b.z>, z@z')
 @example("a@b.z, ü <a@b>")
+@example(":; ")
+@example("nobody:;")
 @settings(max_examples=150, deadline=None)
 def test_a_list_that_is_taken_is_read_alike_by_others(text: str) -> None:
     try:

@@ -301,6 +301,13 @@ MUTANTS = [
         "tests/unit/store/test_engine.py::test_one_bad_item_does_not_undo_its_neighbours",
     ),
     Mutant(
+        "what a plan did before it raised is undone",
+        "store/sqlite.py",
+        '            self._undo("ROLLBACK")\n            self._database.execute("BEGIN IMMEDIATE")\n',
+        "            pass\n",
+        "tests/unit/store/test_engine.py::test_a_plan_that_raises_writes_nothing",
+    ),
+    Mutant(
         "a bounce is believed only at an address that this server has made",
         "delivery/verp.py",
         "        return returned if hmac.compare_digest(made, local_part.lower()) else None\n",

@@ -12,7 +12,7 @@ from pillarbox.events.record import record
 from pillarbox.events.types import Event
 from pillarbox.kit.clock import Millis
 from pillarbox.kit.errors import Refusal
-from pillarbox.kit.ids import Scope, new_message_id
+from pillarbox.kit.ids import new_message_id
 from pillarbox.kit.simulated import is_simulated
 from pillarbox.resources import contacts
 from pillarbox.resources.contacts import Addressed
@@ -185,14 +185,7 @@ def _keep_list(kept: Sequence[Deferred], listed: bytes | PutAway) -> Plan[None]:
 def _keep_unmade(kept: Sequence[Unmade]) -> Plan[None]:
     if not kept:
         return
-    by_scope: dict[Scope, list[Unmade]] = {}
-    for promise in kept:
-        by_scope.setdefault(promise.asked.scope, []).append(promise)
-    lists = [
-        own[start : start + unmade.MOST_IN_A_LIST]
-        for own in by_scope.values()
-        for start in range(0, len(own), unmade.MOST_IN_A_LIST)
-    ]
+    lists = unmade.together(kept)
     whose = [one[0].asked.scope.account for one in lists]
     references = yield Keep([unmade.list_of(one) for one in lists], whose, kept[0].asked.now)
     yield from large_sends.add([unmade.row_of(one, at) for one, at in zip(lists, references, strict=True)])

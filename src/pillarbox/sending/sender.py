@@ -156,12 +156,7 @@ class Sender:
 
     async def _read(self, drafts: Sequence[Draft]) -> tuple[list[Envelope | Exception], dict[int, Standing]]:
         """Read the drafts of a call; the standings are of those whose messages are made later, by place."""
-        if (
-            self._makes_later
-            and len(drafts) == 1
-            and self._courtesy.is_burst
-            and (alone := await self._read_unmade(drafts[0]))
-        ):
+        if len(drafts) == 1 and (alone := await self._read_unmade(drafts[0])):
             return [alone[0]], {0: alone[1]}
         if len(drafts) < deferred.FEWEST:
             return await _read_each(drafts), {}

@@ -26,9 +26,10 @@ from pillarbox.sending.making import Making, Told
 from pillarbox.sending.rows import SentAs
 from pillarbox.store.large_sends import UNMADE, LargeSendRow
 
-# The list of those that are promised together is read and written in one piece.
+# A list is read and written in one piece, and some are in memory at once.
 _LONGEST = 64 * 1024
-MOST_IN_A_LIST = 128
+_MOST_IN_A_LIST, _MOST_BYTES_IN_A_LIST = 128, 4 * 1024 * 1024
+_MOST_BYTES_OF_A_CHARACTER = 4
 _CHARSETS = frozenset({None, "UTF-8", "utf-8"})
 
 Pairs = tuple[tuple[str, str], ...]
@@ -84,7 +85,7 @@ def read_unmade(draft: Draft) -> Envelope | None:
         return None
     bodies = [text for text in (content.text, content.html) if text]
     length = weight(draft)
-    if not bodies or length > _LONGEST or not leaves_room(draft, length):
+    if not bodies or length > _LONGEST or not leaves_room(draft, _MOST_BYTES_OF_A_CHARACTER * length):
         return None
     try:
         if not is_field(content.subject.data) or not fits(draft, content.headers):
@@ -93,7 +94,7 @@ def read_unmade(draft: Draft) -> Envelope | None:
             return None
         return envelope_of_unmade(draft)
     except (Refusal, UnicodeError):
-        return None  # told when the message is made
+        return None  # told as the message is made, which is at once then
 
 
 def _is_usual(text: Text) -> bool:
@@ -133,6 +134,20 @@ def promise(draft: Draft, envelope: Envelope, sent_as: SentAs, asked: Asked, onc
         sent_as,
     )
     return Unmade(asked, once, _write(own))
+
+
+def together(promised: Sequence[Unmade]) -> list[list[Unmade]]:
+    """Return what is promised at the same time in lists, each for one account and region and none too long."""
+    lists: list[list[Unmade]] = []
+    last: dict[Scope, tuple[list[Unmade], int]] = {}
+    for one in promised:
+        listed, size = last.get(one.asked.scope, ([], 0))
+        if not listed or len(listed) == _MOST_IN_A_LIST or size + len(one.own) > _MOST_BYTES_IN_A_LIST:
+            listed, size = [], 0
+            lists.append(listed)
+        listed.append(one)
+        last[one.asked.scope] = listed, size + len(one.own)
+    return lists
 
 
 def list_of(promised: Sequence[Unmade]) -> bytes:

@@ -138,6 +138,23 @@ def test_everything_that_is_said_of_a_message_is_kept() -> None:
     assert '"contact_list":"news"' in written.message.mail
 
 
+def test_lists_are_of_one_account_and_none_is_too_long() -> None:
+    ours, theirs = later(draft()), later(draft(scope=Scope("999999999999", "eu-west-1")))
+    long = later(replace(draft(), content=Simple(Text("s"), Text("x" * 60_000))))
+    assert isinstance(ours, Unmade)
+    assert isinstance(theirs, Unmade)
+    assert isinstance(long, Unmade)
+    mixed = unmade.together([ours, theirs] * 130)
+    assert [(len(one), {each.asked.scope for each in one}) for one in mixed] == [
+        (128, {ours.asked.scope}),
+        (128, {theirs.asked.scope}),
+        (2, {ours.asked.scope}),
+        (2, {theirs.asked.scope}),
+    ]
+    assert [len(one) for one in unmade.together([long] * 100)] == [69, 31]
+    assert all(len(unmade.list_of(one)) <= 4 * 1024 * 1024 + 100 for one in unmade.together([long] * 100))
+
+
 def simple(**parts: Any) -> Draft:
     return replace(draft(), content=replace(Simple(Text("A subject"), Text("Hello.")), **parts))
 

@@ -76,16 +76,42 @@ class Sender:
 
     async def send(self, draft: Draft, now: Millis) -> str:
         """Return the MessageId of what was promised, now or when the same was asked before."""
-        (made,) = await self._promises((draft,), now)
+        made: Kept | str | Exception | None = None
+        if self._makes_later and self._courtesy.is_burst:
+            made = await self._made_later(draft, now)
+        if made is None:
+            (made,) = await self._promises((draft,), now)
         if isinstance(made, Promise | Unmade):
             with self._courtesy.waiting():
-                (away,), _ = await self._put_away((made,), b"")
-                verdict = await self._store.commit(keep_promises, away)
+                away: Sequence[Kept] = (made,)
+                if isinstance(made, Promise):
+                    away, _ = await self._put_away((made,), b"")
+                verdict = await self._store.commit(keep_promises, away[0])
             made = self._verdict(draft, verdict, now) or made
         outcome = _told(draft, made)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    async def _made_later(self, draft: Draft, now: Millis) -> Unmade | Exception | None:
+        """Return what is promised of a draft whose message is made later, or what stands against it.
+
+        None for one whose message is made now: that must be made to know, that goes to each recipient for themselves,
+        or that may have been asked for before.
+        """
+        if self._room:
+            self._room.check()
+        envelope = unmade.read_unmade(draft)
+        is_again = draft.invocation is not None and draft.invocation.is_again
+        if envelope is None or envelope.key is not None or is_again or elsewhere.places(self._store):
+            return None
+        envelope, standing = await self._standings.of(draft.scope, envelope)
+        if standing.splits:
+            return None
+        try:
+            return self._paced(accept_unmade(draft, envelope, standing, new_message_id(draft.scope, now), now))
+        except Refusal as reason:
+            return reason
 
     async def send_together(self, drafts: Sequence[Draft], now: Millis) -> list[str | Exception]:
         """Return what became of each draft of a call, in order: its MessageId, or what stood against it.
@@ -143,8 +169,6 @@ class Sender:
                     made.append(answered[place])
                 elif isinstance(envelope, Exception):
                     made.append(envelope)
-                elif place in waiting and len(drafts) == 1:
-                    made.append(self._paced(accept_unmade(draft, envelope, waiting[place], first, now)))
                 elif place in waiting:
                     message_id = part_message_id(first, place)
                     made.append(self._paced(accept_deferred(draft, envelope, waiting[place], message_id, place, now)))
@@ -156,8 +180,6 @@ class Sender:
 
     async def _read(self, drafts: Sequence[Draft]) -> tuple[list[Envelope | Exception], dict[int, Standing]]:
         """Read the drafts of a call; the standings are of those whose messages are made later, by place."""
-        if len(drafts) == 1 and (alone := await self._read_unmade(drafts[0])):
-            return [alone[0]], {0: alone[1]}
         if len(drafts) < deferred.FEWEST:
             return await _read_each(drafts), {}
         unmade = await _read_unmade(drafts)
@@ -169,16 +191,6 @@ class Sender:
         made = iter(await _read_each([draft for place, draft in enumerate(drafts) if place not in later]))
         envelopes = [later[place][0] if place in later else next(made) for place in range(len(drafts))]
         return envelopes, {place: standing for place, (_, standing) in later.items()}
-
-    async def _read_unmade(self, draft: Draft) -> tuple[Envelope, Standing] | None:
-        """Read a draft whose message is made later; one that goes to each recipient for themselves is made now."""
-        if not (self._makes_later and self._courtesy.is_burst) or elsewhere.places(self._store):
-            return None
-        envelope = unmade.read_unmade(draft)
-        if envelope is None:
-            return None
-        envelope, standing = await self._standings.of(draft.scope, envelope)
-        return None if standing.splits else (envelope, standing)
 
     async def _answered(
         self, drafts: Sequence[Draft], envelopes: Sequence[Envelope | Exception], now: Millis
